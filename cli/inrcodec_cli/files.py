@@ -1,0 +1,112 @@
+"""What the commands share: where bytes come from and go to, and how failures are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from inrcodec.errors import LinrError, OutputExistsError
+
+STREAM = "-"
+
+# Everything that one bad file can cause: the batch goes on after it.
+FAILURES = (LinrError, OSError, MemoryError)
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where to decode.",
+)
+threads_option = click.option(
+    "-T", "--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all cores]"
+)
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+
+
+def report(path: str, error: BaseException) -> None:
+    """Print one line about a failure to stderr."""
+    if isinstance(error, MemoryError):
+        text = "not enough memory"
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
+    else:
+        text = str(error)
+    name = label(path)
+    # The reader of image files puts the name in front itself.
+    click.echo(f"inrcodec: {name}: {text.removeprefix(f'{name}: ')}", err=True)
+
+
+def label(path: str, stream: str = "stdin") -> str:
+    """Return the name of a file in messages, `stream` for '-'."""
+    return stream if path == STREAM else path
+
+
+def read_input(path: str) -> bytes:
+    """Return the bytes of a file, or of stdin for '-'."""
+    if path == STREAM:
+        return sys.stdin.buffer.read()
+    return Path(path).read_bytes()
+
+
+def write_output(path: str, data: bytes, force: bool) -> None:
+    """Write a file as a whole, or stdout for '-'. Raises LinrError naming the output."""
+    from inrcodec.images import write_atomic
+
+    if path == STREAM:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        write_atomic(path, data, force=force)
+    except OSError as error:
+        raise LinrError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_output(path: str, force: bool) -> None:
+    """Raise LinrError now for an output that could not be written after minutes of work."""
+    if path == STREAM:
+        return
+    if not Path(path).absolute().parent.is_dir():
+        raise LinrError(f"cannot write {path}: no such folder")
+    if not force and Path(path).is_file():
+        raise OutputExistsError(f"{path}: the file exists, -f overwrites it")
+
+
+def choose_outputs(inputs: Sequence[str], output: str | None, suffix: str) -> list[str]:
+    """Return the output of each input; click.UsageError where that is not clear."""
+    if len(inputs) > 1:
+        if STREAM in inputs:
+            raise click.UsageError("'-' must be the only input.")
+        if output is not None and not os.path.isdir(output):
+            raise click.UsageError("with several inputs -o must be an existing folder.")
+    outputs = [_choose_output(source, output, suffix) for source in inputs]
+    taken: dict[str, str] = {}
+    for source, target in zip(inputs, outputs, strict=True):
+        if target == STREAM:
+            continue
+        place = os.path.realpath(target)
+        if source != STREAM and place == os.path.realpath(source):
+            raise click.UsageError(f"{source} is input and output.")
+        if place in taken:
+            raise click.UsageError(f"{taken[place]} and {source} would both become {target}.")
+        taken[place] = source
+    if STREAM in outputs and sys.stdout.isatty():
+        raise click.UsageError("stdout is a terminal: name an output with -o.")
+    return outputs
+
+
+def _choose_output(source: str, output: str | None, suffix: str) -> str:
+    if output is None:
+        return STREAM if source == STREAM else str(Path(source).with_suffix(suffix))
+    if output != STREAM and os.path.isdir(output):
+        name = Path("stdin" if source == STREAM else source).with_suffix(suffix).name
+        return str(Path(output, name))
+    return output

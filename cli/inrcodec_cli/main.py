@@ -1,0 +1,258 @@
+"""The `inrcodec` command: encode, decode and verify; info and bench have their own modules."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from inrcodec.errors import LinrError, VerificationError
+
+from .bench import bench
+from .files import (
+    FAILURES,
+    STREAM,
+    check_output,
+    choose_outputs,
+    device_option,
+    force_option,
+    json_option,
+    label,
+    quiet_option,
+    read_input,
+    report,
+    threads_option,
+    write_output,
+)
+from .info import info
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="inrcodec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Lossless image compression with small networks fitted to each image.
+
+    Reads PNG, TIFF and PNM with 8 or 16 bits per sample; '-' stands for stdin and stdout.
+    """
+
+
+@cli.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="OUT", help="File or existing folder to write to.")
+@click.option(
+    "-e",
+    "--effort",
+    type=click.IntRange(1, 9),
+    default=5,
+    show_default=True,
+    help="1 is fastest, 9 smallest.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["int", "fp16", "ternary"]),
+    default="int",
+    show_default=True,
+    help="How the networks' weights are stored.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to fit the networks.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the fit."
+)
+@threads_option
+@force_option
+@quiet_option
+@json_option
+def encode(
+    images: tuple[str, ...],
+    output: str | None,
+    effort: int,
+    weights: str,
+    device: str,
+    seed: int,
+    threads: int | None,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Compress images to .linr files, beside the images unless -o says where."""
+    outputs = choose_outputs(images, output, ".linr")
+    if as_json and STREAM in outputs:
+        raise click.UsageError("--json and the file cannot both go to stdout.")
+    # Imported here, so that help and usage errors do not wait for the library.
+    from inrcodec import encode as encode_image
+    from inrcodec.images import read_image
+
+    failed = False
+    for source, target in zip(images, outputs, strict=True):
+        try:
+            check_output(target, force)
+            started = time.perf_counter()
+            data = read_input(source)
+            image = read_image(data, label(source))
+            with progress_bar(label(source), quiet) as progress:
+                packed = encode_image(
+                    image,
+                    effort=effort,
+                    weights=weights,
+                    device=device,
+                    seed=seed,
+                    threads=threads,
+                    progress=progress,
+                )
+            write_output(target, packed, force)
+        except FAILURES as error:
+            report(source, error)
+            failed = True
+            continue
+        height, width = image.shape[:2]
+        result = {
+            "input": source,
+            "output": target,
+            "height": height,
+            "width": width,
+            "channels": image.size // (height * width),
+            "bits": image.itemsize * 8,
+            "input_bytes": len(data),
+            "bytes": len(packed),
+            "bpp": 8 * len(packed) / (height * width),
+            "bpsp": 8 * len(packed) / image.size,
+            "seconds": time.perf_counter() - started,
+        }
+        if as_json:
+            click.echo(json.dumps(result))
+        elif not quiet:
+            kind = "PNG" if data.startswith(b"\x89PNG") else "input"
+            change = 100 * len(packed) / len(data) - 100
+            click.echo(
+                f"{label(source)} -> {label(target, 'stdout')}  {result['bytes']} bytes"
+                f"  {result['bpp']:.2f} bpp  {result['bpsp']:.3f} bpsp  ({kind} {change:+.1f} %)"
+                f"  {result['seconds']:.1f} s",
+                err=target == STREAM,
+            )
+    if failed:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="File (.png, .tif, .tiff, .pgm, .ppm, .pnm, .pam) or existing folder to write to.",
+)
+@device_option
+@threads_option
+@force_option
+@quiet_option
+def decode(
+    files: tuple[str, ...],
+    output: str | None,
+    device: str,
+    threads: int | None,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
+    outputs = choose_outputs(files, output, ".png")
+    from inrcodec import decode as decode_image
+    from inrcodec.images import EXTENSIONS, write_image
+
+    failed = False
+    for source, target in zip(files, outputs, strict=True):
+        plain = target == STREAM or Path(target).is_char_device()
+        extension = ".png" if plain else Path(target).suffix.lower()
+        if extension not in EXTENSIONS:
+            raise click.UsageError(f"{target} must end in one of {', '.join(EXTENSIONS)}.")
+        try:
+            check_output(target, force)
+            started = time.perf_counter()
+            image = decode_image(read_input(source), device=device, threads=threads)
+            write_output(target, write_image(image, extension), force)
+        except FAILURES as error:
+            report(source, error)
+            failed = True
+            continue
+        if not quiet:
+            height, width = image.shape[:2]
+            channels = image.size // (height * width)
+            click.echo(
+                f"{label(source)} -> {label(target, 'stdout')}"
+                f"  {width} x {height}, {channels} x {image.itemsize * 8} bit"
+                f"  {time.perf_counter() - started:.1f} s",
+                err=target == STREAM,
+            )
+    if failed:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.argument("original", metavar="[ORIGINAL]", required=False)
+@device_option
+@threads_option
+@quiet_option
+def verify(file: str, original: str | None, device: str, threads: int | None, quiet: bool) -> None:
+    """Decode FILE, check its digest, and compare it with the image ORIGINAL if given."""
+    from inrcodec import decode as decode_image
+    from inrcodec.images import read_image
+
+    if file == original == STREAM:
+        raise click.UsageError("'-' must be the only input.")
+    path = file
+    try:
+        image = decode_image(read_input(file), device=device, threads=threads)
+        if original is not None:
+            path = original
+            expected = read_image(read_input(original), label(original))
+            path = file
+            _compare(image, expected, label(original))
+    except FAILURES as error:
+        report(path, error)
+        click.get_current_context().exit(1)
+    if not quiet:
+        click.echo(f"{label(file)}: OK")
+
+
+def _compare(image: np.ndarray, expected: np.ndarray, name: str) -> None:
+    """Raise VerificationError unless the arrays are equal in type, shape and samples."""
+    if image.dtype != expected.dtype or image.shape != expected.shape:
+        raise VerificationError(
+            f"is {image.dtype} {image.shape}, {name} is {expected.dtype} {expected.shape}"
+        )
+    differing = int((image != expected).sum())
+    if differing:
+        raise VerificationError(f"{differing} of {image.size} samples differ from {name}")
+
+
+cli.add_command(info)
+cli.add_command(bench)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 a file failed, 2 wrong usage, 130 interrupted."""
+    try:
+        code = cli.main(prog_name="inrcodec", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except LinrError as error:
+        click.echo(f"inrcodec: {error}", err=True)
+        code = 1
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    sys.exit(code)

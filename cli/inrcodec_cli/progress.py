@@ -1,0 +1,44 @@
+"""A progress bar on stderr while an image is encoded."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inrcodec import Progress
+
+
+@contextlib.contextmanager
+def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that draws stage, share done, bpsp and time left; None if not wanted."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[stage]}", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(name, total=1.0, stage="", rate="")
+
+        def show(progress: Progress) -> None:
+            rate = "" if progress.bpsp is None else f"{progress.bpsp:.3f} bpsp"
+            bars.update(task, completed=progress.fraction, stage=progress.stage, rate=rate)
+
+        yield show

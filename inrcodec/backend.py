@@ -1,0 +1,107 @@
+"""Where integer inference runs: NumPy on a CPU, or torch on a CPU or CUDA device.
+
+The codec's arithmetic is written once against the Python array API standard. Tensors are float64
+that hold integers below 2^53, so that sums are exact in any order and every device agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import array_api_compat.numpy
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from . import tables
+from .errors import DeviceError
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core's cache
+
+
+class Backend:
+    """An array namespace, a device and the codec's tables on it.
+
+    xp: the array API namespace; chunk: how many pixels to work on at a time; exp, log, cdf,
+    cdf_slope, logit: tables.py as float64 arrays on the device.
+    """
+
+    def __init__(self, xp: Any, device: Any, chunk: int) -> None:
+        self.xp, self.device, self.chunk = xp, device, chunk
+        cdf = tables.cdf_table()
+        self.exp = self.put(tables.exp_table())
+        self.log = self.put(tables.log_table())
+        self.cdf = self.put(cdf)
+        self.cdf_slope = self.put(np.append(np.diff(cdf), 0.0))
+        self.logit = self.put(tables.logit_table())
+
+    def put(self, array: np.ndarray) -> Any:
+        """A float64 copy of an array on the device."""
+        return self.xp.asarray(array.astype(np.float64), device=self.device)
+
+    def get(self, array: Any) -> np.ndarray:
+        """The NumPy array of a device array."""
+        return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+    def look_up(self, table: Any, index: Any) -> Any:
+        """table[index] for a float64 array of integers, of any shape."""
+        xp = self.xp
+        flat = xp.reshape(xp.astype(index, xp.int64), (-1,))
+        return xp.reshape(xp.take(table, flat, axis=0), index.shape)
+
+
+@cache
+def numpy_backend() -> Backend:
+    """The backend of a CPU decoder; it needs no torch."""
+    return Backend(array_api_compat.numpy, "cpu", CHUNK)
+
+
+@cache
+def torch_backend(device: str) -> Backend:
+    """The same arithmetic through torch, on "cpu" or "cuda"."""
+    import array_api_compat.torch
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("no CUDA device is available")
+    return Backend(array_api_compat.torch, torch.device(device), CHUNK if device == "cpu" else 1 << 20)
+
+
+def backend_for(device: str) -> Backend:
+    """NumPy for "cpu", torch for "cuda"; DeviceError for anything else or a missing device."""
+    if device == "cpu":
+        return numpy_backend()
+    if device == "cuda":
+        return torch_backend(device)
+    raise DeviceError(f"unknown device {device!r}: cpu or cuda")
+
+
+class Workers:
+    """Maps a function over independent pieces of work, on several threads.
+
+    No order of work changes a result: each piece has its own output and all sums are exact. BLAS
+    keeps to one thread a piece.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._blas = threadpool_limits(1, "blas")
+
+    def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+        """[work(piece) for piece in pieces]; raises what work raises."""
+        if self._pool is None or len(pieces) == 1:
+            return [work(piece) for piece in pieces]
+        return list(self._pool.map(work, pieces))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._blas.restore_original_limits()
+        if self._pool is not None:
+            self._pool.shutdown()

@@ -1,0 +1,47 @@
+"""Why a file or an image was refused: one exception class per cause."""
+
+from __future__ import annotations
+
+
+class LinrError(Exception):
+    """Base of every error that inrcodec raises about an image or a file."""
+
+
+class NotLinrError(LinrError):
+    """The data does not begin with the .linr signature."""
+
+
+class UnsupportedVersionError(LinrError):
+    """The file needs a newer reader: major version, mandatory section or feature."""
+
+
+class TruncatedError(LinrError):
+    """The data ends before a length it states."""
+
+
+class CorruptError(LinrError):
+    """A field holds a value that no encoder writes, or bytes are left over."""
+
+
+class ChecksumError(LinrError):
+    """A section's CRC-32 or the digest of the decoded samples does not match."""
+
+
+class LimitError(LinrError):
+    """The file or image asks for more pixels, weights or work than is allowed."""
+
+
+class ImageError(LinrError):
+    """The image file or array cannot be represented (damaged, unknown type or shape)."""
+
+
+class OutputExistsError(LinrError):
+    """The output file exists and overwriting it was not asked for."""
+
+
+class VerificationError(LinrError):
+    """The encoder's own output did not decode to the image; nothing was written."""
+
+
+class DeviceError(LinrError):
+    """The requested device is not available."""

@@ -1,0 +1,131 @@
+"""Image files to arrays and back, and files written whole or not at all.
+
+Arrays are uint8 or uint16 of shape (H, W) for grey and (H, W, C) for 2 (grey + alpha), 3 (RGB) or
+4 (RGBA) channels. Only the samples are kept: no profiles, gamma, orientation or text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+from . import png, pnm, tiff
+from .errors import ImageError, OutputExistsError
+from .limits import MAX_PIXELS, check_size
+
+__all__ = ["EXTENSIONS", "MAX_PIXELS", "png_level9", "read_image", "write_atomic", "write_image"]
+
+EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
+
+_OTHERS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"\x8aMNG", "MNG"),
+    (b"\x8bJNG", "JNG"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+)
+
+
+def read_image(data: bytes, name: str = "image") -> np.ndarray:
+    """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes.
+
+    Returns uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Palettes come back
+    as RGB or RGBA, a colour key as alpha, 1, 2 and 4-bit grey scaled to 8 bits.
+
+    Raises ImageError, with `name` in front, for a damaged file and for one that such an array
+    cannot represent exactly, and LimitError above MAX_PIXELS.
+    """
+    if data.startswith(png.SIGNATURE):
+        return png.read_png(data, name)
+    if data.startswith(tiff.SIGNATURES):
+        return tiff.read_tiff(data, name)
+    if data.startswith(tiff.BIG_SIGNATURES):
+        raise ImageError(f"{name}: BigTIFF is not supported")
+    if data.startswith(pnm.SIGNATURES):
+        return pnm.read_pnm(data, name)
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    for signature, kind in _OTHERS:
+        if data.startswith(signature):
+            raise ImageError(f"{name}: {kind} files are not supported, only PNG, TIFF and PNM")
+    raise ImageError(f"{name}: not a PNG, TIFF or PNM file")
+
+
+def write_image(image: np.ndarray, extension: str) -> bytes:
+    """Encode an image as the file type of `extension` (one of EXTENSIONS, in any case).
+
+    `image` is uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Raises
+    ImageError for any other array, an unknown extension, and one that cannot hold the channels.
+    """
+    _check(image)
+    extension = extension.lower()
+    if extension == ".png":
+        return png.write_png(image, 6)
+    if extension in (".tif", ".tiff"):
+        return tiff.write_tiff(image)
+    if extension in pnm.EXTENSIONS:
+        return pnm.write_pnm(image, extension)
+    raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
+
+
+def png_level9(image: np.ndarray) -> bytes:
+    """Encode as PNG at compression level 9, the yardstick of benchmarks. Raises ImageError."""
+    _check(image)
+    return png.write_png(image, 9)
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, force: bool) -> None:
+    """Write a file so that it appears whole or not at all.
+
+    An existing file is replaced with `force` and kept without it: OutputExistsError, also if it
+    appears while this runs. Devices and pipes are written to as they are. Raises OSError as the
+    system reports it (no such folder, no permission, disk full); nothing is left behind then.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        # A folder raises IsADirectoryError here; a device must never be replaced by a file.
+        target.write_bytes(data)
+        return
+    if target.exists() and not force:
+        raise OutputExistsError(f"{path}: the file exists")
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            os.replace(temporary, target)
+        else:
+            _move_new(temporary, target)
+    except FileExistsError:
+        raise OutputExistsError(f"{path}: the file exists") from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _move_new(temporary: Path, target: Path) -> None:
+    """Move without replacing; FileExistsError if the target exists."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links on this file system (FAT): reserve the name, then fill it.
+        target.open("xb").close()
+        os.replace(temporary, target)
+
+
+def _check(image: np.ndarray) -> None:
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"samples of type {image.dtype} cannot be kept, only uint8 and uint16")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 2 <= image.shape[2] <= 4):
+        raise ImageError(f"shape {image.shape} is not (H, W) or (H, W, C) with 2 to 4 channels")
+    check_size(image.shape[1], image.shape[0], "image")

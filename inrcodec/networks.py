@@ -1,0 +1,99 @@
+"""The integer networks: two hidden ReLU layers and a linear bypass, exact on every machine.
+
+Activations are integers in units of 1/1024, weights integers times a power of two per tensor.
+All are held in float64, where a matrix product is exact in any order of summation while
+sum |weight| * |activation| stays below 2^53; `checked` proves that for every layer, once, when a
+network is built or read. fit.py holds the float twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .backend import Backend
+from .context import INPUT_CLIP
+from .errors import CorruptError
+from .tables import UNIT
+
+INPUT_SHIFT = 4  # the first layer sees inputs / 16, so that they are near 1 in size
+HIDDEN_CLIP = 1 << 20  # 1024 units
+TENSORS = ("w1", "b1", "w2", "b2", "w3", "b3", "bypass")
+EXACT = 1 << 53
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Inputs, hidden width and outputs; the bypass reaches the first `bypassed` outputs."""
+
+    inputs: int
+    width: int
+    outputs: int
+    bypassed: int
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight tensor, in the order in which they are stored."""
+        i, w, o = self.inputs, self.width, self.outputs
+        shapes = ((w, i), (w,), (w, w), (w,), (o, w), (o,), (1, i))
+        return dict(zip(TENSORS, shapes, strict=True))
+
+    def weights(self) -> int:
+        """How many numbers the network has."""
+        return sum(int(np.prod(s)) for s in self.tensors().values())
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """values (int64) * 2^-shift: a quantised weight tensor."""
+
+    values: np.ndarray
+    shift: int
+
+
+class Network:
+    """A network on a backend, ready to run.
+
+    shape: its sizes; tensors: name -> Tensor for each of TENSORS, biases with a shift of at most
+    10. Raises CorruptError where a sum could leave the exact range of float64.
+    """
+
+    def __init__(self, shape: Shape, tensors: dict[str, Tensor], backend: Backend) -> None:
+        self.shape = shape
+        self.backend = backend
+        w1, w2, w3, bypass = (tensors[n] for n in ("w1", "w2", "w3", "bypass"))
+        self._layers = [
+            self._layer(w1, tensors["b1"], INPUT_CLIP, w1.shift + INPUT_SHIFT),
+            self._layer(w2, tensors["b2"], HIDDEN_CLIP, w2.shift),
+            self._layer(w3, tensors["b3"], HIDDEN_CLIP, w3.shift),
+        ]
+        zero = Tensor(np.zeros(1, dtype=np.int64), 0)
+        self._bypass = self._layer(bypass, zero, INPUT_CLIP, bypass.shift)
+
+    def _layer(self, w: Tensor, b: Tensor, limit: int, shift: int) -> tuple[Any, Any, float]:
+        """(weights, biases, scale) with outputs = floor((weights @ x + biases) * scale)."""
+        if not 0 <= b.shift <= 10:
+            raise CorruptError(f"bias shift {b.shift} is not in 0..10")
+        bias = b.values.astype(object) * (UNIT >> b.shift << shift)
+        for row, offset in zip(w.values.tolist(), bias.tolist(), strict=True):
+            if sum(map(abs, row)) * limit + abs(offset) >= EXACT:
+                raise CorruptError("a network's sums leave the exact range of 53 bits")
+        put = self.backend.put
+        return put(w.values), put(bias.astype(np.float64)[:, None]), 0.5**shift
+
+    def run(self, inputs: Any) -> Any:
+        """inputs (f, n), integers of magnitude <= INPUT_CLIP -> outputs (o, n), integers.
+
+        h = floor((W1 x + b1) / 2^s1) clipped to 0 .. HIDDEN_CLIP, again with W2, then
+        floor((W3 h + b3) / 2^s3), plus floor(bypass x / 2^s) in the first outputs.
+        """
+        xp = self.backend.xp
+        h = inputs
+        for weights, bias, scale in self._layers[:2]:
+            h = xp.clip(xp.floor((xp.matmul(weights, h) + bias) * scale), 0, HIDDEN_CLIP)
+        weights, bias, scale = self._layers[2]
+        out = xp.floor((xp.matmul(weights, h) + bias) * scale)
+        weights, _, scale = self._bypass
+        out[: self.shape.bypassed, :] += xp.floor(xp.matmul(weights, inputs) * scale)
+        return out
