@@ -27,12 +27,13 @@ CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core'
 class Backend:
     """An array namespace, a device and the codec's tables on it.
 
-    xp: the array API namespace; chunk: how many pixels to work on at a time; exp, log, cdf,
-    cdf_slope, logit: tables.py as float64 arrays on the device.
+    xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether threads
+    help; exp, log, cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int) -> None:
         self.xp, self.device, self.chunk = xp, device, chunk
+        self.is_cpu = str(device) == "cpu"
         cdf = tables.cdf_table()
         self.exp = self.put(tables.exp_table())
         self.log = self.put(tables.log_table())
@@ -88,8 +89,9 @@ class Workers:
     keeps to one thread a piece.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+    def __init__(self, backend: Backend, threads: int) -> None:
+        several = threads > 1 and backend.is_cpu
+        self._pool = ThreadPoolExecutor(threads) if several else None
         self._blas = threadpool_limits(1, "blas")
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:

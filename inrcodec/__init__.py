@@ -1,0 +1,47 @@
+"""inrcodec: a lossless image codec built on implicit neural representations (INRs).
+
+>>> import numpy as np
+>>> import inrcodec
+>>> image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+>>> data = inrcodec.encode(image)
+>>> bool((inrcodec.decode(data) == image).all())
+True
+"""
+
+from .decode import decode, decode_file, info
+from .encode import Progress, encode, encode_file
+from .errors import (
+    ChecksumError,
+    CorruptError,
+    DeviceError,
+    ImageError,
+    LimitError,
+    LinrError,
+    NotLinrError,
+    OutputExistsError,
+    TruncatedError,
+    UnsupportedVersionError,
+    VerificationError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ChecksumError",
+    "CorruptError",
+    "DeviceError",
+    "ImageError",
+    "LimitError",
+    "LinrError",
+    "NotLinrError",
+    "OutputExistsError",
+    "Progress",
+    "TruncatedError",
+    "UnsupportedVersionError",
+    "VerificationError",
+    "decode",
+    "decode_file",
+    "encode",
+    "encode_file",
+    "info",
+]

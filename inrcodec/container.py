@@ -1,0 +1,223 @@
+"""The .linr container: bytes <-> header fields and section payloads. format_spec.md is normative.
+
+A file is a signature, a version and a chain of sections, each with its length and CRC-32. Parsing
+is a flat chain of named checks; nothing is allocated from a stated size before it is bounded.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from .errors import (
+    ChecksumError,
+    CorruptError,
+    LimitError,
+    NotLinrError,
+    TruncatedError,
+    UnsupportedVersionError,
+)
+from .layout import MAX_EXPONENT, Channel, Layout, references
+from .limits import check_size
+from .weights import FORMS
+
+SIGNATURE = b"\x89LNR\r\n\x1a\n"
+MAJOR, MINOR = 1, 0
+STORED, CONTEXT = 0, 1
+MODES = ("stored", "context")
+HEADER, WEIGHTS, DATA = b"H", b"W", b"D"
+MAX_HEADER = 1024
+MAX_SECTIONS = 64
+MAX_WIDTH = 64
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the context model of a file is made of."""
+
+    form: str  # of the weights: weights.FORMS
+    trunk_width: int
+    plane_width: int
+
+
+@dataclass(frozen=True)
+class LinrFile:
+    """A parsed file: layout.channels of a stored image have no meaning but their number."""
+
+    version: str
+    layout: Layout
+    digest: bytes  # BLAKE2b-128 of the samples, little-endian, in C order
+    models: Models | None  # None: stored
+    weights: bytes
+    data: bytes
+
+
+def pack(file: LinrFile) -> bytes:
+    """The bytes of a file."""
+    layout, models = file.layout, file.models
+    header: dict[str, Any] = {
+        "s": [layout.height, layout.width, len(layout.channels)],
+        "b": layout.sample_bits,
+        "m": STORED if models is None else CONTEXT,
+        "d": file.digest,
+    }
+    sections = [(DATA, file.data)]
+    if models is not None:
+        header |= {
+            "o": [c.index for c in layout.channels],
+            "l": [c.lowest for c in layout.channels],
+            "p": [c.planes for c in layout.channels],
+            "e": layout.exponent,
+            "f": FORMS.index(models.form),
+            "w": [models.trunk_width, models.plane_width],
+        }
+        sections.insert(0, (WEIGHTS, file.weights))
+    sections.insert(0, (HEADER, msgpack.packb(header)))
+    body = b"".join(_section(tag, payload) for tag, payload in sections)
+    return SIGNATURE + bytes((MAJOR, MINOR)) + body
+
+
+def _section(tag: bytes, payload: bytes) -> bytes:
+    crc = zlib.crc32(tag + payload)
+    return tag + _varint(len(payload)) + payload + crc.to_bytes(4, "little")
+
+
+def _varint(number: int) -> bytes:
+    """LEB128: seven bits a byte, the lowest first, the high bit set on all but the last."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def parse(data: bytes) -> LinrFile:
+    """Parses and checks a file, short of its pixels. Raises a LinrError by cause."""
+    if data[: len(SIGNATURE)] != SIGNATURE:
+        if SIGNATURE.startswith(data[: len(SIGNATURE)]):
+            raise TruncatedError("the file ends within its signature")
+        raise NotLinrError("not a .linr file: the signature is missing")
+    if len(data) < len(SIGNATURE) + 2:
+        raise TruncatedError("the file ends within its version")
+    major, minor = data[len(SIGNATURE) : len(SIGNATURE) + 2]
+    if major != MAJOR:
+        raise UnsupportedVersionError(f"format version {major}.{minor}; this reader knows {MAJOR}")
+    sections = _sections(data, len(SIGNATURE) + 2)
+    if HEADER not in sections:
+        raise CorruptError("the header section is missing")
+    return _file(f"{major}.{minor}", sections)
+
+
+def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
+    """The payloads of all known sections, by tag; every checksum is checked."""
+    found: dict[bytes, bytes] = {}
+    for _ in range(MAX_SECTIONS):
+        if at == len(data):
+            return found
+        tag = data[at : at + 1]
+        length, start = _read_varint(data, at + 1)
+        end = start + length
+        if end + 4 > len(data):
+            raise TruncatedError(f"the file ends within section {tag!r}")
+        payload = data[start:end]
+        if zlib.crc32(tag + payload) != int.from_bytes(data[end : end + 4], "little"):
+            raise ChecksumError(f"the checksum of section {tag!r} does not match")
+        at = end + 4
+        if tag in (HEADER, WEIGHTS, DATA):
+            if tag in found:
+                raise CorruptError(f"section {tag!r} appears twice")
+            found[tag] = payload
+        elif not b"a" <= tag <= b"z":
+            raise UnsupportedVersionError(f"section {tag!r} needs a newer reader")
+    raise LimitError(f"more than {MAX_SECTIONS} sections")
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    number = 0
+    for shift in range(0, 56, 7):
+        if at >= len(data):
+            raise TruncatedError("the file ends within a section's length")
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+    raise CorruptError("a section's length has more than 8 bytes")
+
+
+def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
+    header = _header(sections[HEADER])
+    mode = _integer(header, "m", 0, 255)
+    if mode not in (STORED, CONTEXT):
+        raise UnsupportedVersionError(f"model {mode} needs a newer reader")
+    digest = header.pop("d", None)
+    if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
+        raise CorruptError("the digest in the header is not 16 bytes")
+    bits = _integer(header, "b", 8, 16)
+    if bits not in (8, 16):
+        raise CorruptError(f"{bits} bits per sample: 8 or 16 are legal")
+    height, width, count = _integers(header, "s", 3, 1, 1 << 31)
+    if count > 4:
+        raise CorruptError(f"{count} channels: 1 to 4 are legal")
+    check_size(width, height, "the file")
+
+    if mode == STORED:
+        channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
+        layout, models, weights = Layout(height, width, bits, channels, 0), None, b""
+    else:
+        order = tuple(_integers(header, "o", count, 0, count - 1))
+        if len(set(order)) != count or (count in (2, 4) and order[-1] != count - 1):
+            raise CorruptError("the coding order is no order of the channels with alpha last")
+        lowest = _integers(header, "l", count, 0, (1 << bits) - 1)
+        planes = _integers(header, "p", count, 0, bits)
+        channels = tuple(map(Channel, order, lowest, planes, references(order)))
+        layout = Layout(height, width, bits, channels, _integer(header, "e", 0, MAX_EXPONENT))
+        form = _integer(header, "f", 0, 255)
+        if form >= len(FORMS):
+            raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
+        models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
+        if WEIGHTS not in sections:
+            raise CorruptError("the weights section is missing")
+        weights = sections[WEIGHTS]
+    if header:
+        raise UnsupportedVersionError(f"header field {next(iter(header))!r} needs a newer reader")
+    if mode == STORED and WEIGHTS in sections:
+        raise CorruptError("a stored image has no weights")
+    if DATA not in sections:
+        raise CorruptError("the data section is missing")
+    return LinrFile(version, layout, digest, models, weights, sections[DATA])
+
+
+def _header(payload: bytes) -> dict[str, Any]:
+    if len(payload) > MAX_HEADER:
+        raise LimitError(f"a header of {len(payload)} bytes; at most {MAX_HEADER} are allowed")
+    try:
+        header = msgpack.unpackb(payload, max_map_len=32, max_array_len=16)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise CorruptError("the header is not MessagePack") from error
+    if not isinstance(header, dict) or not all(isinstance(key, str) for key in header):
+        raise CorruptError("the header is not a map with string keys")
+    return header
+
+
+def _integer(header: dict[str, Any], key: str, low: int, high: int) -> int:
+    """Takes a field out of the header."""
+    value = header.pop(key, None)
+    if type(value) is not int or not low <= value <= high:
+        raise CorruptError(f"header field {key!r} is not an integer in {low}..{high}")
+    return value
+
+
+def _integers(header: dict[str, Any], key: str, count: int, low: int, high: int) -> list[int]:
+    """Takes a field of several integers out of the header."""
+    values = header.pop(key, None)
+    if not isinstance(values, list) or len(values) != count:
+        raise CorruptError(f"header field {key!r} is not {count} integers")
+    if not all(type(value) is int and low <= value <= high for value in values):
+        raise CorruptError(f"header field {key!r} has a value outside {low}..{high}")
+    return values

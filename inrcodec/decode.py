@@ -1,0 +1,194 @@
+"""Decoding, and what a file says about itself. A CPU decoder imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Backend, Workers, backend_for
+from .container import MODES, LinrFile, Models, parse
+from .errors import ChecksumError, CorruptError, LimitError
+from .images import write_atomic, write_image
+from .layout import Channel, Layout
+from .networks import Network, Shape
+from .rangecoder import Decoder
+from .stored import decompress_stored
+from .traversal import ChannelNetworks, Observer, plane_shape, traverse, trunk_shape
+from .weights import unpack_weights
+
+MAX_MULTIPLY_ADDS = 1 << 44
+# A bit costs at least log2(65536 / 65535) bits, so a byte of data holds fewer than this many.
+MAX_BITS_PER_BYTE = 363_409
+SLACK_BYTES = 16  # what the range coder may leave out at the end, and then some
+
+
+def decode(data: bytes, *, device: str = "cpu", threads: int | None = None) -> np.ndarray:
+    """The image in a .linr file.
+
+    device: "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither
+    changes a bit of the result.
+
+    Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
+    (RGBA). Raises a LinrError where the data is no whole, undamaged .linr file.
+    """
+    return decode_file_data(parse(bytes(data)), backend_for(device), threads)
+
+
+def decode_file(
+    source: str | Path,
+    target: str | Path,
+    *,
+    force: bool = False,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> None:
+    """Decodes a .linr file into an image file whose extension names its type.
+
+    Raises OutputExistsError if the target exists and force is False, OSError as the file system
+    does, and any LinrError of decode or images.write_image.
+    """
+    image = decode(Path(source).read_bytes(), device=device, threads=threads)
+    write_atomic(Path(target), write_image(image, Path(target).suffix), force=force)
+
+
+def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dict[str, Any]:
+    """What a .linr file holds, as a dict that json can write.
+
+    planes: decode the file to find, per channel and plane, the bit error rate (BER) of the
+    networks' decisions before correction and the bits spent on the plane. Raises as decode.
+    """
+    file = parse(bytes(data))
+    layout, models = file.layout, file.models
+    samples = layout.height * layout.width * len(layout.channels)
+    result: dict[str, Any] = {
+        "version": file.version,
+        "mode": MODES[models is not None],
+        "height": layout.height,
+        "width": layout.width,
+        "channels": len(layout.channels),
+        "bits": layout.sample_bits,
+        "total_bytes": len(data),
+        "header_bytes": len(data) - len(file.weights) - len(file.data),
+        "weights_bytes": len(file.weights),
+        "data_bytes": len(file.data),
+        "bpp": 8 * len(data) / (layout.height * layout.width),
+        "bpsp": 8 * len(data) / samples,
+        "weights": None if models is None else models.form,
+    }
+    if planes and models is not None:
+        statistics = PlaneStatistics(layout)
+        decode_file_data(file, backend_for("cpu"), threads, statistics)
+        result["planes"] = statistics.rows()
+    return result
+
+
+class PlaneStatistics:
+    """Counts, per channel and plane, bits, wrong decisions and bits spent (an Observer)."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._counts: dict[tuple[int, int], np.ndarray] = {}
+
+    def __call__(
+        self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
+    ) -> None:
+        right = np.where(bits, p, 65536 - p.astype(np.int64)) / 65536
+        # a decision is P > 1/2; on the fence it is a 0
+        wrong = (p > 32768) != (bits > 0)
+        counts = self._counts.setdefault((channel.index, plane), np.zeros(3))
+        counts += bits.size, wrong.sum(), -np.log2(right).sum()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
+        return [
+            {
+                "channel": self._layout.name(channel),
+                "plane": plane,
+                "ber": float(wrong / count),
+                "bits": round(float(spent)),
+                "bpsp": float(spent / count),
+            }
+            for channel in self._layout.channels
+            for plane in reversed(range(channel.planes))
+            for count, wrong, spent in [self._counts.get((channel.index, plane), np.ones(3))]
+        ]
+
+
+class _Reader:
+    """The decoder's end of the range coder."""
+
+    def __init__(self, data: bytes) -> None:
+        self._decoder = Decoder(data)
+
+    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        return self._decoder.decode(probabilities)
+
+
+def decode_file_data(
+    file: LinrFile, backend: Backend, threads: int | None, observe: Observer | None = None
+) -> np.ndarray:
+    """The image of a parsed file; raises ChecksumError where the samples' digest differs."""
+    layout = file.layout
+    if file.models is None:
+        image = decompress_stored(file.data, layout.shape, layout.dtype)
+    else:
+        _check_work(layout, file.models, len(file.data))
+        networks = read_networks(layout, file.models, file.weights, backend)
+        with Workers(backend, threads or os.cpu_count() or 1) as workers:
+            image = traverse(
+                backend, workers, layout, networks, _Reader(file.data), observe=observe
+            )
+    if digest(image) != file.digest:
+        raise ChecksumError("the decoded samples do not match the file's digest")
+    return image
+
+
+def digest(image: np.ndarray) -> bytes:
+    """BLAKE2b-128 of an image's samples, little-endian, in C order."""
+    samples = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("<"))
+    return hashlib.blake2b(samples.data, digest_size=16).digest()
+
+
+def network_shapes(layout: Layout, models: Models) -> list[Shape]:
+    """The shapes of all networks in the order of the weights section: trunk A, trunk B and plane
+    INR of each channel with planes."""
+    shapes = []
+    for channel in layout.channels:
+        if channel.planes:
+            references = len(channel.references)
+            shapes += [trunk_shape(references, models.trunk_width)] * 2
+            shapes.append(plane_shape(references, models.plane_width))
+    return shapes
+
+
+def read_networks(
+    layout: Layout, models: Models, weights: bytes, backend: Backend
+) -> list[ChannelNetworks | None]:
+    """The networks of each channel, from the weights section."""
+    shapes = network_shapes(layout, models)
+    tensors = unpack_weights(models.form, shapes, weights)
+    networks = iter([Network(s, t, backend) for s, t in zip(shapes, tensors, strict=True)])
+    return [
+        ChannelNetworks((next(networks), next(networks)), next(networks)) if c.planes else None
+        for c in layout.channels
+    ]
+
+
+def _check_work(layout: Layout, models: Models, data_bytes: int) -> None:
+    """Refuses a file that asks for more time than its size can account for, or than is allowed."""
+    pixels = layout.height * layout.width
+    bits = pixels * sum(c.planes for c in layout.channels)
+    if bits > (data_bytes + SLACK_BYTES) * MAX_BITS_PER_BYTE:
+        raise CorruptError(f"{data_bytes} bytes of data are too few for {bits} bits")
+    work = 0
+    shapes = iter(network_shapes(layout, models))
+    for channel in layout.channels:
+        if channel.planes:
+            a, b, plane = next(shapes), next(shapes), next(shapes)
+            work += pixels * (max(a.weights(), b.weights()) + channel.planes * plane.weights())
+    if work > MAX_MULTIPLY_ADDS:
+        raise LimitError(f"decoding needs {work} multiply-adds; {MAX_MULTIPLY_ADDS} are allowed")

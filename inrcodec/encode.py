@@ -1,0 +1,190 @@
+"""Encoding: choose a layout, fit, quantise, code, decode again and compare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Backend, Workers, backend_for
+from .container import LinrFile, Models, pack, parse
+from .decode import PlaneStatistics, decode_file_data, digest, read_networks
+from .errors import DeviceError, ImageError, VerificationError
+from .images import read_image, write_atomic
+from .layout import Layout, choose_layout
+from .limits import check_size
+from .rangecoder import Encoder
+from .stored import compress_stored
+from .traversal import traverse
+from .weights import FORMS, pack_weights
+
+# Passes over the pixels by effort: each level about doubles the time.
+EPOCHS = {1: 2, 2: 5, 3: 12, 4: 25, 5: 50, 6: 80, 7: 130, 8: 220, 9: 400}
+DEFAULT_EFFORT = 5
+PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
+MODEL_CHOICES = ("auto", "context", "stored")
+TRUNK_WIDTH = 16
+PLANE_WIDTH = 16
+# A stored file of no more bytes than this cannot be beaten: networks alone take more.
+TINY = 1024
+# What part of an encode's time the stages take, roughly.
+FIT_TRUNKS, FIT_PLANES, CODE = 0.8, 0.92, 0.96
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an encode is: stage, fraction of the whole, the loss in bits per sub-pixel."""
+
+    stage: str
+    fraction: float
+    bpsp: float | None
+
+
+def encode(
+    image: np.ndarray,
+    *,
+    effort: int = DEFAULT_EFFORT,
+    weights: str = "int",
+    device: str = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    model: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+) -> bytes:
+    """Encodes an image without loss; the result was decoded and compared before it is returned.
+
+    image: uint8 or uint16, (H, W) or (H, W, C) with C = 1..4 (grey, grey and alpha, RGB, RGBA).
+    effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
+    "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
+    threads: default all cores; does not change the result. model: "context", "stored", or "auto"
+    for the smaller. progress: called now and then, from any thread, one call at a time.
+
+    An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
+    large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
+    should the result not decode to the image.
+    """
+    image = _checked(image)
+    for name, value, choices in (
+        ("effort", effort, tuple(EPOCHS)),
+        ("weights", weights, FORMS),
+        ("model", model, MODEL_CHOICES),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
+    tell = progress or (lambda _: None)
+    backend = _fitting_backend(device)
+    threads = threads or os.cpu_count() or 1
+
+    candidates = []
+    if model != "context":
+        tell(Progress("store", 0.0, None))
+        candidates.append(_encode_stored(image))
+    if model == "context" or (model == "auto" and len(candidates[0]) > TINY):
+        candidates.append(
+            _encode_context(image, effort, weights, seed, backend, threads, tell)
+        )
+    data = min(candidates, key=len)
+    tell(Progress("verify", CODE, 8 * len(data) / image.size))
+    decoded = decode_file_data(parse(data), backend, threads)
+    if decoded.dtype != image.dtype or not np.array_equal(decoded, image):
+        raise VerificationError("the encoded image does not decode to itself; please report this")
+    tell(Progress("verify", 1.0, 8 * len(data) / image.size))
+    return data
+
+
+def encode_file(
+    source: str | Path, target: str | Path, *, force: bool = False, **options: Any
+) -> int:
+    """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
+
+    options: as encode's. Raises OutputExistsError if the target exists and force is False, OSError
+    as the file system does, and any LinrError of encode or images.read_image.
+    """
+    image = read_image(Path(source).read_bytes(), str(source))
+    data = encode(image, **options)
+    write_atomic(Path(target), data, force=force)
+    return len(data)
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    """The image in C order, without a channel axis of 1."""
+    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
+        raise ImageError("an image is a NumPy array of uint8 or uint16")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
+        raise ImageError(f"an image has shape (H, W) or (H, W, 1..4), not {image.shape}")
+    check_size(image.shape[1], image.shape[0], "the image")
+    image = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
+    return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+
+
+def _fitting_backend(device: str) -> Backend:
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return backend_for(device)
+
+
+def _encode_stored(image: np.ndarray) -> bytes:
+    layout = choose_layout(image)
+    file = LinrFile("", layout, digest(image), None, b"", compress_stored(image))
+    return pack(file)
+
+
+class _Writer:
+    """The encoder's end of the range coder."""
+
+    def __init__(self) -> None:
+        self.encoder = Encoder()
+
+    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        assert bits is not None
+        self.encoder.encode(bits, probabilities)
+        return bits
+
+
+def _encode_context(
+    image: np.ndarray,
+    effort: int,
+    form: str,
+    seed: int,
+    backend: Backend,
+    threads: int,
+    tell: Callable[[Progress], None],
+) -> bytes:
+    # torch is for encoders only
+    from .fit import Plan, fit_planes, fit_trunks
+
+    layout = choose_layout(image)
+    samples = image.reshape(layout.height, layout.width, -1)
+    epochs = EPOCHS[effort]
+    plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])
+    plan = Plan(epochs, TRUNK_WIDTH, PLANE_WIDTH, plane_steps, form, seed)
+    models = Models(form, plan.trunk_width, plan.plane_width)
+    size: float | None = None
+
+    def fitting(fraction: float, bpsp: float) -> None:
+        nonlocal size
+        size = bpsp
+        tell(Progress("fit", FIT_TRUNKS * fraction, bpsp))
+
+    def correcting(fraction: float, _: float) -> None:
+        tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
+
+    with Workers(backend, threads) as workers:
+        trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
+        planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
+        tensors = [t for (a, b), plane in zip(trunks, planes, strict=True) for t in (a, b, plane)]
+        weights = pack_weights(form, tensors)
+        # code with the weights that a decoder will read, not with those that were packed
+        networks = read_networks(layout, models, weights, backend)
+        tell(Progress("code", FIT_PLANES, size))
+        writer = _Writer()
+        traverse(backend, workers, layout, networks, writer, image)
+    return pack(
+        LinrFile("", layout, digest(image), models, weights, writer.encoder.finish())
+    )
