@@ -27,8 +27,8 @@ CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core'
 class Backend:
     """An array namespace, a device and the codec's tables on it.
 
-    xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether threads
-    help; exp, log, cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
+    xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
+    threads help; exp, log, cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int) -> None:
@@ -70,7 +70,9 @@ def torch_backend(device: str) -> Backend:
 
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError("no CUDA device is available")
-    return Backend(array_api_compat.torch, torch.device(device), CHUNK if device == "cpu" else 1 << 20)
+    return Backend(
+        array_api_compat.torch, torch.device(device), CHUNK if device == "cpu" else 1 << 20
+    )
 
 
 def backend_for(device: str) -> Backend:

@@ -76,13 +76,14 @@ def context_inputs(
     references: list[Any],
     *,
     size: tuple[int, int],
-    bits: int,
+    planes: int,
     exponent: int,
 ) -> tuple[Any, Any]:
     """Base prediction and trunk inputs of the n pixels of a segment.
 
     own: padded lattice of this channel, valid where earlier steps have been; references: padded
     lattices of earlier channels, whole, the nearest first. All float64 holding sample values.
+    size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples.
 
     Returns (base, inputs): base float64 (n,) in quarter samples, inputs float64 (f, n) with
     f = input_count(len(references)), integers below INPUT_CLIP in magnitude.
@@ -123,7 +124,7 @@ def context_inputs(
         features += [(value - here[k]) * scale for value in ring]
         activities.append(log2(_spread(xp, ring[:8], here[k]) * 0.5))
 
-    level = (base * (64 * UNIT / (4 << bits))) - 32 * UNIT
+    level = (base * (64 * UNIT / (4 << planes))) - 32 * UNIT
     features += [*activities, level, *_coordinates(backend, segment, size)]
     inputs = xp.stack(features)
     return base, xp.clip(xp.floor(inputs), -INPUT_CLIP, INPUT_CLIP)

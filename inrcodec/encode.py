@@ -12,10 +12,10 @@ import numpy as np
 
 from .backend import Backend, Workers, backend_for
 from .container import LinrFile, Models, pack, parse
-from .decode import PlaneStatistics, decode_file_data, digest, read_networks
-from .errors import DeviceError, ImageError, VerificationError
+from .decode import decode_file_data, digest, read_networks
+from .errors import ImageError, VerificationError
 from .images import read_image, write_atomic
-from .layout import Layout, choose_layout
+from .layout import choose_layout
 from .limits import check_size
 from .rangecoder import Encoder
 from .stored import compress_stored
@@ -84,9 +84,7 @@ def encode(
         tell(Progress("store", 0.0, None))
         candidates.append(_encode_stored(image))
     if model == "context" or (model == "auto" and len(candidates[0]) > TINY):
-        candidates.append(
-            _encode_context(image, effort, weights, seed, backend, threads, tell)
-        )
+        candidates.append(_encode_context(image, effort, weights, seed, backend, threads, tell))
     data = min(candidates, key=len)
     tell(Progress("verify", CODE, 8 * len(data) / image.size))
     decoded = decode_file_data(parse(data), backend, threads)
@@ -112,7 +110,10 @@ def encode_file(
 
 def _checked(image: np.ndarray) -> np.ndarray:
     """The image in C order, without a channel axis of 1."""
-    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
+    if not isinstance(image, np.ndarray) or image.dtype.newbyteorder("=") not in (
+        np.uint8,
+        np.uint16,
+    ):
         raise ImageError("an image is a NumPy array of uint8 or uint16")
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
         raise ImageError(f"an image has shape (H, W) or (H, W, 1..4), not {image.shape}")
@@ -185,6 +186,4 @@ def _encode_context(
         tell(Progress("code", FIT_PLANES, size))
         writer = _Writer()
         traverse(backend, workers, layout, networks, writer, image)
-    return pack(
-        LinrFile("", layout, digest(image), models, weights, writer.encoder.finish())
-    )
+    return pack(LinrFile("", layout, digest(image), models, weights, writer.encoder.finish()))

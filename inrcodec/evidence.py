@@ -76,11 +76,12 @@ class Evidence:
             p = xp.floor((ones * 8 + 1) * PROBABILITY_ONE / (total * 8 + 2))
             p = xp.clip(p, 1, PROBABILITY_ONE - 1)
             features.append(self._backend.look_up(self._backend.logit, p))
-            features.append(self._backend.look_up(self._backend.log, xp.clip(total + 1, 1, PROBABILITY_ONE)))
+            features.append(
+                self._backend.look_up(self._backend.log, xp.clip(total + 1, 1, PROBABILITY_ONE))
+            )
         return features
 
 
 def evidence_inputs(references: int) -> int:
     """How many inputs the evidence gives to the plane INR of a channel."""
     return 2 * (1 + min(references, MAX_SOURCES - 1))
-

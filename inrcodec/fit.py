@@ -21,7 +21,7 @@ import torch
 from .backend import Backend, Workers
 from .context import input_count
 from .layout import Channel, Layout
-from .mixture import COMPONENTS, FLOOR_BITS, MAX_LOG_SCALE, MIN_LOG_SCALE, OUTPUTS
+from .mixture import COMPONENTS, FLOOR_BITS, MAX_LOG_SCALE, MIN_LOG_SCALE
 from .networks import TENSORS, Network, Shape, Tensor
 from .traversal import ChannelNetworks, contexts, plane_shape, traverse, trunk_shape
 from .weights import BIAS_SHIFT, HALF_SHIFT, Tensors, bias_of_half, is_bias, is_ternary
@@ -269,7 +269,7 @@ def fit_trunk(
     network.set("b3", [-1.0, 0.0, 1.0, 0.0, 1.0, 2.5, 0.0, 0.0, 0.0])
 
     def loss(outputs: Any, index: Any) -> Any:
-        return MixtureLoss.apply(outputs, low[index], high[index], floor)
+        return MixtureLoss.apply(outputs, low[index], high[index], floor)  # type: ignore[no-untyped-call]
 
     steps = _steps(plan.epochs, len(base))
     return train(network, features, loss, steps, BATCH, rng, report)
@@ -291,9 +291,10 @@ def fit_plane(
     network.set("bypass", [1.0] + [0.0] * (shape.inputs - 1))
 
     def loss(outputs: Any, index: Any) -> Any:
-        return torch.nn.functional.binary_cross_entropy_with_logits(
-            outputs[:, 0] * LN2, bits[index]
-        ) / LN2
+        return (
+            torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0] * LN2, bits[index])
+            / LN2
+        )
 
     return train(network, features, loss, plan.plane_steps, 2 * BATCH, rng, report)
 
@@ -485,7 +486,9 @@ def fit_planes(
 def _generators(plan: Plan, number: int) -> tuple[torch.Generator, np.random.Generator]:
     """Generators of their own for each network, so that threads do not share one."""
     seed = np.random.SeedSequence([plan.seed, number])
-    return torch.Generator().manual_seed(int(seed.generate_state(1)[0])), np.random.default_rng(seed)
+    return torch.Generator().manual_seed(int(seed.generate_state(1)[0])), np.random.default_rng(
+        seed
+    )
 
 
 @contextmanager

@@ -45,9 +45,7 @@ class Mixture:
     exponent: the unit is 2^exponent samples.
     """
 
-    def __init__(
-        self, backend: Backend, outputs: Any, base: Any, bits: int, exponent: int
-    ) -> None:
+    def __init__(self, backend: Backend, outputs: Any, base: Any, bits: int, exponent: int) -> None:
         xp = backend.xp
         self._backend = backend
         self._scale = UNIT / (1 << exponent)

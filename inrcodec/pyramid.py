@@ -21,7 +21,7 @@ SEGMENT_PIXELS = 1 << 18
 
 @dataclass(frozen=True)
 class Segment:
-    """Some rows of one step: lattice points (row, col), (row, col + 2), ... of rows row, row + 2, ..."""
+    """Some rows of one step: every other lattice point of every other lattice row."""
 
     level: int
     step: int  # 0 is A, 1 is B

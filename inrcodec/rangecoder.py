@@ -192,7 +192,7 @@ class Encoder:
         self._keep(out)
 
     def finish(self) -> bytes:
-        """The stream, without the zero bytes at its end that the decoder supplies by itself."""
+        """The stream, short of up to 7 zero bytes at its end, which the decoder supplies by itself."""
         # the number in [low, low + range) with the most trailing zeros
         low, high = int(self._state[0]), int(self._state[0]) + int(self._state[1])
         keep = next(k for k in range(56, -1, -1) if (high - 1) >> k << k >= low)
@@ -201,7 +201,9 @@ class Encoder:
         for _ in range(8):
             _shift(self._state, out)
         self._keep(out)
-        return b"".join(self._parts).rstrip(b"\0")
+        data = b"".join(self._parts)
+        # no more than the state's own bytes: decode.py bounds the bits by the bytes of a stream
+        return data[:-7] + data[-7:].rstrip(b"\0")
 
 
 class Decoder:

@@ -22,23 +22,21 @@ EXP_TOP = 22  # exp_table()[0] = 2^22
 
 
 def _power_of_two_fractions(count_bits: int, precision: int) -> list[int]:
-    """floor-rounded 2^(precision - j / 2^count_bits) for j = 0 .. 2^count_bits - 1."""
-    # roots[b] = 2^(-2^-(b+1)), each the square root of the last one
+    """2^(precision - j / 2^count_bits), rounded down in steps, for j = 0 .. 2^count_bits - 1."""
+    # 2^(-1/2), 2^(-1/4), ...: each the square root of the one before, from 1/2 on
     roots, root = [], 1 << (precision - 1)
     for _ in range(count_bits):
         root = isqrt(root << precision)
         roots.append(root)
-        # next: sqrt of this one; the first is sqrt(1/2)
     values = [1 << precision]
-    for b in reversed(range(count_bits)):
-        # bit b of the fraction counts from the finest root upwards
-        values += [(v * roots[b]) >> precision for v in values]
+    for root in reversed(roots):  # the lowest bit of j stands for the finest root
+        values += [(v * root) >> precision for v in values]
     return values
 
 
 @cache
 def exp_table() -> np.ndarray:
-    """float64 (22 * 1024 + 1,): floor(2^(22 - j / 1024)), with the fractions in 64-bit precision."""
+    """float64 (22 * 1024 + 1,): 2^(22 - j / 1024) rounded down, fractions in 64-bit precision."""
     fractions = _power_of_two_fractions(10, 64)
     top = 64 - EXP_TOP
     table = [fractions[j % UNIT] >> (top + j // UNIT) for j in range(EXP_TOP * UNIT + 1)]
@@ -47,7 +45,7 @@ def exp_table() -> np.ndarray:
 
 @cache
 def log_table() -> np.ndarray:
-    """float64 (65537,): floor(1024 * log2(n)) by repeated squaring of 31-bit fractions; [0] is 0."""
+    """float64 (65537,): 1024 * log2(n) rounded down, by squaring 31-bit fractions; [0] is 0."""
     n = np.arange(1, PROBABILITY_ONE + 1, dtype=np.uint64)
     whole = np.zeros(n.shape, dtype=np.uint64)
     for b in range(1, PROBABILITY_BITS + 1):
@@ -78,7 +76,7 @@ def cdf_table() -> np.ndarray:
 
 @cache
 def logit_table() -> np.ndarray:
-    """float64 (65536,): log2(p / (65536 - p)) in units of 1/1024, for p = 1 .. 65535; [0] is [1]."""
+    """float64 (65536,): log_table[p] - log_table[65536 - p] for p = 1 .. 65535; [0] is [1]."""
     log = log_table()
     p = np.arange(PROBABILITY_ONE)
     p[0] = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,7 +80,13 @@ def contexts(
 
         def inputs(piece: Segment, own: Any = own, around: list[Any] = around) -> tuple[Any, Any]:
             return context_inputs(
-                backend, piece, own, around, size=size, bits=channel.planes, exponent=layout.exponent
+                backend,
+                piece,
+                own,
+                around,
+                size=size,
+                planes=channel.planes,
+                exponent=layout.exponent,
             )
 
         yield segment, inputs, first
@@ -110,7 +117,8 @@ def traverse(
             (layout.height, layout.width), dtype=backend.xp.float64, device=backend.device
         )
         if nets is not None:
-            _Pass(backend, workers, layout, channel, nets, canvas, canvases, coder, observe).run(truth)
+            run = _Pass(backend, workers, layout, channel, nets, canvas, canvases, coder, observe)
+            run.code(truth)
         canvases.append(canvas)
         values = backend.get(canvas) + channel.lowest
         if values.max() > np.iinfo(layout.dtype).max:
@@ -133,7 +141,7 @@ class _Pass:
     coder: Coder
     observe: Observer | None
 
-    def run(self, truth: np.ndarray | None) -> None:
+    def code(self, truth: np.ndarray | None) -> None:
         """Codes the channel into the canvas; truth: int64 (H, W) for an encoder."""
         channel, canvas = self.channel, self.canvas
         references = [self.canvases[j] for j in channel.references]
@@ -150,10 +158,8 @@ class _Pass:
                 evidence = self._evidence(segment, references)
             index = segment.image_index()
             pieces = segment.pieces(self.backend.chunk)
-            chunks = self.workers.map(
-                lambda piece, inputs=inputs: self._chunk(piece, inputs, references), pieces
-            )
-            self._code(chunks, None if truth is None else truth[index].reshape(-1), evidence)
+            chunks = self.workers.map(partial(self._chunk, inputs, references), pieces)
+            self._code_planes(chunks, None if truth is None else truth[index].reshape(-1), evidence)
             for chunk in chunks:
                 piece = chunk.piece
                 values = self.backend.xp.reshape(chunk.mixture.low, (piece.rows, piece.cols))
@@ -182,24 +188,22 @@ class _Pass:
 
     def _chunk(
         self,
-        piece: Segment,
         inputs: Callable[[Segment], tuple[Any, Any]],
         references: list[Any],
+        piece: Segment,
     ) -> _Chunk:
         """Runs the trunk INR over some pixels."""
         xp = self.backend.xp
         base, features = inputs(piece)
         outputs = self.networks.trunks[piece.step].run(features)
-        mixture = Mixture(
-            self.backend, outputs, base, self.channel.planes, self.layout.exponent
-        )
+        mixture = Mixture(self.backend, outputs, base, self.channel.planes, self.layout.exponent)
         here = []
         if self.networks.plane is not None:
             for r in references[: MAX_SOURCES - 1]:
                 here.append(xp.astype(xp.reshape(r[piece.image_index()], (-1,)), xp.int64))
         return _Chunk(piece, mixture, here)
 
-    def _code(
+    def _code_planes(
         self, chunks: list[_Chunk], truth: np.ndarray | None, evidence: Evidence | None
     ) -> None:
         """Codes all planes of a segment, the highest first."""
@@ -208,10 +212,8 @@ class _Pass:
         for plane in reversed(range(self.channel.planes)):
             # what the last plane's bits were is learnt in the threads that ask for the next
             known = [None] * len(chunks) if bits is None else np.split(bits, ends)
-            answers = self.workers.map(
-                lambda job, plane=plane: self._ask(job[0], job[1], plane, evidence),
-                list(zip(chunks, known, strict=True)),
-            )
+            jobs = list(zip(chunks, known, strict=True))
+            answers = self.workers.map(partial(self._ask, plane, evidence), jobs)
             probabilities = np.concatenate([answer[0] for answer in answers])
             wanted = None if truth is None else ((truth >> plane) & 1).astype(np.uint8)
             bits = self.coder.code(probabilities, wanted)
@@ -223,9 +225,13 @@ class _Pass:
             chunk.mixture.learn(0, self.backend.put(part))
 
     def _ask(
-        self, chunk: _Chunk, bits: np.ndarray | None, plane: int, evidence: Evidence | None
+        self, plane: int, evidence: Evidence | None, job: tuple[_Chunk, np.ndarray | None]
     ) -> tuple[np.ndarray, Any, Any]:
-        """Probabilities uint16 (n,) of a plane's bits, and the plane INR's pixels and inputs."""
+        """Probabilities uint16 (n,) of a plane's bits, and the plane INR's pixels and inputs.
+
+        job: some pixels, and their bits of the plane above.
+        """
+        chunk, bits = job
         xp, backend, mixture = self.backend.xp, self.backend, chunk.mixture
         if bits is not None:
             mixture.learn(plane + 1, backend.put(bits))

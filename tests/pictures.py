@@ -1,0 +1,51 @@
+"""Small pictures for the tests, and a rough way to make a file without a fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inrcodec.backend import Workers, numpy_backend
+from inrcodec.container import LinrFile, Models, pack
+from inrcodec.decode import digest, network_shapes, read_networks
+from inrcodec.encode import _Writer
+from inrcodec.layout import choose_layout
+from inrcodec.networks import Tensor
+from inrcodec.traversal import traverse
+from inrcodec.weights import pack_weights
+
+
+def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) -> np.ndarray:
+    """A shaded disc on a gradient with some noise, its channels alike; alpha is a mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(float)
+    y, x = y / max(height - 1, 1), x / max(width - 1, 1)
+    disc = (y - 0.5) ** 2 + (x - 0.4) ** 2 < 0.1
+    light = 0.2 + 0.5 * x * y + 0.25 * disc + rng.normal(0, 0.01, y.shape)
+    planes = [light * (0.9 + 0.1 * k) + rng.normal(0, 0.003, y.shape) for k in range(channels)]
+    if channels in (2, 4):
+        planes[-1] = 1.0 - 0.5 * disc
+    top = np.iinfo(dtype).max
+    image = (np.clip(np.stack(planes, axis=-1), 0, 1) * top).astype(dtype)
+    return image[:, :, 0] if channels == 1 else image
+
+
+def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
+    """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
+    the same bytes on every machine."""
+    backend, layout = numpy_backend(), choose_layout(image)
+    models = Models(form, 1, 1)
+    networks = []
+    for number, shape in enumerate(network_shapes(layout, models)):
+        tensors = {n: Tensor(np.zeros(s, np.int64), 0) for n, s in shape.tensors().items()}
+        if number % 3 == 2:
+            tensors["bypass"].values[0, 0] = 1
+        else:
+            tensors["b3"].values[3:6] = 2  # log2 of the scales
+        networks.append(tensors)
+    weights = pack_weights(form, networks)
+    writer = _Writer()
+    with Workers(backend, 1) as workers:
+        read = read_networks(layout, models, weights, backend)
+        traverse(backend, workers, layout, read, writer, image)
+    data = writer.encoder.finish()
+    return pack(LinrFile("", layout, digest(image), models, weights, data))

@@ -1,0 +1,122 @@
+"""The same bytes on every machine: threads, CPU capabilities, NumPy and torch, no torch at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inrcodec
+from inrcodec.backend import Workers, numpy_backend, torch_backend
+from inrcodec.container import parse
+from inrcodec.decode import decode_file_data
+from inrcodec.images import write_image
+from tests.pictures import scene, unfitted_file
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[np.ndarray, bytes]:
+    image = scene(90, 110, 3, np.uint8)
+    return image, inrcodec.encode(image, effort=1, model="context", device="cpu")
+
+
+def in_subprocess(code: str, *arguments: str, **environment: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+DECODE = """
+import hashlib, sys
+from pathlib import Path
+import inrcodec
+data = Path(sys.argv[1]).read_bytes()
+image = inrcodec.decode(data, threads=int(sys.argv[2]))
+print(hashlib.sha256(image.tobytes()).hexdigest())
+"""
+
+TORCH_DECODE = """
+import hashlib, sys
+from pathlib import Path
+from inrcodec.backend import torch_backend
+from inrcodec.container import parse
+from inrcodec.decode import decode_file_data
+image = decode_file_data(parse(Path(sys.argv[1]).read_bytes()), torch_backend("cpu"), 1)
+print(hashlib.sha256(image.tobytes()).hexdigest())
+"""
+
+
+def test_threads_and_cpu_capabilities(tmp_path: Path, fitted: tuple[np.ndarray, bytes]) -> None:
+    image, data = fitted
+    path = tmp_path / "a.linr"
+    path.write_bytes(data)
+    want = hashlib.sha256(image.tobytes()).hexdigest()
+    assert in_subprocess(DECODE, str(path), "1") == want
+    assert in_subprocess(DECODE, str(path), "2") == want
+    plain = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX AVX512_ICL"}
+    assert in_subprocess(DECODE, str(path), "1", OPENBLAS_CORETYPE="Nehalem") == want
+    assert in_subprocess(DECODE, str(path), "1", NUMBA_CPU_NAME="generic") == want
+    if "x86_64" in os.uname().machine:
+        assert in_subprocess(DECODE, str(path), "1", **plain) == want
+    for capability in ("default", "avx2"):
+        environment = {"ATEN_CPU_CAPABILITY": capability}
+        assert in_subprocess(TORCH_DECODE, str(path), **environment) == want
+    assert in_subprocess(TORCH_DECODE, str(path)) == want
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_numpy_and_torch_backends_agree(dtype: type) -> None:
+    image = scene(40, 37, 4, dtype)
+    data = unfitted_file(image)
+    for backend in (numpy_backend(), torch_backend("cpu")):
+        assert np.array_equal(decode_file_data(parse(data), backend, 2), image)
+
+
+def test_networks_agree_on_both_backends(fitted: tuple[np.ndarray, bytes]) -> None:
+    image, data = fitted
+    assert np.array_equal(decode_file_data(parse(data), torch_backend("cpu"), 2), image)
+
+
+def test_cuda_and_cpu_agree(fitted: tuple[np.ndarray, bytes]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    image, data = fitted
+    assert np.array_equal(inrcodec.decode(data, device="cuda"), image)
+    there = inrcodec.encode(image, effort=1, model="context", device="cuda")
+    assert np.array_equal(inrcodec.decode(there, device="cpu"), image)
+
+
+def test_decoding_imports_no_torch(tmp_path: Path, fitted: tuple[np.ndarray, bytes]) -> None:
+    image, data = fitted
+    source, target = tmp_path / "a.linr", tmp_path / "a.png"
+    source.write_bytes(data)
+    blocked = "import sys; sys.modules['torch'] = None\n"
+    want = hashlib.sha256(image.tobytes()).hexdigest()
+    assert in_subprocess(blocked + DECODE, str(source), "2") == want
+    command = "from inrcodec_cli.main import main; main()"
+    in_subprocess(blocked + command, "decode", str(source), "-o", str(target))
+    assert target.read_bytes() == write_image(image, ".png")
+    in_subprocess(blocked + command, "info", str(source))
+    in_subprocess(blocked + command, "verify", str(source), str(target))
+
+
+def test_workers_hand_errors_on() -> None:
+    def fails(number: int) -> int:
+        raise inrcodec.CorruptError(str(number))
+
+    for threads in (1, 2):
+        with Workers(numpy_backend(), threads) as workers, pytest.raises(inrcodec.CorruptError):
+            workers.map(fails, [1, 2, 3])

@@ -1,0 +1,93 @@
+"""The float side: gradients, quantisers, and that the integers do what was fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec import fit
+from inrcodec.backend import Workers, numpy_backend
+from inrcodec.layout import choose_layout
+from inrcodec.networks import TENSORS, Network, Shape
+from inrcodec.weights import FORMS, pack_weights, unpack_weights
+from tests.pictures import scene
+
+
+def test_the_written_out_gradient_is_autograds() -> None:
+    rng = torch.Generator().manual_seed(0)
+    outputs = torch.randn(64, 9, generator=rng, dtype=torch.float64) * 2
+    value = torch.randn(64, 1, generator=rng, dtype=torch.float64) * 3
+    low, high = value - 0.5, value + 0.5
+    low[0], high[1] = -1e9, 1e9
+
+    def plain(out: torch.Tensor) -> torch.Tensor:
+        mean, log_scale, log_weight = out.split(3, 1)
+        weight = torch.softmax(log_weight * fit.LN2, 1)
+        rate = torch.exp2(-log_scale) * fit.LN2
+        part = torch.sigmoid((high - mean) * rate) - torch.sigmoid((low - mean) * rate)
+        return -torch.log2((weight * part).sum(1) + 2.0**-22).mean()
+
+    a = outputs.clone().requires_grad_()
+    b = outputs.clone().requires_grad_()
+    loss_a = fit.MixtureLoss.apply(a, low, high, 2.0**-22)
+    loss_b = plain(b)
+    loss_a.backward()
+    loss_b.backward()
+    assert torch.allclose(loss_a, loss_b)
+    assert a.grad is not None
+    assert torch.allclose(a.grad, b.grad, atol=1e-10)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
+    shape = Shape(7, 8, 9, 3)
+    rng = torch.Generator().manual_seed(1)
+    twin = fit.FloatNetwork(shape, form, torch.device("cpu"), rng)
+    with torch.no_grad():
+        twin.parameters["bypass"].normal_(generator=rng)
+        twin.parameters["b1"].normal_(generator=rng)
+    twin.quantise(dict.fromkeys(TENSORS, 12.0 * 4**8))  # steps of 2^-8
+    (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
+    x = torch.randint(-(1 << 15), 1 << 15, (200, 7), generator=rng)
+    want = twin(x.float() * fit.INPUT_SCALE).detach().numpy()
+    got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
+    assert np.abs(got.T - want).max() < 0.02
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_training_shrinks_the_image(form: str) -> None:
+    image = scene(64, 64, 3, np.uint8)
+    layout = choose_layout(image)
+    sizes: list[float] = []
+    plan = fit.Plan(2, 8, 8, 30, form, 0)
+    with Workers(numpy_backend(), 1) as workers:
+        trunks = fit.fit_trunks(
+            numpy_backend(), workers, layout, image, plan, lambda _, bits: sizes.append(bits)
+        )
+    assert len(trunks) == 3
+    assert all(np.any(t["w3"].values) for pair in trunks for t in pair)
+    assert sizes[-1] < 6  # bits per sample, where raw has 8 and nothing fitted about 7
+
+
+def test_ternary_matrices_are_ternary() -> None:
+    twin = fit.FloatNetwork(
+        Shape(7, 8, 9, 3), "ternary", torch.device("cpu"), torch.Generator().manual_seed(1)
+    )
+    twin.quantise(dict.fromkeys(TENSORS, 1.0))
+    for name in ("w1", "w2", "w3"):
+        for row in twin.tensors()[name].values:
+            assert len(np.unique(np.abs(row[row != 0]))) <= 1
+
+
+def test_large_images_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "MAX_SAMPLES", 1000)
+    image = scene(80, 80, 1, np.uint8)
+    rng = np.random.default_rng(0)
+    for step, most in ((0, 1600), (1, 4800)):
+        features, base, values = fit.trunk_samples(
+            numpy_backend(), choose_layout(image), image[:, :, None], 0, step, rng
+        )
+        assert features.shape == (len(base), 21)
+        assert len(values) == len(base)
+        assert 800 < len(base) < 1200 < most
