@@ -192,7 +192,7 @@ class Encoder:
         self._keep(out)
 
     def finish(self) -> bytes:
-        """The stream, short of up to 7 zero bytes at its end, which the decoder supplies by itself."""
+        """The stream, short of up to 7 zero bytes at its end, which a decoder supplies itself."""
         # the number in [low, low + range) with the most trailing zeros
         low, high = int(self._state[0]), int(self._state[0]) + int(self._state[1])
         keep = next(k for k in range(56, -1, -1) if (high - 1) >> k << k >= low)

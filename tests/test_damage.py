@@ -21,8 +21,7 @@ def exact_or_refused(data: bytes, want: np.ndarray = IMAGE) -> bool:
     """Whether the file decodes; if it does, it is to the image."""
     try:
         image = inrcodec.decode(data, threads=1)
-    except inrcodec.LinrError as error:
-        assert "\n" not in str(error)
+    except inrcodec.LinrError:
         return False
     assert np.array_equal(image, want)
     assert image.dtype == want.dtype
