@@ -8,7 +8,7 @@
 True
 """
 
-from .decode import decode, decode_file, info
+from .decode import decode, decode_file
 from .encode import Progress, encode, encode_file
 from .errors import (
     ChecksumError,
@@ -23,6 +23,7 @@ from .errors import (
     UnsupportedVersionError,
     VerificationError,
 )
+from .info import info
 
 __version__ = "0.1.0"
 

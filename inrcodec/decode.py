@@ -1,19 +1,18 @@
-"""Decoding, and what a file says about itself. A CPU decoder imports no torch."""
+"""Decoding. A CPU decoder imports no torch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .backend import Backend, Workers, backend_for
-from .container import MODES, LinrFile, Models, parse
+from .container import LinrFile, Models, parse
 from .errors import ChecksumError, CorruptError, LimitError
 from .images import write_atomic, write_image
-from .layout import Channel, Layout
+from .layout import Layout
 from .networks import Network, Shape
 from .rangecoder import Decoder
 from .stored import decompress_stored
@@ -35,7 +34,7 @@ def decode(data: bytes, *, device: str = "cpu", threads: int | None = None) -> n
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
     (RGBA). Raises a LinrError where the data is no whole, undamaged .linr file.
     """
-    return decode_file_data(parse(bytes(data)), backend_for(device), threads)
+    return decode_parsed(parse(bytes(data)), backend_for(device), threads)
 
 
 def decode_file(
@@ -55,80 +54,7 @@ def decode_file(
     write_atomic(Path(target), write_image(image, Path(target).suffix), force=force)
 
 
-def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dict[str, Any]:
-    """What a .linr file holds, as a dict that json can write.
-
-    planes: decode the file to find, per channel and plane, the bit error rate (BER) of the
-    networks' decisions before correction and the bits spent on the plane. Raises as decode.
-    """
-    file = parse(bytes(data))
-    layout, models = file.layout, file.models
-    samples = layout.height * layout.width * len(layout.channels)
-    result: dict[str, Any] = {
-        "version": file.version,
-        "mode": MODES[models is not None],
-        "height": layout.height,
-        "width": layout.width,
-        "channels": len(layout.channels),
-        "bits": layout.sample_bits,
-        "total_bytes": len(data),
-        "header_bytes": len(data) - len(file.weights) - len(file.data),
-        "weights_bytes": len(file.weights),
-        "data_bytes": len(file.data),
-        "bpp": 8 * len(data) / (layout.height * layout.width),
-        "bpsp": 8 * len(data) / samples,
-        "weights": None if models is None else models.form,
-    }
-    if planes and models is not None:
-        statistics = PlaneStatistics(layout)
-        decode_file_data(file, backend_for("cpu"), threads, statistics)
-        result["planes"] = statistics.rows()
-    return result
-
-
-class PlaneStatistics:
-    """Counts, per channel and plane, bits, wrong decisions and bits spent (an Observer)."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._counts: dict[tuple[int, int], np.ndarray] = {}
-
-    def __call__(
-        self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
-    ) -> None:
-        right = np.where(bits, p, 65536 - p.astype(np.int64)) / 65536
-        # a decision is P > 1/2; on the fence it is a 0
-        wrong = (p > 32768) != (bits > 0)
-        counts = self._counts.setdefault((channel.index, plane), np.zeros(3))
-        counts += bits.size, wrong.sum(), -np.log2(right).sum()
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
-        return [
-            {
-                "channel": self._layout.name(channel),
-                "plane": plane,
-                "ber": float(wrong / count),
-                "bits": round(float(spent)),
-                "bpsp": float(spent / count),
-            }
-            for channel in self._layout.channels
-            for plane in reversed(range(channel.planes))
-            for count, wrong, spent in [self._counts.get((channel.index, plane), np.ones(3))]
-        ]
-
-
-class _Reader:
-    """The decoder's end of the range coder."""
-
-    def __init__(self, data: bytes) -> None:
-        self._decoder = Decoder(data)
-
-    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
-        return self._decoder.decode(probabilities)
-
-
-def decode_file_data(
+def decode_parsed(
     file: LinrFile, backend: Backend, threads: int | None, observe: Observer | None = None
 ) -> np.ndarray:
     """The image of a parsed file; raises ChecksumError where the samples' digest differs."""
@@ -140,7 +66,7 @@ def decode_file_data(
         networks = read_networks(layout, file.models, file.weights, backend)
         with Workers(backend, threads or os.cpu_count() or 1) as workers:
             image = traverse(
-                backend, workers, layout, networks, _Reader(file.data), observe=observe
+                backend, workers, layout, networks, Decoder(file.data), observe=observe
             )
     if digest(image) != file.digest:
         raise ChecksumError("the decoded samples do not match the file's digest")

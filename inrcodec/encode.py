@@ -12,9 +12,10 @@ import numpy as np
 
 from .backend import Backend, Workers, backend_for
 from .container import LinrFile, Models, pack, parse
-from .decode import decode_file_data, digest, read_networks
-from .errors import ImageError, VerificationError
+from .decode import decode_parsed, digest, read_networks
+from .errors import DeviceError, ImageError, VerificationError
 from .images import read_image, write_atomic
+from .info import PlaneStatistics, describe
 from .layout import choose_layout
 from .limits import check_size
 from .rangecoder import Encoder
@@ -29,7 +30,7 @@ PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch,
 MODEL_CHOICES = ("auto", "context", "stored")
 TRUNK_WIDTH = 16
 PLANE_WIDTH = 16
-# A stored file of no more bytes than this cannot be beaten: networks alone take more.
+# A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
 # What part of an encode's time the stages take, roughly.
 FIT_TRUNKS, FIT_PLANES, CODE = 0.8, 0.92, 0.96
@@ -54,6 +55,7 @@ def encode(
     threads: int | None = None,
     model: str = "auto",
     progress: Callable[[Progress], None] | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
 ) -> bytes:
     """Encodes an image without loss; the result was decoded and compared before it is returned.
 
@@ -61,7 +63,8 @@ def encode(
     effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
     "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
-    for the smaller. progress: called now and then, from any thread, one call at a time.
+    for the smaller. progress: called now and then, from any thread, one call at a time. report:
+    called at the end with what info() says of the result, the planes' bit error rates included.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
@@ -84,13 +87,24 @@ def encode(
         tell(Progress("store", 0.0, None))
         candidates.append(_encode_stored(image))
     if model == "context" or (model == "auto" and len(candidates[0]) > TINY):
-        candidates.append(_encode_context(image, effort, weights, seed, backend, threads, tell))
+        try:
+            candidates.append(_encode_context(image, effort, weights, seed, backend, threads, tell))
+        except RuntimeError as error:
+            if "out of memory" in str(error):  # torch has several classes for it
+                raise DeviceError("the device has too little memory for this image") from error
+            raise
     data = min(candidates, key=len)
-    tell(Progress("verify", CODE, 8 * len(data) / image.size))
-    decoded = decode_file_data(parse(data), backend, threads)
+    bpsp = 8 * len(data) / image.size
+    tell(Progress("verify", CODE, bpsp))
+    file = parse(data)
+    statistics = None if report is None else PlaneStatistics(file.layout)
+    # on the CPU wherever the fit ran, so that two devices have agreed on every bit
+    decoded = decode_parsed(file, backend_for("cpu"), threads, statistics)
     if decoded.dtype != image.dtype or not np.array_equal(decoded, image):
         raise VerificationError("the encoded image does not decode to itself; please report this")
-    tell(Progress("verify", 1.0, 8 * len(data) / image.size))
+    if report is not None:
+        report(describe(file, len(data), statistics))
+    tell(Progress("verify", 1.0, bpsp))
     return data
 
 
@@ -136,18 +150,6 @@ def _encode_stored(image: np.ndarray) -> bytes:
     return pack(file)
 
 
-class _Writer:
-    """The encoder's end of the range coder."""
-
-    def __init__(self) -> None:
-        self.encoder = Encoder()
-
-    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
-        assert bits is not None
-        self.encoder.encode(bits, probabilities)
-        return bits
-
-
 def _encode_context(
     image: np.ndarray,
     effort: int,
@@ -184,6 +186,6 @@ def _encode_context(
         # code with the weights that a decoder will read, not with those that were packed
         networks = read_networks(layout, models, weights, backend)
         tell(Progress("code", FIT_PLANES, size))
-        writer = _Writer()
-        traverse(backend, workers, layout, networks, writer, image)
-    return pack(LinrFile("", layout, digest(image), models, weights, writer.encoder.finish()))
+        encoder = Encoder()
+        traverse(backend, workers, layout, networks, encoder, image)
+    return pack(LinrFile("", layout, digest(image), models, weights, encoder.finish()))

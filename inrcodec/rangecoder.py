@@ -3,9 +3,9 @@ resolved as in LZMA). The compiled loops are numba's; format_spec.md gives the s
 
 >>> import numpy as np
 >>> encoder = Encoder()
->>> encoder.encode(np.array([1, 0, 1], np.uint8), np.array([60000, 5000, 32768], np.uint16))
->>> data = encoder.finish()
->>> Decoder(data).decode(np.array([60000, 5000, 32768], np.uint16)).tolist()
+>>> p = np.array([60000, 5000, 32768], np.uint16)
+>>> _ = encoder.code(p, np.array([1, 0, 1], np.uint8))
+>>> Decoder(encoder.finish()).code(p).tolist()
 [1, 0, 1]
 """
 
@@ -179,11 +179,15 @@ class Encoder:
         self._parts.append(out[: int(self._state[4])].tobytes())
         self._state[4] = 0
 
-    def encode(self, bits: np.ndarray, probabilities: np.ndarray) -> None:
-        """bits: uint8 (n,) of 0 and 1; probabilities: uint16 (n,) of P(1) * 65536, 1 .. 65535."""
+    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        """Writes bits uint8 (n,) of 0 and 1 under uint16 (n,) P(1) * 65536 in 1 .. 65535, and
+        returns them. They cannot be None here; Decoder.code has no use for them."""
+        if bits is None:
+            raise TypeError("an encoder needs the bits")
         out = self._room(bits.size)
         _encode(self._state, out, bits, probabilities)
         self._keep(out)
+        return bits
 
     def encode_integers(self, values: np.ndarray, model: np.ndarray) -> None:
         """values: int64 (n,), |v| < 2^21, adaptively coded; model: integer_model(), updated."""
@@ -214,8 +218,8 @@ class Decoder:
         first = int.from_bytes(data[:7].ljust(7, b"\0"), "big")
         self._state = np.array([first, _TOP, 7], dtype=np.uint64)
 
-    def decode(self, probabilities: np.ndarray) -> np.ndarray:
-        """The next n bits, uint8 (n,), for probabilities uint16 (n,)."""
+    def code(self, probabilities: np.ndarray, bits: np.ndarray | None = None) -> np.ndarray:
+        """The next n bits, uint8 (n,), under uint16 (n,) P(1) * 65536; bits is not looked at."""
         bits = np.empty(probabilities.size, dtype=np.uint8)
         _decode(self._state, self._data, probabilities, bits)
         return bits

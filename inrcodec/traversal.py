@@ -148,7 +148,11 @@ class _Pass:
         half = np.full(channel.planes, PROBABILITY_ONE // 2, dtype=np.uint16)
         weights = 1 << np.arange(channel.planes)[::-1]
         bits = None if truth is None else (truth[0, 0] // weights % 2).astype(np.uint8)
-        canvas[0, 0] = float(self.coder.code(half, bits) @ weights)
+        bits = self.coder.code(half, bits)
+        canvas[0, 0] = float(bits @ weights)
+        if self.observe is not None:
+            for i, plane in enumerate(reversed(range(channel.planes))):
+                self.observe(channel, plane, half[i : i + 1], bits[i : i + 1], None, None)
 
         evidence: Evidence | None = None
         for segment, inputs, first in contexts(

@@ -84,7 +84,7 @@ def _pack_integers(networks: list[Tensors]) -> bytes:
     encoder = Encoder()
     models = {name: integer_model() for name in TENSORS}
     shifts = np.array([t[name].shift for t in networks for name in TENSORS], dtype=np.int64)
-    encoder.encode(_shift_bits(shifts), np.full(5 * shifts.size, 32768, dtype=np.uint16))
+    encoder.code(np.full(5 * shifts.size, 32768, dtype=np.uint16), _shift_bits(shifts))
     for tensors in networks:
         for name in TENSORS:
             encoder.encode_integers(tensors[name].values.reshape(-1), models[name])
@@ -95,7 +95,7 @@ def _unpack_integers(shapes: list[Shape], data: bytes) -> list[Tensors]:
     decoder = Decoder(data)
     models = {name: integer_model() for name in TENSORS}
     count = len(shapes) * len(TENSORS)
-    bits = decoder.decode(np.full(5 * count, 32768, dtype=np.uint16)).reshape(count, 5)
+    bits = decoder.code(np.full(5 * count, 32768, dtype=np.uint16)).reshape(count, 5)
     shifts = iter((bits @ (1 << np.arange(5)[::-1])).tolist())
     networks = []
     for shape in shapes:

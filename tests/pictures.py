@@ -7,9 +7,9 @@ import numpy as np
 from inrcodec.backend import Workers, numpy_backend
 from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.encode import _Writer
 from inrcodec.layout import choose_layout
 from inrcodec.networks import Tensor
+from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
 from inrcodec.weights import pack_weights
 
@@ -43,9 +43,9 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
             tensors["b3"].values[3:6] = 2  # log2 of the scales
         networks.append(tensors)
     weights = pack_weights(form, networks)
-    writer = _Writer()
+    encoder = Encoder()
     with Workers(backend, 1) as workers:
         read = read_networks(layout, models, weights, backend)
-        traverse(backend, workers, layout, read, writer, image)
-    data = writer.encoder.finish()
+        traverse(backend, workers, layout, read, encoder, image)
+    data = encoder.finish()
     return pack(LinrFile("", layout, digest(image), models, weights, data))

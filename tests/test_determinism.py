@@ -14,7 +14,7 @@ import pytest
 import inrcodec
 from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.container import parse
-from inrcodec.decode import decode_file_data
+from inrcodec.decode import decode_parsed
 from inrcodec.images import write_image
 from tests.pictures import scene, unfitted_file
 
@@ -51,8 +51,8 @@ import hashlib, sys
 from pathlib import Path
 from inrcodec.backend import torch_backend
 from inrcodec.container import parse
-from inrcodec.decode import decode_file_data
-image = decode_file_data(parse(Path(sys.argv[1]).read_bytes()), torch_backend("cpu"), 1)
+from inrcodec.decode import decode_parsed
+image = decode_parsed(parse(Path(sys.argv[1]).read_bytes()), torch_backend("cpu"), 1)
 print(hashlib.sha256(image.tobytes()).hexdigest())
 """
 
@@ -80,12 +80,12 @@ def test_numpy_and_torch_backends_agree(dtype: type) -> None:
     image = scene(40, 37, 4, dtype)
     data = unfitted_file(image)
     for backend in (numpy_backend(), torch_backend("cpu")):
-        assert np.array_equal(decode_file_data(parse(data), backend, 2), image)
+        assert np.array_equal(decode_parsed(parse(data), backend, 2), image)
 
 
 def test_networks_agree_on_both_backends(fitted: tuple[np.ndarray, bytes]) -> None:
     image, data = fitted
-    assert np.array_equal(decode_file_data(parse(data), torch_backend("cpu"), 2), image)
+    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 2), image)
 
 
 def test_cuda_and_cpu_agree(fitted: tuple[np.ndarray, bytes]) -> None:

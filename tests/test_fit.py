@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inrcodec import fit
-from inrcodec.backend import Workers, numpy_backend
+from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.layout import choose_layout
 from inrcodec.networks import TENSORS, Network, Shape
 from inrcodec.weights import FORMS, pack_weights, unpack_weights
@@ -68,6 +68,21 @@ def test_training_shrinks_the_image(form: str) -> None:
     assert len(trunks) == 3
     assert all(np.any(t["w3"].values) for pair in trunks for t in pair)
     assert sizes[-1] < 6  # bits per sample, where raw has 8 and nothing fitted about 7
+
+
+def test_a_fit_through_torch_arrays_is_the_same_fit() -> None:
+    """What CUDA would run, on the CPU: samples and traversals through torch instead of NumPy."""
+    image = scene(40, 40, 3, np.uint8)
+    layout, plan = choose_layout(image), fit.Plan(1, 8, 8, 20, "int", 0)
+    found = []
+    for backend in (numpy_backend(), torch_backend("cpu")):
+        with Workers(backend, 1) as workers:
+            trunks = fit.fit_trunks(backend, workers, layout, image, plan, lambda *_: None)
+            planes = fit.fit_planes(backend, workers, layout, image, trunks, plan, lambda *_: None)
+        found.append([*(t for pair in trunks for t in pair), *planes])
+    for one, other in zip(*found, strict=True):
+        for name in TENSORS:
+            assert np.array_equal(one[name].values, other[name].values)
 
 
 def test_ternary_matrices_are_ternary() -> None:

@@ -16,7 +16,7 @@ import pytest
 import inrcodec
 from inrcodec.backend import torch_backend
 from inrcodec.container import parse
-from inrcodec.decode import decode_file_data
+from inrcodec.decode import decode_parsed
 
 FOLDER = Path(__file__).parent / "golden"
 WANT = json.loads((FOLDER / "golden.json").read_text())
@@ -38,4 +38,4 @@ def test_all_files_are_listed() -> None:
 def test_golden_file(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     check(inrcodec.decode(data), name)
-    check(decode_file_data(parse(data), torch_backend("cpu"), 1), name)
+    check(decode_parsed(parse(data), torch_backend("cpu"), 1), name)

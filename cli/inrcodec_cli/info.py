@@ -11,7 +11,7 @@ import click
 from .files import FAILURES, json_option, label, read_input, report, threads_option
 
 _Row = tuple[str, ...]
-_COLUMNS = ("channel", "plane", "bit errors", "bytes", "bpsp", "of data")
+_COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 
 
 @click.command()
@@ -33,12 +33,13 @@ def info(files: tuple[str, ...], threads: int | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"file": path, **facts}))
         else:
-            _show(label(path), facts)
+            show(label(path), facts)
     if failed:
         click.get_current_context().exit(1)
 
 
-def _show(name: str, facts: dict[str, Any]) -> None:
+def show(name: str, facts: dict[str, Any]) -> None:
+    """Print what inrcodec.info says of a file."""
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in ("header", "weights", "data"))
     click.echo(
         f"{name}\n"

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +28,7 @@ from .files import (
     threads_option,
     write_output,
 )
-from .info import info
+from .info import info, show
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def cli() -> None:
 @threads_option
 @force_option
 @quiet_option
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also show what the networks got wrong, per bit plane."
+)
 @json_option
 def encode(
     images: tuple[str, ...],
@@ -86,12 +89,13 @@ def encode(
     threads: int | None,
     force: bool,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Compress images to .linr files, beside the images unless -o says where."""
     outputs = choose_outputs(images, output, ".linr")
-    if as_json and STREAM in outputs:
-        raise click.UsageError("--json and the file cannot both go to stdout.")
+    if (as_json or verbose) and STREAM in outputs:
+        raise click.UsageError("Only the file itself can go to stdout.")
     # Imported here, so that help and usage errors do not wait for the library.
     from inrcodec import encode as encode_image
     from inrcodec.images import read_image
@@ -103,6 +107,7 @@ def encode(
             started = time.perf_counter()
             data = read_input(source)
             image = read_image(data, label(source))
+            facts: dict[str, Any] = {}
             with progress_bar(label(source), quiet) as progress:
                 packed = encode_image(
                     image,
@@ -112,6 +117,7 @@ def encode(
                     seed=seed,
                     threads=threads,
                     progress=progress,
+                    report=facts.update,
                 )
             write_output(target, packed, force)
         except FAILURES as error:
@@ -131,6 +137,7 @@ def encode(
             "bpp": 8 * len(packed) / (height * width),
             "bpsp": 8 * len(packed) / image.size,
             "seconds": time.perf_counter() - started,
+            "info": facts,
         }
         if as_json:
             click.echo(json.dumps(result))
@@ -143,6 +150,8 @@ def encode(
                 f"  {result['seconds']:.1f} s",
                 err=target == STREAM,
             )
+            if verbose:
+                show(target, facts)
     if failed:
         click.get_current_context().exit(1)
 
