@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import inrcodec
+from inrcodec.images import png_level9, write_image
 from tests.pictures import scene, unfitted_file
 
 QUICK = {"effort": 1, "device": "cpu", "threads": 1}
@@ -49,6 +50,12 @@ def images(draw: st.DrawFn) -> np.ndarray:
 @given(images(), st.sampled_from(["int", "fp16", "ternary"]))
 def test_any_image_through_unfitted_networks(image: np.ndarray, form: str) -> None:
     assert np.array_equal(inrcodec.decode(unfitted_file(image, form)), image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images())
+def test_no_file_exceeds_its_png_by_more_than_64_bytes(image: np.ndarray) -> None:
+    assert len(returns(image, model="stored")) <= len(png_level9(image)) + 64
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -167,8 +174,6 @@ def test_no_cuda_is_said() -> None:
 
 
 def test_files(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from inrcodec.images import write_image
-
     image = scene(16, 16, 3, np.uint8)
     source, target, back = tmp_path / "a.png", tmp_path / "a.linr", tmp_path / "b.png"
     source.write_bytes(write_image(image, ".png"))
