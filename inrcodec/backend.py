@@ -88,13 +88,15 @@ class Workers:
     """Maps a function over independent pieces of work, on several threads.
 
     No order of work changes a result: each piece has its own output and all sums are exact. BLAS
-    keeps to one thread a piece.
+    keeps to one thread a piece. Where the `with` block ends in an exception (Ctrl-C, say)
+    `stopping` becomes True, for long pieces of work to look at.
     """
 
     def __init__(self, backend: Backend, threads: int) -> None:
         several = threads > 1 and backend.is_cpu
         self._pool = ThreadPoolExecutor(threads) if several else None
         self._blas = threadpool_limits(1, "blas")
+        self.stopping = False
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
         """[work(piece) for piece in pieces]; raises what work raises."""
@@ -105,7 +107,8 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._blas.restore_original_limits()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.stopping = error is not None
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
+        self._blas.restore_original_limits()

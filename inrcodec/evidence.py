@@ -14,7 +14,6 @@ from typing import Any
 from .backend import Backend
 from .tables import PROBABILITY_ONE
 
-MAX_SOURCES = 3
 TABLE_BITS = 20
 
 
@@ -84,4 +83,4 @@ class Evidence:
 
 def evidence_inputs(references: int) -> int:
     """How many inputs the evidence gives to the plane INR of a channel."""
-    return 2 * (1 + min(references, MAX_SOURCES - 1))
+    return 2 * (1 + references)

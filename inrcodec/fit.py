@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -380,7 +381,8 @@ def plane_samples(
 class _Meter:
     """Turns the progress of several fits at once into that of all of them."""
 
-    def __init__(self, report: Report, weights: list[float]) -> None:
+    def __init__(self, workers: Workers, report: Report, weights: list[float]) -> None:
+        self._workers = workers
         self._report, self._weights = report, np.array(weights) / sum(weights)
         self._done, self._bits = np.zeros(len(weights)), np.zeros(len(weights))
         self._lock = threading.Lock()
@@ -389,6 +391,8 @@ class _Meter:
         """The report function of one of the fits."""
 
         def report(fraction: float, mean: float) -> None:
+            if self._workers.stopping:
+                raise CancelledError
             with self._lock:
                 self._done[number], self._bits[number] = fraction, mean
                 begun = self._weights * (self._done > 0)
@@ -421,7 +425,7 @@ def fit_trunks(
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
     shapes = {i: trunk_shape(len(layout.channels[i].references), plan.trunk_width) for i in coded}
-    meter = _Meter(report, [(1.0 + step) * shapes[i].inputs for i, step in jobs])
+    meter = _Meter(workers, report, [(1.0 + step) * shapes[i].inputs for i, step in jobs])
 
     def work(number: int) -> Tensors:
         position, step = jobs[number]
@@ -469,7 +473,7 @@ def fit_planes(
     coded = [c for c in layout.channels if c.planes]
     _, rng = _generators(plan, 0)
     samples = plane_samples(backend, workers, layout, image, networks, rng)
-    meter = _Meter(report, [1.0] * len(coded))
+    meter = _Meter(workers, report, [1.0] * len(coded))
 
     def work(number: int) -> Tensors:
         index, shape = coded[number].index, shapes[number]

@@ -16,7 +16,7 @@ import numpy as np
 from .backend import Backend, Workers
 from .context import context_inputs, input_count, padded_lattice
 from .errors import CorruptError
-from .evidence import MAX_SOURCES, Evidence, evidence_inputs
+from .evidence import Evidence, evidence_inputs
 from .layout import Channel, Layout
 from .mixture import COMPONENTS, OUTPUTS, Mixture, logistic
 from .networks import Network, Shape
@@ -42,7 +42,7 @@ class ChannelNetworks:
     """The networks of one channel: a trunk INR for steps A and B each, and a plane INR."""
 
     trunks: tuple[Network, Network]
-    plane: Network | None  # None: the mixture's probability stands as it is
+    plane: Network
 
 
 class Coder(Protocol):
@@ -158,11 +158,12 @@ class _Pass:
         for segment, inputs, first in contexts(
             self.backend, self.layout, channel, canvas, references
         ):
-            if first and self.networks.plane is not None:
+            if first:
                 evidence = self._evidence(segment, references)
             index = segment.image_index()
             pieces = segment.pieces(self.backend.chunk)
             chunks = self.workers.map(partial(self._chunk, inputs, references), pieces)
+            assert evidence is not None
             self._code_planes(chunks, None if truth is None else truth[index].reshape(-1), evidence)
             for chunk in chunks:
                 piece = chunk.piece
@@ -183,7 +184,7 @@ class _Pass:
         return Evidence(
             self.backend,
             seen(self.canvas),
-            [seen(r) for r in references[: MAX_SOURCES - 1]],
+            [seen(r) for r in references],
             [
                 self.channel.planes,
                 *(self.layout.channels[j].planes for j in self.channel.references),
@@ -201,14 +202,12 @@ class _Pass:
         base, features = inputs(piece)
         outputs = self.networks.trunks[piece.step].run(features)
         mixture = Mixture(self.backend, outputs, base, self.channel.planes, self.layout.exponent)
-        here = []
-        if self.networks.plane is not None:
-            for r in references[: MAX_SOURCES - 1]:
-                here.append(xp.astype(xp.reshape(r[piece.image_index()], (-1,)), xp.int64))
+        index = piece.image_index()
+        here = [xp.astype(xp.reshape(r[index], (-1,)), xp.int64) for r in references]
         return _Chunk(piece, mixture, here)
 
     def _code_planes(
-        self, chunks: list[_Chunk], truth: np.ndarray | None, evidence: Evidence | None
+        self, chunks: list[_Chunk], truth: np.ndarray | None, evidence: Evidence
     ) -> None:
         """Codes all planes of a segment, the highest first."""
         ends = np.cumsum([chunk.piece.pixels for chunk in chunks])[:-1]
@@ -229,7 +228,7 @@ class _Pass:
             chunk.mixture.learn(0, self.backend.put(part))
 
     def _ask(
-        self, plane: int, evidence: Evidence | None, job: tuple[_Chunk, np.ndarray | None]
+        self, plane: int, evidence: Evidence, job: tuple[_Chunk, np.ndarray | None]
     ) -> tuple[np.ndarray, Any, Any]:
         """Probabilities uint16 (n,) of a plane's bits, and the plane INR's pixels and inputs.
 
@@ -240,20 +239,17 @@ class _Pass:
         if bits is not None:
             mixture.learn(plane + 1, backend.put(bits))
         p = mixture.split(plane)
-        index: Any = None
-        features: Any = None
-        if evidence is not None and self.networks.plane is not None:
-            undecided = (p >= UNDECIDED) & (p <= PROBABILITY_ONE - UNDECIDED)
-            (index,) = xp.nonzero(undecided)
-            if index.shape[0]:
-                low = xp.astype(xp.take(mixture.low, index), xp.int64)
-                here = [xp.take(r, index) for r in chunk.references]
-                logit = backend.look_up(backend.logit, xp.take(p, index))
-                plane_index = xp.zeros_like(logit) + plane * UNIT
-                features = xp.stack([logit, plane_index, *evidence.inputs(here, low, plane)])
-                z = self.networks.plane.run(features)[0, :]
-                f = xp.floor(logistic(backend, z, 10) * 0.5 ** (CDF_BITS - PROBABILITY_BITS))
-                p[index] = xp.clip(f, 1, PROBABILITY_ONE - 1)
+        (index,) = xp.nonzero((p >= UNDECIDED) & (p <= PROBABILITY_ONE - UNDECIDED))
+        if not index.shape[0]:
+            return backend.get(p).astype(np.uint16), None, None
+        low = xp.astype(xp.take(mixture.low, index), xp.int64)
+        here = [xp.take(r, index) for r in chunk.references]
+        logit = backend.look_up(backend.logit, xp.take(p, index))
+        plane_index = xp.zeros_like(logit) + plane * UNIT
+        features = xp.stack([logit, plane_index, *evidence.inputs(here, low, plane)])
+        z = self.networks.plane.run(features)[0, :]
+        f = xp.floor(logistic(backend, z, 10) * 0.5 ** (CDF_BITS - PROBABILITY_BITS))
+        p[index] = xp.clip(f, 1, PROBABILITY_ONE - 1)
         return backend.get(p).astype(np.uint16), index, features
 
 
