@@ -85,6 +85,19 @@ def test_a_fit_through_torch_arrays_is_the_same_fit() -> None:
             assert np.array_equal(one[name].values, other[name].values)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("value", [1e9, -1e9, float("nan")])
+def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> None:
+    shape = Shape(49, 31, 9, 3)
+    twin = fit.FloatNetwork(shape, form, torch.device("cpu"), torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for parameter in twin.parameters.values():
+            parameter.fill_(value)
+    twin.quantise(dict.fromkeys(TENSORS, abs(value)))
+    (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
+    Network(shape, tensors, numpy_backend())
+
+
 def test_ternary_matrices_are_ternary() -> None:
     twin = fit.FloatNetwork(
         Shape(7, 8, 9, 3), "ternary", torch.device("cpu"), torch.Generator().manual_seed(1)
