@@ -8,6 +8,7 @@ import torch
 
 from inrcodec import fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
+from inrcodec.float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
 from inrcodec.layout import choose_layout
 from inrcodec.networks import TENSORS, Network, Shape
 from inrcodec.weights import FORMS, pack_weights, unpack_weights
@@ -23,14 +24,14 @@ def test_the_written_out_gradient_is_autograds() -> None:
 
     def plain(out: torch.Tensor) -> torch.Tensor:
         mean, log_scale, log_weight = out.split(3, 1)
-        weight = torch.softmax(log_weight * fit.LN2, 1)
-        rate = torch.exp2(-log_scale) * fit.LN2
+        weight = torch.softmax(log_weight * LN2, 1)
+        rate = torch.exp2(-log_scale) * LN2
         part = torch.sigmoid((high - mean) * rate) - torch.sigmoid((low - mean) * rate)
         return -torch.log2((weight * part).sum(1) + 2.0**-22).mean()
 
     a = outputs.clone().requires_grad_()
     b = outputs.clone().requires_grad_()
-    loss_a = fit.MixtureLoss.apply(a, low, high, 2.0**-22)
+    loss_a = MixtureLoss.apply(a, low, high, 2.0**-22)
     loss_b = plain(b)
     loss_a.backward()
     loss_b.backward()
@@ -43,14 +44,14 @@ def test_the_written_out_gradient_is_autograds() -> None:
 def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
     shape = Shape(7, 8, 9, 3)
     rng = torch.Generator().manual_seed(1)
-    twin = fit.FloatNetwork(shape, form, torch.device("cpu"), rng)
+    twin = FloatNetwork(shape, form, torch.device("cpu"), rng)
     with torch.no_grad():
         twin.parameters["bypass"].normal_(generator=rng)
         twin.parameters["b1"].normal_(generator=rng)
     twin.quantise(dict.fromkeys(TENSORS, 12.0 * 4**8))  # steps of 2^-8
     (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
     x = torch.randint(-(1 << 15), 1 << 15, (200, 7), generator=rng)
-    want = twin(x.float() * fit.INPUT_SCALE).detach().numpy()
+    want = twin(x.float() * INPUT_SCALE).detach().numpy()
     got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
     assert np.abs(got.T - want).max() < 0.02
 
@@ -89,7 +90,7 @@ def test_a_fit_through_torch_arrays_is_the_same_fit() -> None:
 @pytest.mark.parametrize("value", [1e9, -1e9, float("nan")])
 def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> None:
     shape = Shape(49, 31, 9, 3)
-    twin = fit.FloatNetwork(shape, form, torch.device("cpu"), torch.Generator().manual_seed(1))
+    twin = FloatNetwork(shape, form, torch.device("cpu"), torch.Generator().manual_seed(1))
     with torch.no_grad():
         for parameter in twin.parameters.values():
             parameter.fill_(value)
@@ -99,7 +100,7 @@ def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> Non
 
 
 def test_ternary_matrices_are_ternary() -> None:
-    twin = fit.FloatNetwork(
+    twin = FloatNetwork(
         Shape(7, 8, 9, 3), "ternary", torch.device("cpu"), torch.Generator().manual_seed(1)
     )
     twin.quantise(dict.fromkeys(TENSORS, 1.0))

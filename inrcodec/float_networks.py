@@ -1,0 +1,153 @@
+"""The float twins of the integer networks, and the loss of the mixtures; torch only.
+
+networks.py and mixture.py say what is computed; this is the same in float32, differentiable, with
+weights rounded as the file will hold them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from .mixture import COMPONENTS, MAX_LOG_SCALE, MIN_LOG_SCALE
+from .networks import TENSORS, Shape, Tensor
+from .weights import BIAS_SHIFT, HALF_SHIFT, Tensors, bias_of_half, is_bias, is_ternary
+
+LN2 = math.log(2)
+INPUT_SCALE = 1 / (1 << 14)  # networks.py: inputs are in 1/1024, and the first layer takes 1/16
+BYPASS_SCALE = 16.0  # the bypass sees whole units
+MAX_FITTED_SHIFT = 14
+# With these, 49 inputs or 31 hidden units cannot leave networks.py's 53 bits in any form.
+MAX_WEIGHT, MAX_BIAS = 16.0, 1024.0
+
+
+class MixtureLoss(torch.autograd.Function):
+    """Mean bits of samples in [low, high) under mixtures of logistics to the base 2.
+
+    outputs (n, 9): means, log2 scales, log2 weights; low, high (n, 1): bounds relative to the base
+    in units; floor: the uniform floor's probability of one value. The gradient is written out,
+    which takes a fraction of autograd's operations.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Any, low: Any, high: Any, floor: float) -> Any:
+        mean, log_scale, log_weight = outputs.split(COMPONENTS, 1)
+        rate = torch.exp2(-log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)).mul_(LN2)
+        weight = torch.softmax(log_weight * LN2, 1)
+        z_low, z_high = (low - mean) * rate, (high - mean) * rate
+        f_low, f_high = torch.sigmoid(z_low), torch.sigmoid(z_high)
+        part = weight * (f_high - f_low)
+        p = part.sum(1, keepdim=True)
+        mixed = p + floor
+        d_low, d_high = f_low * (1 - f_low), f_high * (1 - f_high)
+        slope = -1 / (LN2 * len(outputs)) / mixed
+        ctx.save_for_backward(
+            torch.cat(
+                [
+                    slope * weight * (d_low - d_high) * rate,
+                    slope * weight * (z_low * d_low - z_high * d_high) * LN2,
+                    slope * LN2 * (part - weight * p),
+                ],
+                1,
+            )
+        )
+        return -torch.log2(mixed).mean()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0], None, None, None
+
+
+class FloatNetwork:
+    """The float twin of networks.Network, with its weights as the file will hold them.
+
+    parameters: name -> tensor; until quantise() is called the forward pass is plain float.
+    """
+
+    def __init__(self, shape: Shape, form: str, device: torch.device, rng: torch.Generator) -> None:
+        self.shape, self.form = shape, form
+        self.shifts: dict[str, int] | None = None
+        self.parameters = {}
+        gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
+        for name, size in shape.tensors().items():
+            value = torch.zeros(size)
+            if name in gains:
+                value = torch.randn(size, generator=rng) * gains[name] / math.sqrt(size[1])
+            self.parameters[name] = value.to(device).requires_grad_()
+
+    def set(self, name: str, values: list[float]) -> None:
+        """Sets the start of a tensor."""
+        with torch.no_grad():
+            tensor = self.parameters[name]
+            tensor.copy_(torch.tensor(values).reshape(tensor.shape))
+
+    def __call__(self, x: Any) -> Any:
+        """x (n, f), inputs * INPUT_SCALE -> outputs (n, o) in units."""
+        p = {name: self._stored(name) for name in TENSORS}
+        h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
+        h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
+        out = torch.addmm(p["b3"], h, p["w3"].T)
+        bypass = x @ (p["bypass"].T * BYPASS_SCALE)
+        k = self.shape.bypassed
+        return torch.cat([out[:, :k] + bypass, out[:, k:]], 1)
+
+    def _stored(self, name: str) -> Any:
+        """The tensor with the values that its stored form will have; gradients pass through."""
+        value = self.parameters[name]
+        if self.shifts is None:
+            return value
+        with torch.no_grad():
+            if self.form == "int":
+                step = 2.0 ** -self.shifts[name]
+                stored = torch.round(value / step) * step
+            elif self.form == "ternary" and is_ternary(name):
+                scale = value.abs().mean(1, keepdim=True).clamp(min=2.0**-14)
+                trits = torch.clamp(torch.round(value / scale), -1, 1)
+                stored = trits * scale.half().float()
+            else:
+                stored = value.half().float()
+            limit = MAX_BIAS if is_bias(name) else MAX_WEIGHT
+            difference = stored.clamp(-limit, limit) - value
+        return value + difference
+
+    def quantise(self, fisher: dict[str, float]) -> None:
+        """From here on the forward pass uses stored values.
+
+        fisher: per tensor the mean curvature of the total size in nats. A step of sqrt(12 / h)
+        balances what rounding costs the data, h step^2 / 24, against -ln(step) of the weights.
+        """
+        self.shifts = {}
+        for name in TENSORS:
+            limit = BIAS_SHIFT if is_bias(name) else MAX_FITTED_SHIFT
+            curvature = fisher[name] if 12 <= fisher[name] < math.inf else 12.0
+            self.shifts[name] = min(round(0.5 * math.log2(curvature / 12)), limit)
+
+    def rate(self) -> Any:
+        """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
+        constant: its gradient draws weights to 0 by 1.44 bits a mean magnitude."""
+        total: Any = 0.0
+        for name in TENSORS:
+            value = self.parameters[name]
+            mean = value.detach().abs().mean() + 2.0 ** -(self.shifts or {name: 0})[name] / 4
+            total = total + value.abs().sum() / mean / LN2
+        return total
+
+    def tensors(self) -> Tensors:
+        """The integers that the stored form stands for."""
+        assert self.shifts is not None
+        result = {}
+        for name in TENSORS:
+            stored = self._stored(name).detach().cpu().numpy().astype(np.float64)
+            stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
+            shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
+            values = np.rint(np.ldexp(stored, shift)).astype(np.int64)
+            if self.form != "int" and is_bias(name):
+                # half precision holds the bias as it is; the integers have it rounded
+                result[name] = Tensor(bias_of_half(values), BIAS_SHIFT)
+            else:
+                result[name] = Tensor(values, shift)
+        return result
