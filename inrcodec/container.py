@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 
+from .colour import JFIF
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -28,7 +29,7 @@ SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR, MINOR = 1, 0
 STORED, CONTEXT = 0, 1
 MODES = ("stored", "context")
-HEADER, WEIGHTS, DATA = b"H", b"W", b"D"
+HEADER, WEIGHTS, DATA, EXCEPTIONS = b"H", b"W", b"D", b"X"
 MAX_HEADER = 1024
 MAX_SECTIONS = 64
 MAX_WIDTH = 64
@@ -54,6 +55,7 @@ class LinrFile:
     models: Models | None  # None: stored
     weights: bytes
     data: bytes
+    exceptions: bytes = b""  # to the colour conversion
 
 
 def pack(file: LinrFile) -> bytes:
@@ -75,7 +77,11 @@ def pack(file: LinrFile) -> bytes:
             "f": FORMS.index(models.form),
             "w": [models.trunk_width, models.plane_width],
         }
+        if layout.conversion:
+            header["c"] = layout.conversion
         sections.insert(0, (WEIGHTS, file.weights))
+        if file.exceptions:
+            sections.append((EXCEPTIONS, file.exceptions))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     return SIGNATURE + bytes((MAJOR, MINOR)) + body
@@ -128,7 +134,7 @@ def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
         if zlib.crc32(tag + payload) != int.from_bytes(data[end : end + 4], "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")
         at = end + 4
-        if tag in (HEADER, WEIGHTS, DATA):
+        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS):
             if tag in found:
                 raise CorruptError(f"section {tag!r} appears twice")
             found[tag] = payload
@@ -176,7 +182,14 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         lowest = _integers(header, "l", count, 0, (1 << bits) - 1)
         planes = _integers(header, "p", count, 0, bits)
         channels = tuple(map(Channel, order, lowest, planes, references(order)))
-        layout = Layout(height, width, bits, channels, _integer(header, "e", 0, MAX_EXPONENT))
+        exponent, conversion = _integer(header, "e", 0, MAX_EXPONENT), 0
+        if "c" in header:
+            conversion = _integer(header, "c", 1, 255)
+            if conversion != JFIF:
+                raise UnsupportedVersionError(f"conversion {conversion} needs a newer reader")
+            if bits != 8 or count < 3:
+                raise CorruptError("a colour conversion of an image that is not 8-bit colour")
+        layout = Layout(height, width, bits, channels, exponent, conversion)
         form = _integer(header, "f", 0, 255)
         if form >= len(FORMS):
             raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
@@ -188,9 +201,12 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         raise UnsupportedVersionError(f"header field {next(iter(header))!r} needs a newer reader")
     if mode == STORED and WEIGHTS in sections:
         raise CorruptError("a stored image has no weights")
+    if EXCEPTIONS in sections and not layout.conversion:
+        raise CorruptError("colour exceptions without a conversion")
     if DATA not in sections:
         raise CorruptError("the data section is missing")
-    return LinrFile(version, layout, digest, models, weights, sections[DATA])
+    exceptions = sections.get(EXCEPTIONS, b"")
+    return LinrFile(version, layout, digest, models, weights, sections[DATA], exceptions)
 
 
 def _header(payload: bytes) -> dict[str, Any]:

@@ -78,12 +78,14 @@ def context_inputs(
     size: tuple[int, int],
     planes: int,
     exponent: int,
+    own_base: bool,
 ) -> tuple[Any, Any]:
     """Base prediction and trunk inputs of the n pixels of a segment.
 
     own: padded lattice of this channel, valid where earlier steps have been; references: padded
     lattices of earlier channels, whole, the nearest first. All float64 holding sample values.
-    size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples.
+    size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples;
+    own_base: predict from this channel's neighbours alone, as suits chroma.
 
     Returns (base, inputs): base float64 (n,) in quarter samples, inputs float64 (f, n) with
     f = input_count(len(references)), integers below INPUT_CLIP in magnitude.
@@ -110,9 +112,11 @@ def context_inputs(
         highest = xp.maximum(xp.maximum(a, b), xp.maximum(c, d))
         lowest = xp.minimum(xp.minimum(a, b), xp.minimum(c, d))
         middle = (a + b + c + d - highest - lowest) * 2  # trimmed mean, in quarter samples
-        base = here[0] * 4 + middle
+        base, other = here[0] * 4 + middle, own_sum
+        if own_base:
+            base, other = other, base
         activities.append(log2(_spread(xp, differences, middle * 0.25)))
-        features.append((own_sum - base) * (scale / 4))
+        features.append((other - base) * (scale / 4))
     else:
         base = own_sum
     for value in near:

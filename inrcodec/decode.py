@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .backend import Backend, Workers, backend_for
+from .colour import apply_exceptions, jfif_to_rgb
 from .container import LinrFile, Models, parse
 from .errors import ChecksumError, CorruptError, LimitError
 from .images import write_atomic, write_image
@@ -68,6 +69,10 @@ def decode_parsed(
             image = traverse(
                 backend, workers, layout, networks, Decoder(file.data), observe=observe
             )
+        if layout.conversion:
+            rgb = jfif_to_rgb(image[:, :, :3]).astype(np.uint8)
+            apply_exceptions(rgb, file.exceptions)
+            image[:, :, :3] = rgb
     if digest(image) != file.digest:
         raise ChecksumError("the decoded samples do not match the file's digest")
     return image

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Backend, Workers, backend_for
+from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
 from .container import LinrFile, Models, pack, parse
 from .decode import decode_parsed, digest, read_networks
 from .errors import DeviceError, ImageError, VerificationError
@@ -162,8 +163,12 @@ def _encode_context(
     # torch is for encoders only
     from .fit import Plan, fit_planes, fit_trunks
 
-    layout = choose_layout(image)
-    samples = image.reshape(layout.height, layout.width, -1)
+    layout, coded, exceptions = choose_layout(image), image, b""
+    planes_of_jpeg = find_jfif(image)
+    if planes_of_jpeg is not None:
+        layout, coded = choose_layout(planes_of_jpeg, JFIF), planes_of_jpeg
+        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(coded[:, :, :3]))
+    samples = coded.reshape(layout.height, layout.width, -1)
     epochs = EPOCHS[effort]
     plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])
     plan = Plan(epochs, TRUNK_WIDTH, PLANE_WIDTH, plane_steps, form, seed)
@@ -187,5 +192,5 @@ def _encode_context(
         networks = read_networks(layout, models, weights, backend)
         tell(Progress("code", FIT_PLANES, size))
         encoder = Encoder()
-        traverse(backend, workers, layout, networks, encoder, image)
-    return pack(LinrFile("", layout, digest(image), models, weights, encoder.finish()))
+        traverse(backend, workers, layout, networks, encoder, coded)
+    return pack(LinrFile("", layout, digest(image), models, weights, encoder.finish(), exceptions))

@@ -40,12 +40,13 @@ def describe(
         "channels": len(layout.channels),
         "bits": layout.sample_bits,
         "total_bytes": size,
-        "header_bytes": size - len(file.weights) - len(file.data),
+        "header_bytes": size - len(file.weights) - len(file.data),  # exceptions to colour included
         "weights_bytes": len(file.weights),
         "data_bytes": len(file.data),
         "bpp": 8 * size / (layout.height * layout.width),
         "bpsp": 8 * size / samples,
         "weights": None if models is None else models.form,
+        "conversion": "jfif" if layout.conversion else None,
     }
     if models is not None and statistics is not None:
         result["planes"] = statistics.rows()

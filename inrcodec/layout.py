@@ -29,6 +29,7 @@ class Layout:
     sample_bits: int  # 8 or 16
     channels: tuple[Channel, ...]  # in coding order
     exponent: int  # the models' unit is 2^exponent sample values
+    conversion: int = 0  # colour.JFIF where the coded channels 0, 1, 2 are Y, Cb, Cr
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,6 +42,8 @@ class Layout:
         return np.dtype(np.uint8 if self.sample_bits == 8 else np.uint16)
 
     def name(self, channel: Channel) -> str:
+        if self.conversion and channel.index < 3:
+            return ("Y", "Cb", "Cr")[channel.index]
         return CHANNEL_NAMES[len(self.channels)][channel.index]
 
 
@@ -56,11 +59,14 @@ def references(order: tuple[int, ...]) -> list[tuple[int, ...]]:
     ]
 
 
-def choose_layout(image: np.ndarray) -> Layout:
-    """The layout of an image array uint8 or uint16, (H, W) or (H, W, C): G, R, B and alpha last."""
+def choose_layout(image: np.ndarray, conversion: int = 0) -> Layout:
+    """The layout of an array uint8 or uint16, (H, W) or (H, W, C): G, R, B, and alpha last.
+
+    conversion: what the array's colour channels are, as in Layout; Y, Cb, Cr are coded in order.
+    """
     samples = image.reshape(*image.shape[:2], -1)
     count = samples.shape[2]
-    order = {1: (0,), 2: (0, 1), 3: (1, 0, 2), 4: (1, 0, 2, 3)}[count]
+    order = (1, 0, 2, 3)[:count] if count > 2 and not conversion else (0, 1, 2, 3)[:count]
     channels = []
     for index, refers in zip(order, references(order), strict=True):
         plane = samples[:, :, index]
@@ -72,6 +78,7 @@ def choose_layout(image: np.ndarray) -> Layout:
         8 * image.dtype.itemsize,
         tuple(channels),
         _choose_exponent(samples[:, :, order[0]]),
+        conversion,
     )
 
 

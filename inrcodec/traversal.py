@@ -87,6 +87,7 @@ def contexts(
                 size=size,
                 planes=channel.planes,
                 exponent=layout.exponent,
+                own_base=layout.conversion != 0,
             )
 
         yield segment, inputs, first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inrcodec.backend import Workers, numpy_backend
+from inrcodec.colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
 from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
 from inrcodec.layout import choose_layout
@@ -29,10 +30,23 @@ def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) ->
     return image[:, :, 0] if channels == 1 else image
 
 
+def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
+    """An RGB picture as a JPEG decoder makes them, but for some pixels."""
+    planes = scene(height, width, 3, np.uint8)
+    planes[:, :, 1:] = planes[:, :, 1:] // 4 + 90
+    image = jfif_to_rgb(planes).astype(np.uint8)
+    image.reshape(-1, 3)[5 : 5 + 7 * exceptions : 7] = (200, 20, 30)  # which no JPEG decodes to
+    return image
+
+
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    backend, layout = numpy_backend(), choose_layout(image)
+    backend, layout, coded, exceptions = numpy_backend(), choose_layout(image), image, b""
+    planes = find_jfif(image)
+    if planes is not None:
+        layout, coded = choose_layout(planes, JFIF), planes
+        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
@@ -46,6 +60,6 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     encoder = Encoder()
     with Workers(backend, 1) as workers:
         read = read_networks(layout, models, weights, backend)
-        traverse(backend, workers, layout, read, encoder, image)
+        traverse(backend, workers, layout, read, encoder, coded)
     data = encoder.finish()
-    return pack(LinrFile("", layout, digest(image), models, weights, data))
+    return pack(LinrFile("", layout, digest(image), models, weights, data, exceptions))

@@ -9,11 +9,13 @@ import pytest
 
 import inrcodec
 from inrcodec.container import SIGNATURE, parse
-from tests.pictures import scene, unfitted_file
+from tests.pictures import jpeg_scene, scene, unfitted_file
 
 IMAGE = scene(9, 7, 3, np.uint8)
 STORED = inrcodec.encode(IMAGE, model="stored")
 CONTEXT = {form: unfitted_file(IMAGE, form) for form in ("int", "fp16", "ternary")}
+JPEG_IMAGE = jpeg_scene(33, 40, 1)
+JPEG = unfitted_file(JPEG_IMAGE)
 FILES = [STORED, *CONTEXT.values()]
 
 
@@ -82,6 +84,18 @@ def test_every_flipped_byte_behind_a_valid_checksum(form: str) -> None:
                 exact_or_refused(resealed, image)
 
 
+def test_a_colour_conversion_and_its_exceptions_in_damaged_files() -> None:
+    chain = sections(JPEG)
+    assert [tag for tag, _ in chain] == [b"H", b"W", b"D", b"X"]
+    assert exact_or_refused(JPEG, JPEG_IMAGE)
+    for at in range(len(chain[3][1])):
+        changed = bytes(b ^ (0x10 if i == at else 0) for i, b in enumerate(chain[3][1]))
+        assert not exact_or_refused(sealed([*chain[:3], (b"X", changed)]), JPEG_IMAGE)
+    assert not exact_or_refused(sealed(chain[:3]), JPEG_IMAGE)
+    plain = sections(CONTEXT["int"])
+    assert refusal(sealed([*plain, chain[3]])) is inrcodec.CorruptError
+
+
 def test_more_bytes_are_refused() -> None:
     for data in FILES:
         assert not exact_or_refused(data + b"\0")
@@ -147,6 +161,9 @@ def test_headers_that_ask_for_too_much() -> None:
         ({"p": [8, 8, 9]}, inrcodec.CorruptError),
         ({"l": [0, 0, 256]}, inrcodec.CorruptError),
         ({"e": 9}, inrcodec.CorruptError),
+        ({"c": 2}, inrcodec.UnsupportedVersionError),
+        ({"c": 0}, inrcodec.CorruptError),
+        ({"c": 1, "b": 16}, inrcodec.CorruptError),
         ({"w": [65, 1]}, inrcodec.CorruptError),
         ({"d": b"short"}, inrcodec.CorruptError),
     ]:

@@ -52,6 +52,8 @@ def show(name: str, facts: dict[str, Any]) -> None:
     if "planes" not in facts:
         return
     click.echo(f"  weights  {facts['weights']}")
+    if facts["conversion"]:
+        click.echo(f"  colour   {facts['conversion']}: R, G, B are coded as Y, Cb, Cr")
     pixels = facts["width"] * facts["height"]
     total = sum(plane["bits"] for plane in facts["planes"]) or 1
     channels: dict[str, list[dict[str, Any]]] = {}
