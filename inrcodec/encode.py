@@ -25,7 +25,7 @@ from .traversal import traverse
 from .weights import FORMS, pack_weights
 
 # Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 2, 2: 5, 3: 12, 4: 25, 5: 50, 6: 80, 7: 130, 8: 220, 9: 400}
+EPOCHS = {1: 2, 2: 4, 3: 9, 4: 18, 5: 36, 6: 60, 7: 100, 8: 170, 9: 300}
 DEFAULT_EFFORT = 5
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 MODEL_CHOICES = ("auto", "context", "stored")

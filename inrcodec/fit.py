@@ -23,16 +23,17 @@ from .context import input_count
 from .float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
 from .layout import Channel, Layout
 from .mixture import FLOOR_BITS
-from .networks import Network, Shape, Tensor
+from .networks import TENSORS, Network, Shape, Tensor
 from .traversal import ChannelNetworks, contexts, plane_shape, traverse, trunk_shape
 from .weights import Tensors
 
-BATCH = 4096
+BATCH, PLANE_BATCH = 2048, 8192
 MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
 MIN_STEPS_PER_EPOCH = 8
-LEARNING_RATE = 2e-2
+LEARNING_RATE = 3e-2
 WARM_UP = 0.15
-QUANTISE_AT = 0.6
+QUANTISE_AT = 0.5
+CURVATURE_STEPS = 40  # before that the curvature of the size is measured
 
 
 @dataclass(frozen=True)
@@ -72,38 +73,38 @@ def train(
     )
     order, at = torch.randperm(count, generator=rng), 0
     mean_bits = torch.zeros((), device=inputs.device)
+    quantise_at = int(QUANTISE_AT * steps)
+    watched = min(CURVATURE_STEPS, quantise_at)
+    squares: dict[str, Any] = dict.fromkeys(TENSORS, 0.0)
     for step in range(steps):
-        if step == int(QUANTISE_AT * steps):
-            network.quantise(_fisher(network, optimiser, count, min(batch, count)))
+        if step == quantise_at:
+            # the variance of a batch's mean gradient is that of a sample over the batch's size
+            scale = LN2**2 * min(batch, count) * count / watched
+            network.quantise({name: float(s) * scale for name, s in squares.items()})
         if at + batch > count:
             order, at = torch.randperm(count, generator=rng), 0
         index = order[at : at + batch].to(inputs.device)
         at += batch
-        bits = loss(network(inputs[index]), index)
+        weights = network.weights()
+        bits = loss(network(weights, inputs[index]), index)
         total = bits
         if network.shifts is not None and network.form == "int":
-            total = bits + network.rate() / count
+            total = bits + network.rate(weights) / count
+        watching = quantise_at - watched <= step < quantise_at
+        if watching:
+            for tensor in weights.values():
+                tensor.retain_grad()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        if watching:
+            for name, tensor in weights.items():
+                squares[name] += tensor.grad.square().mean()
         optimiser.step()
         schedule.step()
         mean_bits += 0.05 * (bits.detach() - mean_bits) if step else bits.detach()
         if step % 32 == 31 or step == steps - 1:
             report((step + 1) / steps, float(mean_bits))
     return network.tensors()
-
-
-def _fisher(
-    network: FloatNetwork, optimiser: torch.optim.Adam, count: int, batch: int
-) -> dict[str, float]:
-    """Mean curvature of the whole size in nats per tensor, from Adam's second moments.
-
-    The variance of a batch's mean gradient in bits is that of a sample over the batch's size.
-    """
-    return {
-        name: float(optimiser.state[p]["exp_avg_sq"].mean()) * LN2**2 * batch * count
-        for name, p in network.parameters.items()
-    }
 
 
 def _steps(epochs: int, count: int) -> int:
@@ -131,8 +132,8 @@ def fit_trunk(
     low, high = low.float()[:, None], high.float()[:, None]
     floor = 2.0 ** -(FLOOR_BITS + planes)
 
-    network = FloatNetwork(shape, plan.form, device, rng)
-    network.set("b3", [-1.0, 0.0, 1.0, 0.0, 1.0, 2.5, 0.0, 0.0, 0.0])
+    network = FloatNetwork(shape, plan.form, features, rng)
+    network.start([-1.0, 0.0, 1.0, 0.0, 1.0, 2.5, 0.0, 0.0, 0.0], [0.0] * shape.inputs)
 
     def loss(outputs: Any, index: Any) -> Any:
         return MixtureLoss.apply(outputs, low[index], high[index], floor)  # type: ignore[no-untyped-call]
@@ -152,9 +153,9 @@ def fit_plane(
     """Fits a plane INR to (inputs float32 (m, f), bits uint8 (m,))."""
     features = torch.from_numpy(samples[0]).to(device)
     bits = torch.from_numpy(samples[1]).to(device).float()
-    network = FloatNetwork(shape, plan.form, device, rng)
-    # at the start the mixture's logit stands as it is: in units, where inputs are 1/16 of them
-    network.set("bypass", [1.0] + [0.0] * (shape.inputs - 1))
+    network = FloatNetwork(shape, plan.form, features, rng)
+    # at the start the mixture's logit stands as it is
+    network.start([0.0], [1.0] + [0.0] * (shape.inputs - 1))
 
     def loss(outputs: Any, index: Any) -> Any:
         return (
@@ -162,7 +163,7 @@ def fit_plane(
             / LN2
         )
 
-    return train(network, features, loss, plan.plane_steps, 2 * BATCH, rng, report)
+    return train(network, features, loss, plan.plane_steps, PLANE_BATCH, rng, report)
 
 
 def trunk_samples(

@@ -20,6 +20,7 @@ LN2 = math.log(2)
 INPUT_SCALE = 1 / (1 << 14)  # networks.py: inputs are in 1/1024, and the first layer takes 1/16
 BYPASS_SCALE = 16.0  # the bypass sees whole units
 MAX_FITTED_SHIFT = 14
+WHITENING_SAMPLES, WHITENING_FLOOR = 50_000, 0.1
 # With these, 49 inputs or 31 hidden units cannot leave networks.py's 53 bits in any form.
 MAX_WEIGHT, MAX_BIAS = 16.0, 1024.0
 
@@ -65,29 +66,48 @@ class MixtureLoss(torch.autograd.Function):
 class FloatNetwork:
     """The float twin of networks.Network, with its weights as the file will hold them.
 
-    parameters: name -> tensor; until quantise() is called the forward pass is plain float.
+    What is optimised is the weights of whitened inputs, (x - centre) @ basis, nearly uncorrelated
+    (ZCA; Bell & Sejnowski 1997): neighbours' values are so alike that Adam on the weights
+    themselves takes twice the steps. weights() turns them into those of the inputs.
+
+    inputs: float32 (n, f) on the device; shape, form: as in networks.py and weights.py.
     """
 
-    def __init__(self, shape: Shape, form: str, device: torch.device, rng: torch.Generator) -> None:
+    def __init__(self, shape: Shape, form: str, inputs: Any, rng: torch.Generator) -> None:
         self.shape, self.form = shape, form
         self.shifts: dict[str, int] | None = None
+        self._centre, self._basis, self._inverse = _whitening(inputs)
         self.parameters = {}
         gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
         for name, size in shape.tensors().items():
             value = torch.zeros(size)
             if name in gains:
                 value = torch.randn(size, generator=rng) * gains[name] / math.sqrt(size[1])
-            self.parameters[name] = value.to(device).requires_grad_()
+            self.parameters[name] = value.to(inputs.device).requires_grad_()
 
-    def set(self, name: str, values: list[float]) -> None:
-        """Sets the start of a tensor."""
+    def start(self, b3: list[float], bypass: list[float]) -> None:
+        """Sets where weights() starts for the output biases and the bypass."""
+        like = self.parameters["bypass"]
         with torch.no_grad():
-            tensor = self.parameters[name]
-            tensor.copy_(torch.tensor(values).reshape(tensor.shape))
+            rows = torch.tensor([bypass], device=like.device)
+            like.copy_(rows @ self._inverse)
+            biases = torch.tensor(b3, device=like.device)
+            biases[: self.shape.bypassed] += BYPASS_SCALE * (rows @ self._centre)
+            self.parameters["b3"].copy_(biases)
 
-    def __call__(self, x: Any) -> Any:
-        """x (n, f), inputs * INPUT_SCALE -> outputs (n, o) in units."""
-        p = {name: self._stored(name) for name in TENSORS}
+    def weights(self) -> dict[str, Any]:
+        """The weights of the inputs as they are, differentiable."""
+        p, k = dict(self.parameters), self.shape.bypassed
+        p["w1"] = p["w1"] @ self._basis
+        p["b1"] = p["b1"] - p["w1"] @ self._centre
+        p["bypass"] = p["bypass"] @ self._basis
+        shift = BYPASS_SCALE * (p["bypass"] @ self._centre)
+        p["b3"] = torch.cat([p["b3"][:k] - shift, p["b3"][k:]])
+        return p
+
+    def __call__(self, weights: dict[str, Any], x: Any) -> Any:
+        """weights: of weights(); x (n, f): inputs * INPUT_SCALE -> outputs (n, o) in units."""
+        p = {name: self._stored(name, weights[name]) for name in TENSORS}
         h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
         h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
         out = torch.addmm(p["b3"], h, p["w3"].T)
@@ -95,9 +115,8 @@ class FloatNetwork:
         k = self.shape.bypassed
         return torch.cat([out[:, :k] + bypass, out[:, k:]], 1)
 
-    def _stored(self, name: str) -> Any:
-        """The tensor with the values that its stored form will have; gradients pass through."""
-        value = self.parameters[name]
+    def _stored(self, name: str, value: Any) -> Any:
+        """A tensor with the values that its stored form will have; gradients pass through."""
         if self.shifts is None:
             return value
         with torch.no_grad():
@@ -126,12 +145,12 @@ class FloatNetwork:
             curvature = fisher[name] if 12 <= fisher[name] < math.inf else 12.0
             self.shifts[name] = min(round(0.5 * math.log2(curvature / 12)), limit)
 
-    def rate(self) -> Any:
+    def rate(self, weights: dict[str, Any]) -> Any:
         """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
         constant: its gradient draws weights to 0 by 1.44 bits a mean magnitude."""
         total: Any = 0.0
         for name in TENSORS:
-            value = self.parameters[name]
+            value = weights[name]
             mean = value.detach().abs().mean() + 2.0 ** -(self.shifts or {name: 0})[name] / 4
             total = total + value.abs().sum() / mean / LN2
         return total
@@ -139,9 +158,9 @@ class FloatNetwork:
     def tensors(self) -> Tensors:
         """The integers that the stored form stands for."""
         assert self.shifts is not None
-        result = {}
+        weights, result = self.weights(), {}
         for name in TENSORS:
-            stored = self._stored(name).detach().cpu().numpy().astype(np.float64)
+            stored = self._stored(name, weights[name]).detach().cpu().numpy().astype(np.float64)
             stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
             shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
             values = np.rint(np.ldexp(stored, shift)).astype(np.int64)
@@ -151,3 +170,18 @@ class FloatNetwork:
             else:
                 result[name] = Tensor(values, shift)
         return result
+
+
+def _whitening(inputs: Any) -> tuple[Any, Any, Any]:
+    """Centre (f,), basis (f, f) and its inverse, both symmetric, that whiten inputs (n, f)."""
+    count, width = inputs.shape
+    if count < 2:
+        identity = torch.eye(width).to(inputs)
+        return torch.zeros(width).to(inputs), identity, identity
+    some = inputs[:: max(1, count // WHITENING_SAMPLES)].double().cpu()
+    values, vectors = torch.linalg.eigh(torch.cov(some.T))
+    # Directions of little variance stay smaller than others: full whitening fits most photographs
+    # as well, but hides from kodim23's chroma the large steps that its colour lattice shows in.
+    roots = (values.clamp(min=0) + WHITENING_FLOOR * values.mean().clamp(min=1e-6)).sqrt()
+    basis, inverse = (vectors / roots) @ vectors.T, (vectors * roots) @ vectors.T
+    return some.mean(0).to(inputs), basis.to(inputs), inverse.to(inputs)

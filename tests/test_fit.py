@@ -44,16 +44,32 @@ def test_the_written_out_gradient_is_autograds() -> None:
 def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
     shape = Shape(7, 8, 9, 3)
     rng = torch.Generator().manual_seed(1)
-    twin = FloatNetwork(shape, form, torch.device("cpu"), rng)
+    x = torch.randint(-(1 << 15), 1 << 15, (200, 7), generator=rng)
+    twin = FloatNetwork(shape, form, x * INPUT_SCALE, rng)
     with torch.no_grad():
         twin.parameters["bypass"].normal_(generator=rng)
         twin.parameters["b1"].normal_(generator=rng)
     twin.quantise(dict.fromkeys(TENSORS, 12.0 * 4**8))  # steps of 2^-8
     (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
-    x = torch.randint(-(1 << 15), 1 << 15, (200, 7), generator=rng)
-    want = twin(x.float() * INPUT_SCALE).detach().numpy()
+    want = twin(twin.weights(), x * INPUT_SCALE).detach().numpy()
     got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
     assert np.abs(got.T - want).max() < 0.02
+
+
+def test_a_network_starts_where_it_is_told() -> None:
+    x = torch.randn(500, 4) @ torch.randn(4, 4) + 3
+    twin = FloatNetwork(Shape(4, 8, 9, 3), "int", x, torch.Generator().manual_seed(1))
+    b3, bypass = [float(i) for i in range(9)], [1.0, -2.0, 0.5, 0.0]
+    twin.start(b3, bypass)
+    weights = twin.weights()
+    assert torch.allclose(weights["b3"], torch.tensor(b3), atol=1e-3)
+    assert torch.allclose(weights["bypass"], torch.tensor([bypass]), atol=1e-4)
+
+
+@pytest.mark.parametrize("inputs", [torch.ones(5, 4), torch.randn(1, 4), torch.zeros(2, 4)])
+def test_inputs_without_variance_whiten_to_something(inputs: torch.Tensor) -> None:
+    twin = FloatNetwork(Shape(4, 8, 9, 3), "int", inputs, torch.Generator().manual_seed(1))
+    assert all(bool(torch.isfinite(w).all()) for w in twin.weights().values())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -90,7 +106,7 @@ def test_a_fit_through_torch_arrays_is_the_same_fit() -> None:
 @pytest.mark.parametrize("value", [1e9, -1e9, float("nan")])
 def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> None:
     shape = Shape(49, 31, 9, 3)
-    twin = FloatNetwork(shape, form, torch.device("cpu"), torch.Generator().manual_seed(1))
+    twin = FloatNetwork(shape, form, torch.randn(99, 49), torch.Generator().manual_seed(1))
     with torch.no_grad():
         for parameter in twin.parameters.values():
             parameter.fill_(value)
@@ -101,7 +117,7 @@ def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> Non
 
 def test_ternary_matrices_are_ternary() -> None:
     twin = FloatNetwork(
-        Shape(7, 8, 9, 3), "ternary", torch.device("cpu"), torch.Generator().manual_seed(1)
+        Shape(7, 8, 9, 3), "ternary", torch.randn(99, 7), torch.Generator().manual_seed(1)
     )
     twin.quantise(dict.fromkeys(TENSORS, 1.0))
     for name in ("w1", "w2", "w3"):
