@@ -11,11 +11,9 @@ resolved as in LZMA). The compiled loops are numba's; format_spec.md gives the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
+
+from .compiled import compiled
 
 # state of an encoder: low, range, pending byte (256: none yet), count of 0xFF bytes behind it,
 # bytes written; of a decoder: code, range, next byte
@@ -25,14 +23,6 @@ _U8, _U16, _U48, _U56 = np.uint64(8), np.uint64(16), np.uint64(48), np.uint64(56
 _FF, _ONE = np.uint64(255), np.uint64(1)
 ADAPTATION = 4  # an adaptive probability moves 1/16 of the way to each bit it sees
 MAX_EXPONENT = 20  # coded integers are below 2^21
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """numba.njit, cached on disk where there is a place for a cache."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba: "cannot cache function: no locator available"
-        return numba.njit(nogil=True)(function)
 
 
 @compiled

@@ -36,6 +36,7 @@ import numpy as np
 import zstandard
 from numpy.typing import DTypeLike
 
+from .compiled import compiled
 from .errors import CorruptError, TruncatedError
 
 ZSTANDARD, DEFLATE = 0, 1
@@ -183,10 +184,7 @@ def _undo_sequential(row: np.ndarray, above: np.ndarray, step: int, paeth: bool)
 
 @functools.cache
 def _sequential_kernel() -> Callable[[np.ndarray, np.ndarray, int, bool], Any]:
-    # numba takes half a second to import: only images that use these filters pay it.
-    import numba
-
-    return numba.njit(cache=True)(_undo_sequential)  # type: ignore[no-any-return]
+    return compiled(_undo_sequential)  # type: ignore[no-any-return]
 
 
 def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:

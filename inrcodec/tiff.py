@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import compiled
 from .errors import ImageError
 from .limits import MAX_PIXELS, check_size
 
@@ -301,7 +302,4 @@ def _expand_lzw(packed: np.ndarray, target: np.ndarray) -> int:
 
 @functools.cache
 def _lzw_kernel() -> Callable[[np.ndarray, np.ndarray], Any]:
-    # numba takes half a second to import: only LZW files pay it.
-    import numba
-
-    return numba.njit(cache=True)(_expand_lzw)  # type: ignore[no-any-return]
+    return compiled(_expand_lzw)  # type: ignore[no-any-return]
