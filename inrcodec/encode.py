@@ -17,7 +17,7 @@ from .decode import decode_parsed, digest, read_networks
 from .errors import DeviceError, ImageError, VerificationError
 from .images import read_image, write_atomic
 from .info import PlaneStatistics, describe
-from .layout import choose_layout
+from .layout import Layout, choose_layout
 from .limits import check_size
 from .rangecoder import Encoder
 from .stored import compress_stored
@@ -151,6 +151,15 @@ def _encode_stored(image: np.ndarray) -> bytes:
     return pack(file)
 
 
+def undo_colour(image: np.ndarray) -> tuple[Layout, np.ndarray, bytes]:
+    """The layout to code an image in, its samples there, and the exceptions to the conversion."""
+    planes = find_jfif(image)
+    if planes is None:
+        return choose_layout(image), image, b""
+    exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
+    return choose_layout(planes, JFIF), planes, exceptions
+
+
 def _encode_context(
     image: np.ndarray,
     effort: int,
@@ -163,11 +172,7 @@ def _encode_context(
     # torch is for encoders only
     from .fit import Plan, fit_planes, fit_trunks
 
-    layout, coded, exceptions = choose_layout(image), image, b""
-    planes_of_jpeg = find_jfif(image)
-    if planes_of_jpeg is not None:
-        layout, coded = choose_layout(planes_of_jpeg, JFIF), planes_of_jpeg
-        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(coded[:, :, :3]))
+    layout, coded, exceptions = undo_colour(image)
     samples = coded.reshape(layout.height, layout.width, -1)
     epochs = EPOCHS[effort]
     plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])

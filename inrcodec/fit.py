@@ -356,9 +356,8 @@ def fit_planes(
 def _generators(plan: Plan, number: int) -> tuple[torch.Generator, np.random.Generator]:
     """Generators of their own for each network, so that threads do not share one."""
     seed = np.random.SeedSequence([plan.seed, number])
-    return torch.Generator().manual_seed(int(seed.generate_state(1)[0])), np.random.default_rng(
-        seed
-    )
+    torch_rng = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
+    return torch_rng, np.random.default_rng(seed)
 
 
 @contextmanager

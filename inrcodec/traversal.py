@@ -117,14 +117,16 @@ def traverse(
         canvas = backend.xp.zeros(
             (layout.height, layout.width), dtype=backend.xp.float64, device=backend.device
         )
+        # a channel without planes stays zeros that nobody has touched, whatever its size
+        decoded[:, :, channel.index] = channel.lowest
         if nets is not None:
             run = _Pass(backend, workers, layout, channel, nets, canvas, canvases, coder, observe)
             run.code(truth)
+            values = backend.get(canvas) + channel.lowest
+            if values.max() > np.iinfo(layout.dtype).max:
+                raise CorruptError("a decoded sample exceeds the sample depth")
+            decoded[:, :, channel.index] = values
         canvases.append(canvas)
-        values = backend.get(canvas) + channel.lowest
-        if values.max() > np.iinfo(layout.dtype).max:
-            raise CorruptError("a decoded sample exceeds the sample depth")
-        decoded[:, :, channel.index] = values
     return decoded.reshape(layout.shape)
 
 

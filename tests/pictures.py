@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from inrcodec.backend import Workers, numpy_backend
-from inrcodec.colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
+from inrcodec.colour import jfif_to_rgb
 from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.layout import choose_layout
+from inrcodec.encode import undo_colour
 from inrcodec.networks import Tensor
 from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
@@ -42,11 +42,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    backend, layout, coded, exceptions = numpy_backend(), choose_layout(image), image, b""
-    planes = find_jfif(image)
-    if planes is not None:
-        layout, coded = choose_layout(planes, JFIF), planes
-        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
+    backend, (layout, coded, exceptions) = numpy_backend(), undo_colour(image)
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
