@@ -107,55 +107,34 @@ def train(
     return network.tensors()
 
 
-def _steps(epochs: int, count: int) -> int:
-    return epochs * max(MIN_STEPS_PER_EPOCH, count // BATCH)
+def uniform_floor(planes: int) -> float:
+    """The uniform floor's probability of one value, as mixture.py adds it."""
+    return 2.0 ** -(FLOOR_BITS + planes)
 
 
-def fit_trunk(
-    samples: tuple[np.ndarray, np.ndarray, np.ndarray],
-    shape: Shape,
-    layout: Layout,
-    planes: int,
-    plan: Plan,
-    device: torch.device,
-    rng: torch.Generator,
-    report: Report,
-) -> Tensors:
-    """Fits a trunk INR to (inputs float32 (n, f), base (n,) in quarter samples, values (n,))."""
-    features, base, values = (torch.from_numpy(s).to(device) for s in samples)
-    unit = 1 << layout.exponent
-    offset = values - base / 4
-    low, high = (offset - 0.5) / unit, (offset + 0.5) / unit
-    # the first and last values take the tails, as they do in mixture.py
-    low[values == 0] = -1e9
-    high[values == (1 << planes) - 1] = 1e9
-    low, high = low.float()[:, None], high.float()[:, None]
-    floor = 2.0 ** -(FLOOR_BITS + planes)
+def start_trunk(network: FloatNetwork) -> None:
+    """Starts a trunk INR at a mixture around the base prediction."""
+    network.start([-1.0, 0.0, 1.0, 0.0, 1.0, 2.5, 0.0, 0.0, 0.0], [0.0] * network.shape.inputs)
 
-    network = FloatNetwork(shape, plan.form, features, rng)
-    network.start([-1.0, 0.0, 1.0, 0.0, 1.0, 2.5, 0.0, 0.0, 0.0], [0.0] * shape.inputs)
+
+def start_plane(network: FloatNetwork) -> None:
+    """Starts a plane INR at the mixture's logit as it stands."""
+    network.start([0.0], [1.0] + [0.0] * (network.shape.inputs - 1))
+
+
+def trunk_loss(low: Any, high: Any, floor: float) -> Callable[[Any, Any], Any]:
+    """train's loss for samples in [low, high) (n,), relative to the base in units."""
+    low, high = low[:, None], high[:, None]
 
     def loss(outputs: Any, index: Any) -> Any:
         return MixtureLoss.apply(outputs, low[index], high[index], floor)  # type: ignore[no-untyped-call]
 
-    steps = _steps(plan.epochs, len(base))
-    return train(network, features, loss, steps, BATCH, rng, report)
+    return loss
 
 
-def fit_plane(
-    samples: tuple[np.ndarray, np.ndarray],
-    shape: Shape,
-    plan: Plan,
-    device: torch.device,
-    rng: torch.Generator,
-    report: Report,
-) -> Tensors:
-    """Fits a plane INR to (inputs float32 (m, f), bits uint8 (m,))."""
-    features = torch.from_numpy(samples[0]).to(device)
-    bits = torch.from_numpy(samples[1]).to(device).float()
-    network = FloatNetwork(shape, plan.form, features, rng)
-    # at the start the mixture's logit stands as it is
-    network.start([0.0], [1.0] + [0.0] * (shape.inputs - 1))
+def plane_loss(bits: Any) -> Callable[[Any, Any], Any]:
+    """train's loss for bits (n,) of 0 and 1."""
+    bits = bits.float()
 
     def loss(outputs: Any, index: Any) -> Any:
         return (
@@ -163,7 +142,7 @@ def fit_plane(
             / LN2
         )
 
-    return train(network, features, loss, plan.plane_steps, PLANE_BATCH, rng, report)
+    return loss
 
 
 def trunk_samples(
@@ -173,9 +152,14 @@ def trunk_samples(
     position: int,
     step: int,
     rng: np.random.Generator,
+    most: int = MAX_SAMPLES,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the trunk INR of a step of a channel learns from: float32 (n, f) inputs, base in quarter
-    samples and values (n,). image: (H, W, C); position: of the channel in the coding order."""
+    """What the trunk INR of a step of a channel learns from: inputs (n, f), and the bounds (n,) of
+    each sample relative to its base in units, all float32.
+
+    image: (H, W, C); position: of the channel in the coding order; most: about how many samples, a
+    random subset if there are more.
+    """
     channel = layout.channels[position]
     samples = []
     for j in (position, *channel.references):
@@ -183,24 +167,28 @@ def trunk_samples(
         samples.append(backend.put(image[:, :, c.index].astype(np.int64) - c.lowest))
     truth = samples[0]
     # step A has a third of the pixels, step B two thirds
-    keep = MAX_SAMPLES * (3, 1.5)[step] / (layout.height * layout.width)
+    keep = most * (3, 1.5)[step] / (layout.height * layout.width)
     canvas = backend.xp.zeros_like(truth)
     canvas[0, 0] = truth[0, 0]
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
         (np.zeros((0, input_count(len(samples) - 1)), np.float32), np.zeros(0), np.zeros(0))
     ]
-    for segment, inputs, _ in contexts(backend, layout, channel, canvas, samples[1:]):
+    for segment, context, _ in contexts(backend, layout, channel, canvas, samples[1:]):
         if segment.step == step:
             for piece in segment.pieces(backend.chunk):
-                base, features = (backend.get(a) for a in inputs(piece))
+                base, features = (backend.get(a) for a in context(piece))
                 values = backend.get(truth[piece.image_index()]).reshape(-1)
                 if keep < 1:
                     chosen = rng.random(values.size) < keep
                     base, features, values = base[chosen], features[:, chosen], values[chosen]
                 found.append(((features.T * INPUT_SCALE).astype(np.float32), base, values))
         canvas[segment.image_index()] = truth[segment.image_index()]
-    inputs_found, bases, values_found = zip(*found, strict=True)
-    return np.concatenate(inputs_found), np.concatenate(bases), np.concatenate(values_found)
+    inputs, base, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    unit = 1 << layout.exponent
+    low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
+    # the first and last values take the tails, as they do in mixture.py
+    low[values == 0], high[values == (1 << channel.planes) - 1] = -1e9, 1e9
+    return inputs, low.astype(np.float32), high.astype(np.float32)
 
 
 class _Truth:
@@ -218,8 +206,10 @@ def plane_samples(
     image: np.ndarray,
     networks: list[ChannelNetworks | None],
     rng: np.random.Generator,
+    most: int = MAX_SAMPLES,
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Per channel index, what its plane INR learns from: inputs and bits, a random subset."""
+    """Per channel index, what its plane INR learns from: inputs and bits, a random subset of
+    about `most` if there are more."""
     found: dict[int, tuple[list[Any], list[Any]]] = {c.index: ([], []) for c in layout.channels}
     pixels = layout.height * layout.width
 
@@ -229,7 +219,7 @@ def plane_samples(
         if features is None:
             return
         chosen = np.arange(features.shape[1])
-        keep = MAX_SAMPLES / (pixels * channel.planes)
+        keep = most / (pixels * channel.planes)
         if keep < 1:
             chosen = np.flatnonzero(rng.random(chosen.size) < keep)
         inputs, answers = found[channel.index]
@@ -299,11 +289,14 @@ def fit_trunks(
         samples = trunk_samples(backend, layout, image, position, step, rng)
         if not len(samples[1]):
             return untrained(shapes[position])
-        channel, part = layout.channels[position], meter.part(number)
-        device = torch.device(backend.device)
-        return fit_trunk(
-            samples, shapes[position], layout, channel.planes, plan, device, torch_rng, part
-        )
+        inputs, low, high = (torch.from_numpy(s).to(device) for s in samples)
+        network = FloatNetwork(shapes[position], plan.form, inputs, torch_rng)
+        start_trunk(network)
+        loss = trunk_loss(low, high, uniform_floor(layout.channels[position].planes))
+        steps = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH)
+        return train(network, inputs, loss, steps, BATCH, torch_rng, meter.part(number))
+
+    device = torch.device(backend.device)
 
     with _one_thread_each():
         found = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
@@ -346,8 +339,13 @@ def fit_planes(
         if index not in samples:
             return untrained(shape)
         torch_rng, _ = _generators(plan, number)
-        device = torch.device(backend.device)
-        return fit_plane(samples[index], shape, plan, device, torch_rng, meter.part(number))
+        inputs, bits = (torch.from_numpy(s).to(device) for s in samples[index])
+        network = FloatNetwork(shape, plan.form, inputs, torch_rng)
+        start_plane(network)
+        steps, part = plan.plane_steps, meter.part(number)
+        return train(network, inputs, plane_loss(bits), steps, PLANE_BATCH, torch_rng, part)
+
+    device = torch.device(backend.device)
 
     with _one_thread_each():
         return workers.map(work, list(range(len(coded))))
