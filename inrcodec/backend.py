@@ -28,11 +28,12 @@ class Backend:
     """An array namespace, a device and the codec's tables on it.
 
     xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
-    threads help; exp, log, cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
+    threads help; compiled: whether kernels.py stands in for whole arrays (NumPy only); exp, log,
+    cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
     """
 
-    def __init__(self, xp: Any, device: Any, chunk: int) -> None:
-        self.xp, self.device, self.chunk = xp, device, chunk
+    def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
+        self.xp, self.device, self.chunk, self.compiled = xp, device, chunk, compiled
         self.is_cpu = str(device) == "cpu"
         cdf = tables.cdf_table()
         self.exp = self.put(tables.exp_table())
@@ -59,7 +60,7 @@ class Backend:
 @cache
 def numpy_backend() -> Backend:
     """The backend of a CPU decoder; it needs no torch."""
-    return Backend(array_api_compat.numpy, "cpu", CHUNK)
+    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
 
 
 @cache

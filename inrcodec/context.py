@@ -7,6 +7,7 @@ sums of integers, minima and maxima, multiplication by powers of two, floors and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from .backend import Backend
@@ -69,35 +70,39 @@ def _spread(xp: Any, values: list[Any], centre: Any) -> Any:
     return total
 
 
-def context_inputs(
-    backend: Backend,
-    segment: Segment,
-    own: Any,
-    references: list[Any],
-    *,
-    size: tuple[int, int],
-    planes: int,
-    exponent: int,
-    own_base: bool,
-) -> tuple[Any, Any]:
-    """Base prediction and trunk inputs of the n pixels of a segment.
+@dataclass(frozen=True)
+class Surroundings:
+    """What the pixels of a step see.
 
     own: padded lattice of this channel, valid where earlier steps have been; references: padded
     lattices of earlier channels, whole, the nearest first. All float64 holding sample values.
     size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples;
     own_base: predict from this channel's neighbours alone, as suits chroma.
+    """
+
+    own: Any
+    references: list[Any]
+    size: tuple[int, int]
+    planes: int
+    exponent: int
+    own_base: bool
+
+
+def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tuple[Any, Any]:
+    """Base prediction and trunk inputs of the n pixels of a segment.
 
     Returns (base, inputs): base float64 (n,) in quarter samples, inputs float64 (f, n) with
-    f = input_count(len(references)), integers below INPUT_CLIP in magnitude.
+    f = input_count(len(seen.references)), integers below INPUT_CLIP in magnitude.
     """
+    own, references = seen.own, seen.references
     xp = backend.xp
-    scale = UNIT / (1 << exponent)  # a power of two, and exact
+    scale = UNIT / (1 << seen.exponent)  # a power of two, and exact
     near = [_tap(own, segment, o) for o in OWN_OFFSETS[segment.step][:4]]
     own_sum = near[0] + near[1] + near[2] + near[3]
 
     def log2(activity: Any) -> Any:
         """log2 of an activity in sixteenths of a unit, 16 of them at least."""
-        index = xp.clip(xp.floor(activity * (16 / (1 << exponent))) + 16, 16, 65535)
+        index = xp.clip(xp.floor(activity * (16 / (1 << seen.exponent))) + 16, 16, 65535)
         return backend.look_up(backend.log, index)
 
     features: list[Any] = []
@@ -113,7 +118,7 @@ def context_inputs(
         lowest = xp.minimum(xp.minimum(a, b), xp.minimum(c, d))
         middle = (a + b + c + d - highest - lowest) * 2  # trimmed mean, in quarter samples
         base, other = here[0] * 4 + middle, own_sum
-        if own_base:
+        if seen.own_base:
             base, other = other, base
         activities.append(log2(_spread(xp, differences, middle * 0.25)))
         features.append((other - base) * (scale / 4))
@@ -128,8 +133,8 @@ def context_inputs(
         features += [(value - here[k]) * scale for value in ring]
         activities.append(log2(_spread(xp, ring[:8], here[k]) * 0.5))
 
-    level = (base * (64 * UNIT / (4 << planes))) - 32 * UNIT
-    features += [*activities, level, *_coordinates(backend, segment, size)]
+    level = (base * (64 * UNIT / (4 << seen.planes))) - 32 * UNIT
+    features += [*activities, level, *_coordinates(backend, segment, seen.size)]
     inputs = xp.stack(features)
     return base, xp.clip(xp.floor(inputs), -INPUT_CLIP, INPUT_CLIP)
 

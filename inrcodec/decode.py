@@ -13,11 +13,12 @@ from .colour import apply_exceptions, jfif_to_rgb
 from .container import LinrFile, Models, parse
 from .errors import ChecksumError, CorruptError, LimitError
 from .images import write_atomic, write_image
+from .inference import ChannelNetworks
 from .layout import Layout
 from .networks import Network, Shape
 from .rangecoder import Decoder
 from .stored import decompress_stored
-from .traversal import ChannelNetworks, Observer, plane_shape, traverse, trunk_shape
+from .traversal import Observer, plane_shape, traverse, trunk_shape
 from .weights import unpack_weights
 
 MAX_MULTIPLY_ADDS = 1 << 44

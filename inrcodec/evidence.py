@@ -17,21 +17,21 @@ from .tables import PROBABILITY_ONE
 TABLE_BITS = 20
 
 
-class _Counts:
+class Counts:
     """A multiset of keys: how many lie below a threshold."""
 
     def __init__(self, backend: Backend, keys: Any, bits: int) -> None:
         xp = self._xp = backend.xp
-        self._keys, self._table = xp.sort(keys), None
+        self.keys, self.table = xp.sort(keys), None
         if bits <= TABLE_BITS:
             every = xp.arange((1 << bits) + 1, dtype=xp.int64, device=backend.device)
-            self._table = xp.searchsorted(self._keys, every)
+            self.table = xp.searchsorted(self.keys, every)
 
     def below(self, keys: Any) -> Any:
         """The number of keys in the set below each of some keys, int64 of the same shape."""
-        if self._table is None:
-            return self._xp.searchsorted(self._keys, keys)
-        return self._xp.take(self._table, keys)
+        if self.table is None:
+            return self._xp.searchsorted(self.keys, keys)
+        return self._xp.take(self.table, keys)
 
 
 class Evidence:
@@ -42,16 +42,16 @@ class Evidence:
     """
 
     def __init__(self, backend: Backend, own: Any, references: list[Any], bits: list[int]) -> None:
-        self._backend, self._bits = backend, bits
-        self._sets = []
+        self._backend, self.bits = backend, bits
+        self.sets = []
         for n in range(1 + len(references)):
             keys = self._key(references[:n], own)
-            self._sets.append(_Counts(backend, keys, sum(bits[: n + 1])))
+            self.sets.append(Counts(backend, keys, sum(bits[: n + 1])))
 
     def _key(self, references: list[Any], own: Any) -> Any:
         """The values of a pixel in one integer, this channel's in the lowest bits."""
-        key, shift = own, self._bits[0]
-        for value, bits in zip(references, self._bits[1:], strict=False):
+        key, shift = own, self.bits[0]
+        for value, bits in zip(references, self.bits[1:], strict=False):
             key = key + value * (1 << shift)
             shift += bits
         return key
@@ -64,7 +64,7 @@ class Evidence:
         1/1024; odds are (8 n1 + 1) : (8 n0 + 1).
         """
         xp, features = self._backend.xp, []
-        for n, counts in enumerate(self._sets):
+        for n, counts in enumerate(self.sets):
             key = self._key(references[:n], low)
             start = counts.below(key)
             middle = counts.below(key + (1 << plane))

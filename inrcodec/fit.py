@@ -21,10 +21,11 @@ import torch
 from .backend import Backend, Workers
 from .context import input_count
 from .float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
+from .inference import ChannelNetworks, inputs_of
 from .layout import Channel, Layout
 from .mixture import FLOOR_BITS
 from .networks import TENSORS, Network, Shape, Tensor
-from .traversal import ChannelNetworks, contexts, plane_shape, traverse, trunk_shape
+from .traversal import plane_shape, steps, traverse, trunk_shape
 from .weights import Tensors
 
 BATCH, PLANE_BATCH = 2048, 8192
@@ -173,10 +174,10 @@ def trunk_samples(
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
         (np.zeros((0, input_count(len(samples) - 1)), np.float32), np.zeros(0), np.zeros(0))
     ]
-    for segment, context, _ in contexts(backend, layout, channel, canvas, samples[1:]):
+    for segment, seen, _ in steps(backend, channel, layout, canvas, samples[1:]):
         if segment.step == step:
             for piece in segment.pieces(backend.chunk):
-                base, features = (backend.get(a) for a in context(piece))
+                base, features = (backend.get(a) for a in inputs_of(backend, piece, seen))
                 values = backend.get(truth[piece.image_index()]).reshape(-1)
                 if keep < 1:
                     chosen = rng.random(values.size) < keep

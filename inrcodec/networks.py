@@ -57,19 +57,23 @@ class Network:
 
     shape: its sizes; tensors: name -> Tensor for each of TENSORS, biases with a shift of at most
     10. Raises CorruptError where a sum could leave the exact range of float64.
+
+    layers: (weights, biases, scale) of the two hidden layers, the last one and the bypass, and how
+    many outputs the bypass reaches.
     """
 
     def __init__(self, shape: Shape, tensors: dict[str, Tensor], backend: Backend) -> None:
         self.shape = shape
         self.backend = backend
         w1, w2, w3, bypass = (tensors[n] for n in ("w1", "w2", "w3", "bypass"))
-        self._layers = [
+        zero = Tensor(np.zeros(1, dtype=np.int64), 0)
+        self.layers = (
             self._layer(w1, tensors["b1"], INPUT_CLIP, w1.shift + INPUT_SHIFT),
             self._layer(w2, tensors["b2"], HIDDEN_CLIP, w2.shift),
             self._layer(w3, tensors["b3"], HIDDEN_CLIP, w3.shift),
-        ]
-        zero = Tensor(np.zeros(1, dtype=np.int64), 0)
-        self._bypass = self._layer(bypass, zero, INPUT_CLIP, bypass.shift)
+            self._layer(bypass, zero, INPUT_CLIP, bypass.shift),
+            shape.bypassed,
+        )
 
     def _layer(self, w: Tensor, b: Tensor, limit: int, shift: int) -> tuple[Any, Any, float]:
         """(weights, biases, scale) with outputs = floor((weights @ x + biases) * scale)."""
@@ -90,10 +94,11 @@ class Network:
         """
         xp = self.backend.xp
         h = inputs
-        for weights, bias, scale in self._layers[:2]:
+        *hidden, last, bypass, bypassed = self.layers
+        for weights, bias, scale in hidden:
             h = xp.clip(xp.floor((xp.matmul(weights, h) + bias) * scale), 0, HIDDEN_CLIP)
-        weights, bias, scale = self._layers[2]
+        weights, bias, scale = last
         out = xp.floor((xp.matmul(weights, h) + bias) * scale)
-        weights, _, scale = self._bypass
-        out[: self.shape.bypassed, :] += xp.floor(xp.matmul(weights, inputs) * scale)
+        weights, _, scale = bypass
+        out[:bypassed, :] += xp.floor(xp.matmul(weights, inputs) * scale)
         return out

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from .backend import Backend, Workers
-from .context import context_inputs, input_count, padded_lattice
+from .context import Surroundings, input_count, padded_lattice
 from .errors import CorruptError
 from .evidence import Evidence, evidence_inputs
+from .inference import ChannelNetworks, Inference, infer
 from .layout import Channel, Layout
-from .mixture import COMPONENTS, OUTPUTS, Mixture, logistic
-from .networks import Network, Shape
+from .mixture import COMPONENTS, OUTPUTS
+from .networks import Shape
 from .pyramid import Segment, segments
-from .tables import CDF_BITS, PROBABILITY_BITS, PROBABILITY_ONE, UNIT
-
-# The plane INR is asked where the mixture's probability lies in UNDECIDED .. 65536 - UNDECIDED.
-UNDECIDED = 8
+from .tables import PROBABILITY_ONE
 
 
 def trunk_shape(references: int, width: int) -> Shape:
@@ -37,14 +34,6 @@ def plane_shape(references: int, width: int) -> Shape:
     return Shape(2 + evidence_inputs(references), width, 1, 1)
 
 
-@dataclass(frozen=True)
-class ChannelNetworks:
-    """The networks of one channel: a trunk INR for steps A and B each, and a plane INR."""
-
-    trunks: tuple[Network, Network]
-    plane: Network
-
-
 class Coder(Protocol):
     """Either end of the range coder."""
 
@@ -52,23 +41,22 @@ class Coder(Protocol):
         """Bits uint8 (n,) under uint16 P(1) * 65536; bits is None for a decoder."""
 
 
-# Told of every plane of every segment: channel, plane, probabilities, bits, and of the pixels whose
-# bits the plane INR decided: their indices and its inputs (f, n).
+# Told of every plane of every segment, piece by piece: channel, plane, probabilities, bits, and of
+# the pixels whose bits the plane INR decided: their indices and its inputs (f, n).
 Observer = Callable[[Channel, int, np.ndarray, np.ndarray, Any, Any], None]
 
 
-def contexts(
-    backend: Backend, layout: Layout, channel: Channel, canvas: Any, references: list[Any]
-) -> Iterator[tuple[Segment, Callable[[Segment], tuple[Any, Any]], bool]]:
-    """Every segment of a channel with the function that gives the base and inputs of its pieces.
+def steps(
+    backend: Backend, channel: Channel, layout: Layout, canvas: Any, references: list[Any]
+) -> Iterator[tuple[Segment, Surroundings, bool]]:
+    """Every segment of a channel with what its pixels see, and whether it is the first of its step.
 
-    The caller writes each segment's samples into canvas before it asks for the next one. The last
-    value tells whether the segment is the first of its step.
+    The caller writes each segment's samples into canvas before it asks for the next one.
     """
     size = (layout.height, layout.width)
     before: tuple[int, int] | None = None
-    own: Any = None
     around: list[Any] = []
+    seen: Surroundings | None = None
     for segment in segments(*size):
         now = (segment.level, segment.step)
         first = now != before
@@ -76,21 +64,12 @@ def contexts(
             own = padded_lattice(backend, canvas, segment.level)
             if before is None or before[0] != segment.level:
                 around = [padded_lattice(backend, r, segment.level) for r in references]
-            before = now
-
-        def inputs(piece: Segment, own: Any = own, around: list[Any] = around) -> tuple[Any, Any]:
-            return context_inputs(
-                backend,
-                piece,
-                own,
-                around,
-                size=size,
-                planes=channel.planes,
-                exponent=layout.exponent,
-                own_base=layout.conversion != 0,
+            seen = Surroundings(
+                own, around, size, channel.planes, layout.exponent, layout.conversion != 0
             )
-
-        yield segment, inputs, first
+            before = now
+        assert seen is not None
+        yield segment, seen, first
 
 
 def traverse(
@@ -158,20 +137,17 @@ class _Pass:
                 self.observe(channel, plane, half[i : i + 1], bits[i : i + 1], None, None)
 
         evidence: Evidence | None = None
-        for segment, inputs, first in contexts(
-            self.backend, self.layout, channel, canvas, references
-        ):
+        for segment, seen, first in steps(self.backend, channel, self.layout, canvas, references):
             if first:
                 evidence = self._evidence(segment, references)
-            index = segment.image_index()
-            pieces = segment.pieces(self.backend.chunk)
-            chunks = self.workers.map(partial(self._chunk, inputs, references), pieces)
             assert evidence is not None
-            self._code_planes(chunks, None if truth is None else truth[index].reshape(-1), evidence)
-            for chunk in chunks:
-                piece = chunk.piece
-                values = self.backend.xp.reshape(chunk.mixture.low, (piece.rows, piece.cols))
-                canvas[piece.image_index()] = values
+            index = segment.image_index()
+            here = [r[index] for r in references]
+            inference = infer(
+                self.backend, self.workers, self.networks, segment, seen, here, evidence
+            )
+            values = self._code_planes(inference, None if truth is None else truth[index])
+            canvas[index] = self.backend.xp.reshape(values, (segment.rows, segment.cols))
 
     def _evidence(self, segment: Segment, references: list[Any]) -> Evidence:
         """The colours decoded before a step begins."""
@@ -180,86 +156,33 @@ class _Pass:
         if segment.step == 1:
             known.append((slice(s, None, 2 * s),) * 2)
 
-        def seen(canvas: Any) -> Any:
+        def colours(canvas: Any) -> Any:
             parts = [xp.reshape(canvas[index], (-1,)) for index in known]
             return xp.astype(xp.concat(parts), xp.int64)
 
         return Evidence(
             self.backend,
-            seen(self.canvas),
-            [seen(r) for r in references],
+            colours(self.canvas),
+            [colours(r) for r in references],
             [
                 self.channel.planes,
                 *(self.layout.channels[j].planes for j in self.channel.references),
             ],
         )
 
-    def _chunk(
-        self,
-        inputs: Callable[[Segment], tuple[Any, Any]],
-        references: list[Any],
-        piece: Segment,
-    ) -> _Chunk:
-        """Runs the trunk INR over some pixels."""
-        xp = self.backend.xp
-        base, features = inputs(piece)
-        outputs = self.networks.trunks[piece.step].run(features)
-        mixture = Mixture(self.backend, outputs, base, self.channel.planes, self.layout.exponent)
-        index = piece.image_index()
-        here = [xp.astype(xp.reshape(r[index], (-1,)), xp.int64) for r in references]
-        return _Chunk(piece, mixture, here)
-
-    def _code_planes(
-        self, chunks: list[_Chunk], truth: np.ndarray | None, evidence: Evidence
-    ) -> None:
-        """Codes all planes of a segment, the highest first."""
-        ends = np.cumsum([chunk.piece.pixels for chunk in chunks])[:-1]
+    def _code_planes(self, inference: Inference, truth: np.ndarray | None) -> Any:
+        """Codes all planes of a segment, the highest first; returns the values (n,)."""
+        values = None if truth is None else truth.reshape(-1)
         bits: np.ndarray | None = None
         for plane in reversed(range(self.channel.planes)):
-            # what the last plane's bits were is learnt in the threads that ask for the next
-            known = [None] * len(chunks) if bits is None else np.split(bits, ends)
-            jobs = list(zip(chunks, known, strict=True))
-            answers = self.workers.map(partial(self._ask, plane, evidence), jobs)
-            probabilities = np.concatenate([answer[0] for answer in answers])
-            wanted = None if truth is None else ((truth >> plane) & 1).astype(np.uint8)
+            asked = self.observe is not None
+            probabilities, pieces = inference.probabilities(plane, bits, asked)
+            wanted = None if values is None else ((values >> plane) & 1).astype(np.uint8)
             bits = self.coder.code(probabilities, wanted)
             if self.observe is not None:
-                for (p, *rest), b in zip(answers, np.split(bits, ends), strict=True):
-                    self.observe(self.channel, plane, p, b, *rest)
+                for part, index, features in pieces:
+                    self.observe(
+                        self.channel, plane, probabilities[part], bits[part], index, features
+                    )
         assert bits is not None
-        for chunk, part in zip(chunks, np.split(bits, ends), strict=True):
-            chunk.mixture.learn(0, self.backend.put(part))
-
-    def _ask(
-        self, plane: int, evidence: Evidence, job: tuple[_Chunk, np.ndarray | None]
-    ) -> tuple[np.ndarray, Any, Any]:
-        """Probabilities uint16 (n,) of a plane's bits, and the plane INR's pixels and inputs.
-
-        job: some pixels, and their bits of the plane above.
-        """
-        chunk, bits = job
-        xp, backend, mixture = self.backend.xp, self.backend, chunk.mixture
-        if bits is not None:
-            mixture.learn(plane + 1, backend.put(bits))
-        p = mixture.split(plane)
-        (index,) = xp.nonzero((p >= UNDECIDED) & (p <= PROBABILITY_ONE - UNDECIDED))
-        if not index.shape[0]:
-            return backend.get(p).astype(np.uint16), None, None
-        low = xp.astype(xp.take(mixture.low, index), xp.int64)
-        here = [xp.take(r, index) for r in chunk.references]
-        logit = backend.look_up(backend.logit, xp.take(p, index))
-        plane_index = xp.zeros_like(logit) + plane * UNIT
-        features = xp.stack([logit, plane_index, *evidence.inputs(here, low, plane)])
-        z = self.networks.plane.run(features)[0, :]
-        f = xp.floor(logistic(backend, z, 10) * 0.5 ** (CDF_BITS - PROBABILITY_BITS))
-        p[index] = xp.clip(f, 1, PROBABILITY_ONE - 1)
-        return backend.get(p).astype(np.uint16), index, features
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Some pixels of a segment: their mixtures, and their values in the reference channels."""
-
-    piece: Segment
-    mixture: Mixture
-    references: list[Any]
+        return inference.values(bits)

@@ -125,14 +125,13 @@ def test_ternary_matrices_are_ternary() -> None:
             assert len(np.unique(np.abs(row[row != 0]))) <= 1
 
 
-def test_large_images_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "MAX_SAMPLES", 1000)
+def test_large_images_are_sampled() -> None:
     image = scene(80, 80, 1, np.uint8)
     rng = np.random.default_rng(0)
-    for step, most in ((0, 1600), (1, 4800)):
-        features, base, values = fit.trunk_samples(
-            numpy_backend(), choose_layout(image), image[:, :, None], 0, step, rng
+    for step, all_of_them in ((0, 1600), (1, 4800)):
+        inputs, low, high = fit.trunk_samples(
+            numpy_backend(), choose_layout(image), image[:, :, None], 0, step, rng, most=1000
         )
-        assert features.shape == (len(base), 21)
-        assert len(values) == len(base)
-        assert 800 < len(base) < 1200 < most
+        assert inputs.shape == (len(low), 21)
+        assert len(high) == len(low)
+        assert 800 < len(low) < 1200 < all_of_them

@@ -33,9 +33,10 @@ from inrcodec.fit import (
 )
 from inrcodec.float_networks import FloatNetwork
 from inrcodec.images import read_image
+from inrcodec.inference import ChannelNetworks
 from inrcodec.layout import Layout, choose_layout
 from inrcodec.networks import Network, Shape
-from inrcodec.traversal import ChannelNetworks, plane_shape, trunk_shape
+from inrcodec.traversal import plane_shape, trunk_shape
 from inrcodec.weights import Tensors, pack_weights
 
 TRUNK_WIDTH, PLANE_WIDTH = 32, 16
@@ -104,10 +105,10 @@ def planes(found: list[Image], trunks: list[tuple[Tensors, Tensors]], seed: int)
     parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in trunks]
     with Workers(backend, 2) as workers:
         for layout, image in found:
-            coded = [n if c.planes else None for n, c in zip(networks, layout.channels, strict=True)]
-            samples = plane_samples(
-                backend, workers, layout, image, coded, rng, SAMPLES // len(found)
-            )
+            pairs = zip(networks, layout.channels, strict=True)
+            coded = [n if c.planes else None for n, c in pairs]
+            most = SAMPLES // len(found)
+            samples = plane_samples(backend, workers, layout, image, coded, rng, most)
             for part, channel in zip(parts, layout.channels, strict=True):
                 if channel.index in samples:
                     part.append(samples[channel.index])
