@@ -23,6 +23,7 @@ from .errors import (
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import check_size
+from .prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH
 from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
@@ -43,6 +44,7 @@ class Models:
     form: str  # of the weights: weights.FORMS
     trunk_width: int
     plane_width: int
+    prior: int = 0  # prior.PRIOR where the weights are changes to it
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,15 @@ def pack(file: LinrFile) -> bytes:
             "p": [c.planes for c in layout.channels],
             "e": layout.exponent,
             "f": FORMS.index(models.form),
-            "w": [models.trunk_width, models.plane_width],
         }
+        if models.prior:
+            header["q"] = models.prior
+        else:
+            header["w"] = [models.trunk_width, models.plane_width]
         if layout.conversion:
             header["c"] = layout.conversion
-        sections.insert(0, (WEIGHTS, file.weights))
+        if file.weights or not models.prior:
+            sections.insert(0, (WEIGHTS, file.weights))
         if file.exceptions:
             sections.append((EXCEPTIONS, file.exceptions))
     sections.insert(0, (HEADER, msgpack.packb(header)))
@@ -193,10 +199,18 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         form = _integer(header, "f", 0, 255)
         if form >= len(FORMS):
             raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
-        models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
-        if WEIGHTS not in sections:
+        if "q" in header:
+            prior = _integer(header, "q", 1, 255)
+            if prior != PRIOR:
+                raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
+            if FORMS[form] != "int":
+                raise CorruptError("changes to a prior are in the int form")
+            models = Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior)
+        else:
+            models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
+        if WEIGHTS not in sections and not models.prior:
             raise CorruptError("the weights section is missing")
-        weights = sections[WEIGHTS]
+        weights = sections.get(WEIGHTS, b"")
     if header:
         raise UnsupportedVersionError(f"header field {next(iter(header))!r} needs a newer reader")
     if mode == STORED and WEIGHTS in sections:

@@ -16,6 +16,7 @@ from .images import write_atomic, write_image
 from .inference import ChannelNetworks
 from .layout import Layout
 from .networks import Network, Shape
+from .prior import add, prior_networks
 from .rangecoder import Decoder
 from .stored import decompress_stored
 from .traversal import Observer, plane_shape, traverse, trunk_shape
@@ -102,7 +103,13 @@ def read_networks(
 ) -> list[ChannelNetworks | None]:
     """The networks of each channel, from the weights section."""
     shapes = network_shapes(layout, models)
-    tensors = unpack_weights(models.form, shapes, weights)
+    if models.prior:
+        tensors = prior_networks(layout)
+        if weights:
+            changes = unpack_weights(models.form, shapes, weights)
+            tensors = [add(*pair) for pair in zip(tensors, changes, strict=True)]
+    else:
+        tensors = unpack_weights(models.form, shapes, weights)
     networks = iter([Network(s, t, backend) for s, t in zip(shapes, tensors, strict=True)])
     return [
         ChannelNetworks((next(networks), next(networks)), next(networks)) if c.planes else None

@@ -19,20 +19,24 @@ from .images import read_image, write_atomic
 from .info import PlaneStatistics, describe
 from .layout import Layout, choose_layout
 from .limits import check_size
+from .prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH, prior_networks
 from .rangecoder import Encoder
-from .stored import compress_stored
+from .stored import compress_stored, estimate_stored
 from .traversal import traverse
 from .weights import FORMS, pack_weights
 
 # Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 2, 2: 4, 3: 9, 4: 18, 5: 36, 6: 60, 7: 100, 8: 170, 9: 300}
+EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 24, 6: 45, 7: 80, 8: 150, 9: 300}
+MIN_EPOCHS = 2  # where there is no prior
 DEFAULT_EFFORT = 5
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 MODEL_CHOICES = ("auto", "context", "stored")
-TRUNK_WIDTH = 16
-PLANE_WIDTH = 16
+PLAIN_WIDTH = 16  # of networks without a prior
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
+# Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
+# and not at all where the estimate is that many times what the networks take.
+LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 # What part of an encode's time the stages take, roughly.
 FIT_TRUNKS, FIT_PLANES, CODE = 0.8, 0.92, 0.96
 
@@ -80,20 +84,24 @@ def encode(
         if value not in choices:
             raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
     tell = progress or (lambda _: None)
-    backend = _fitting_backend(device)
     threads = threads or os.cpu_count() or 1
 
-    candidates = []
-    if model != "context":
+    candidates, estimate = [], estimate_stored(image)
+    if model == "stored" or (model == "auto" and estimate < image.nbytes * LIKELY_STORED + TINY):
         tell(Progress("store", 0.0, None))
         candidates.append(_encode_stored(image))
-    if model == "context" or (model == "auto" and len(candidates[0]) > TINY):
+    if model == "context" or (
+        model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
+    ):
         try:
-            candidates.append(_encode_context(image, effort, weights, seed, backend, threads, tell))
+            candidates.append(_encode_context(image, effort, weights, seed, device, threads, tell))
         except RuntimeError as error:
             if "out of memory" in str(error):  # torch has several classes for it
                 raise DeviceError("the device has too little memory for this image") from error
             raise
+        if model == "auto" and len(candidates) == 1:
+            if estimate < len(candidates[0]) * UNLIKELY_STORED:
+                candidates.append(_encode_stored(image))
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / image.size
     tell(Progress("verify", CODE, bpsp))
@@ -165,19 +173,19 @@ def _encode_context(
     effort: int,
     form: str,
     seed: int,
-    backend: Backend,
+    device: str,
     threads: int,
     tell: Callable[[Progress], None],
 ) -> bytes:
-    # torch is for encoders only
-    from .fit import Plan, fit_planes, fit_trunks
-
     layout, coded, exceptions = undo_colour(image)
     samples = coded.reshape(layout.height, layout.width, -1)
-    epochs = EPOCHS[effort]
-    plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])
-    plan = Plan(epochs, TRUNK_WIDTH, PLANE_WIDTH, plane_steps, form, seed)
-    models = Models(form, plan.trunk_width, plan.plane_width)
+    prior = prior_networks(layout) if form == "int" else None
+    epochs = EPOCHS[effort] if prior else max(EPOCHS[effort], MIN_EPOCHS)
+    models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
+    if prior:
+        models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, PRIOR)
+    # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
+    backend = _fitting_backend("cpu" if device == "auto" and not epochs else device)
     size: float | None = None
 
     def fitting(fraction: float, bpsp: float) -> None:
@@ -189,10 +197,20 @@ def _encode_context(
         tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
 
     with Workers(backend, threads) as workers:
-        trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
-        planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
-        tensors = [t for (a, b), plane in zip(trunks, planes, strict=True) for t in (a, b, plane)]
-        weights = pack_weights(form, tensors)
+        weights = b""
+        if epochs:
+            # torch is for encoders that fit
+            from .fit import Plan, fit_planes, fit_trunks
+
+            plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])
+            widths = models.trunk_width, models.plane_width
+            plan = Plan(epochs, *widths, plane_steps, form, seed, prior)
+            trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
+            planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
+            tensors = [
+                t for (a, b), plane in zip(trunks, planes, strict=True) for t in (a, b, plane)
+            ]
+            weights = pack_weights(form, tensors)
         # code with the weights that a decoder will read, not with those that were packed
         networks = read_networks(layout, models, weights, backend)
         tell(Progress("code", FIT_PLANES, size))

@@ -25,6 +25,7 @@ from .inference import ChannelNetworks, inputs_of
 from .layout import Channel, Layout
 from .mixture import FLOOR_BITS
 from .networks import TENSORS, Network, Shape, Tensor
+from .prior import add
 from .traversal import plane_shape, steps, traverse, trunk_shape
 from .weights import Tensors
 
@@ -47,6 +48,7 @@ class Plan:
     plane_steps: int
     form: str  # of the weights
     seed: int
+    prior: list[Tensors] | None  # prior.prior_networks: where the fit starts, if anywhere
 
 
 Report = Callable[[float, float], None]  # fraction of the fit, bits per sample of the last batches
@@ -273,7 +275,8 @@ def fit_trunks(
     plan: Plan,
     report: Report,
 ) -> list[tuple[Tensors, Tensors]]:
-    """Fits the trunk INRs of steps A and B of every coded channel, in coding order.
+    """Fits the trunk INRs of steps A and B of every coded channel, in coding order; what it returns
+    are changes to the plan's prior if it has one.
 
     image: (H, W, C). Runs on CUDA if the backend is there, else on the CPU, one network a thread.
     report is called with the fraction done and the bits per sample so far.
@@ -292,7 +295,10 @@ def fit_trunks(
             return untrained(shapes[position])
         inputs, low, high = (torch.from_numpy(s).to(device) for s in samples)
         network = FloatNetwork(shapes[position], plan.form, inputs, torch_rng)
-        start_trunk(network)
+        if plan.prior is None:
+            start_trunk(network)
+        else:
+            network.start_from(plan.prior[3 * coded.index(position) + step])
         loss = trunk_loss(low, high, uniform_floor(layout.channels[position].planes))
         steps = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH)
         return train(network, inputs, loss, steps, BATCH, torch_rng, meter.part(number))
@@ -328,7 +334,11 @@ def fit_planes(
         # a plane INR that hands the mixture's logit on
         tensors = untrained(shape)
         tensors["bypass"].values[0, 0] = 1
-        a, b = (Network(trunk, t, backend) for t in next(left))
+        pair = next(left)
+        if plan.prior is not None:
+            at = 3 * (len(shapes) - 1)
+            pair = (add(plan.prior[at], pair[0]), add(plan.prior[at + 1], pair[1]))
+        a, b = (Network(trunk, t, backend) for t in pair)
         networks.append(ChannelNetworks((a, b), Network(shape, tensors, backend)))
     coded = [c for c in layout.channels if c.planes]
     _, rng = _generators(plan, 0)
@@ -342,7 +352,10 @@ def fit_planes(
         torch_rng, _ = _generators(plan, number)
         inputs, bits = (torch.from_numpy(s).to(device) for s in samples[index])
         network = FloatNetwork(shape, plan.form, inputs, torch_rng)
-        start_plane(network)
+        if plan.prior is None:
+            start_plane(network)
+        else:
+            network.start_from(plan.prior[3 * number + 2])
         steps, part = plan.plane_steps, meter.part(number)
         return train(network, inputs, plane_loss(bits), steps, PLANE_BATCH, torch_rng, part)
 

@@ -76,6 +76,7 @@ class FloatNetwork:
     def __init__(self, shape: Shape, form: str, inputs: Any, rng: torch.Generator) -> None:
         self.shape, self.form = shape, form
         self.shifts: dict[str, int] | None = None
+        self._prior: dict[str, tuple[Any, int]] = {}
         self._centre, self._basis, self._inverse = _whitening(inputs)
         self.parameters = {}
         gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
@@ -94,6 +95,27 @@ class FloatNetwork:
             biases = torch.tensor(b3, device=like.device)
             biases[: self.shape.bypassed] += BYPASS_SCALE * (rows @ self._centre)
             self.parameters["b3"].copy_(biases)
+
+    def start_from(self, prior: Tensors) -> None:
+        """Starts at a prior's weights; what is stored from now on is the changes to them."""
+        like = self.parameters["bypass"]
+        w = {
+            name: torch.tensor(np.ldexp(prior[name].values, -prior[name].shift)).to(like)
+            for name in TENSORS
+        }
+        self._prior = {name: (w[name], prior[name].shift) for name in TENSORS}
+        k = self.shape.bypassed
+        start = {
+            **w,
+            "w1": w["w1"] @ self._inverse,
+            "b1": w["b1"] + w["w1"] @ self._centre,
+            "bypass": w["bypass"] @ self._inverse,
+        }
+        shift = BYPASS_SCALE * (w["bypass"] @ self._centre)
+        start["b3"] = torch.cat([w["b3"][:k] + shift, w["b3"][k:]])
+        with torch.no_grad():
+            for name, value in start.items():
+                self.parameters[name].copy_(value)
 
     def weights(self) -> dict[str, Any]:
         """The weights of the inputs as they are, differentiable."""
@@ -121,8 +143,8 @@ class FloatNetwork:
             return value
         with torch.no_grad():
             if self.form == "int":
-                step = 2.0 ** -self.shifts[name]
-                stored = torch.round(value / step) * step
+                step, origin = 2.0 ** -self.shifts[name], self._origin(name)
+                stored = origin + torch.round((value - origin) / step) * step
             elif self.form == "ternary" and is_ternary(name):
                 scale = value.abs().mean(1, keepdim=True).clamp(min=2.0**-14)
                 trits = torch.clamp(torch.round(value / scale), -1, 1)
@@ -142,25 +164,32 @@ class FloatNetwork:
         self.shifts = {}
         for name in TENSORS:
             limit = BIAS_SHIFT if is_bias(name) else MAX_FITTED_SHIFT
+            if self._prior:
+                limit = self._prior[name][1]
             curvature = fisher[name] if 12 <= fisher[name] < math.inf else 12.0
             self.shifts[name] = min(round(0.5 * math.log2(curvature / 12)), limit)
 
+    def _origin(self, name: str) -> Any:
+        """What the stored integers of a tensor are relative to."""
+        return self._prior[name][0] if self._prior else 0.0
+
     def rate(self, weights: dict[str, Any]) -> Any:
         """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
-        constant: its gradient draws weights to 0 by 1.44 bits a mean magnitude."""
+        constant: its gradient draws weights to 0 (or the prior) by 1.44 bits a mean magnitude."""
         total: Any = 0.0
         for name in TENSORS:
-            value = weights[name]
+            value = weights[name] - self._origin(name)
             mean = value.detach().abs().mean() + 2.0 ** -(self.shifts or {name: 0})[name] / 4
             total = total + value.abs().sum() / mean / LN2
         return total
 
     def tensors(self) -> Tensors:
-        """The integers that the stored form stands for."""
+        """The integers that the stored form stands for, or changes to the prior."""
         assert self.shifts is not None
         weights, result = self.weights(), {}
         for name in TENSORS:
-            stored = self._stored(name, weights[name]).detach().cpu().numpy().astype(np.float64)
+            stored = self._stored(name, weights[name]) - self._origin(name)
+            stored = stored.detach().cpu().numpy().astype(np.float64)
             stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
             shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
             values = np.rint(np.ldexp(stored, shift)).astype(np.int64)

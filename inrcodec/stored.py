@@ -48,12 +48,28 @@ _BLOCK = 1 << 18
 # A zstandard block of four bytes can expand to 128 KiB: fed in slices this short, a hostile
 # stream overshoots the expected length by 8 MiB at most before it is noticed.
 _SLICE = 256
+_BANDS = 4  # that an estimate looks at, a quarter of the rows together
 
 
 def compress_stored(image: np.ndarray) -> bytes:
     """Compress an image of shape (H, W) or (H, W, C), uint8 or uint16, to a stored payload."""
     rows, step = scanlines(image)
     return min(_payloads(rows, step), key=len)
+
+
+def estimate_stored(image: np.ndarray) -> int:
+    """About how many bytes compress_stored would take, from bands of rows; quick. Close for
+    photographs, too many for graphics that repeat themselves from afar."""
+    rows, step = scanlines(image)
+    band = max(1, rows.shape[0] // (4 * _BANDS))
+    starts = np.linspace(0, rows.shape[0] - band, _BANDS).astype(int)
+    some = [rows[at : at + band] for at in starts]
+    quick = zstandard.ZstdCompressor(level=3)
+    sizes = [
+        sum(len(quick.compress(filter_rows(part, step, kind).tobytes())) for part in some)
+        for kind in (None, 0)
+    ]
+    return min(sizes) * rows.shape[0] // (band * _BANDS)
 
 
 def decompress_stored(payload: bytes, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
