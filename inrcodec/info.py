@@ -1,7 +1,8 @@
-"""What a .linr file says about itself: sizes, and per plane what the networks get wrong."""
+"""What a .linr file says about itself: sizes, what the networks get wrong, where the bits go."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from .backend import backend_for
 from .container import MODES, LinrFile, parse
 from .decode import decode_parsed
+from .errors import LinrError
 from .layout import Channel, Layout
+from .pyramid import segments
 
 
 def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dict[str, Any]:
@@ -24,6 +27,36 @@ def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dic
     statistics = PlaneStatistics(file.layout)
     decode_parsed(file, backend_for("cpu"), threads, statistics)
     return describe(file, len(data), statistics)
+
+
+def bit_map(data: bytes, *, threads: int | None = None) -> np.ndarray:
+    """Where in the image the bits go: bits per pixel, float64 (H, W), all channels together.
+
+    Each bit counts as -log2 of the probability that the networks gave it, so that the sum is that
+    of the planes' bits in info(); header and weights belong to no pixel. Raises as decode, and
+    LinrError for a stored file, which has no such bits.
+    """
+    bits = survey(data, threads=threads)[2]
+    if bits is None:
+        raise LinrError("the file is stored, not coded in bit planes")
+    return bits
+
+
+def survey(
+    data: bytes, *, threads: int | None = None
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
+    """info(), decode() and bit_map() of a file in one decoding; the last is None if stored."""
+    file = parse(bytes(data))
+    statistics, bits = PlaneStatistics(file.layout), BitMap(file.layout)
+
+    def observe(*seen: Any) -> None:
+        statistics(*seen)
+        bits(*seen)
+
+    image = decode_parsed(file, backend_for("cpu"), threads, observe)
+    if file.models is None:
+        return describe(file, len(data)), image, None
+    return describe(file, len(data), statistics), image, bits.array()
 
 
 def describe(
@@ -63,11 +96,10 @@ class PlaneStatistics:
     def __call__(
         self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
     ) -> None:
-        right = np.where(bits, p, 65536 - p.astype(np.int64)) / 65536
         # a decision is P > 1/2; on the fence it is a 0
         wrong = (p > 32768) != (bits > 0)
         counts = self._counts.setdefault((channel.index, plane), np.zeros(3))
-        counts += bits.size, wrong.sum(), -np.log2(right).sum()
+        counts += bits.size, wrong.sum(), _cost(p, bits).sum()
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
@@ -83,3 +115,38 @@ class PlaneStatistics:
             for plane in reversed(range(channel.planes))
             for count, wrong, spent in [self._counts[channel.index, plane]]
         ]
+
+
+class BitMap:
+    """Adds up what each pixel's bits cost, over all planes and channels (an Observer).
+
+    A plane's bits come in visiting order, in calls of any size: each plane has a place to go on at.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._size = (layout.height, layout.width)
+        self._bits = np.zeros(layout.height * layout.width)  # in visiting order
+        self._seen: Counter[tuple[int, int]] = Counter()  # pixels, by channel and plane
+
+    def __call__(
+        self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
+    ) -> None:
+        start = self._seen[channel.index, plane]
+        self._bits[start : start + bits.size] += _cost(p, bits)
+        self._seen[channel.index, plane] += bits.size
+
+    def array(self) -> np.ndarray:
+        """Bits per pixel, float64 (H, W)."""
+        picture = np.empty(self._size)
+        picture[0, 0] = self._bits[0]
+        start = 1
+        for segment in segments(*self._size):
+            bits = self._bits[start : start + segment.pixels]
+            picture[segment.image_index()] = bits.reshape(segment.rows, segment.cols)
+            start += segment.pixels
+        return picture
+
+
+def _cost(p: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """What bits cost under probabilities P(1) * 65536: float64, in bits."""
+    return -np.log2(np.where(bits, p, 65536 - p.astype(np.int64)) / 65536)

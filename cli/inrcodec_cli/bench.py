@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from inrcodec.errors import VerificationError
+from inrcodec.errors import LinrError, VerificationError
 
 from .files import (
     FAILURES,
     check_output,
+    choose_outputs,
     force_option,
     json_option,
     read_input,
@@ -23,6 +26,7 @@ from .files import (
     threads_option,
     write_output,
 )
+from .plots import Rate, need_matplotlib, plot_file, plot_rates
 from .progress import progress_bar
 
 _READABLE = frozenset((".png", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam"))
@@ -32,8 +36,11 @@ _FIELDS = (
     "height",
     "channels",
     "bits",
+    "effort",
     "png_bytes",
     "png9_bytes",
+    "png9_encode_seconds",
+    "png9_decode_seconds",
     "linr_bytes",
     "bpp",
     "bpsp",
@@ -42,11 +49,31 @@ _FIELDS = (
     "decode_seconds",
     "decode_mp_per_s",
 )
+_SUMS = (
+    "pixels",
+    "samples",
+    "png_bytes",
+    "png9_bytes",
+    "png9_encode_seconds",
+    "png9_decode_seconds",
+    "linr_bytes",
+    "encode_seconds",
+    "decode_seconds",
+)
 
 
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("-e", "--effort", type=click.IntRange(1, 9), default=5, show_default=True)
+@click.option(
+    "-e",
+    "--effort",
+    "efforts",
+    type=click.IntRange(1, 9),
+    multiple=True,
+    default=(5,),
+    show_default=True,
+    help="Can be given several times.",
+)
 @click.option(
     "--weights", type=click.Choice(["int", "fp16", "ternary"]), default="int", show_default=True
 )
@@ -56,15 +83,22 @@ _FIELDS = (
 @threads_option
 @json_option
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the figures of each image too.")
+@click.option(
+    "--plot",
+    "folder",
+    metavar="DIR",
+    help="Draw size against time, and where the bits of each image go.",
+)
 @force_option
 def bench(
     paths: tuple[str, ...],
-    effort: int,
+    efforts: tuple[int, ...],
     weights: str,
     device: str,
     threads: int | None,
     as_json: bool,
     csv_path: str | None,
+    folder: str | None,
     force: bool,
 ) -> None:
     """Encode and decode images, or all in a folder, and compare with PNG.
@@ -75,6 +109,8 @@ def bench(
     files = [file for path in paths for file in _images(path)]
     if not files:
         raise click.UsageError("no PNG, TIFF or PNM files there.")
+    efforts = tuple(sorted(set(efforts)))
+    pictures = {} if folder is None else _pictures(files, efforts, folder, force)
     failed = False
     results: list[dict[str, Any]] = []
     width = max(len("total"), *(len(file) for file in files))
@@ -82,22 +118,84 @@ def bench(
         check_output(csv_path, force)
     if not as_json:
         click.echo(_heading(width))
+    _warm_up(min(efforts), device)
     for file in files:
         try:
-            result = _measure(file, effort, weights, device, threads)
+            image, facts = _open(file)
+            measured = []
+            for effort in efforts:
+                result, packed = _measure(image, facts, effort, weights, device, threads)
+                measured.append((result, packed))
+                click.echo(json.dumps(result) if as_json else _line(result, width))
+            results += [result for result, _ in measured]
+            if folder is not None:
+                for result, packed in measured:
+                    _draw(result, packed, pictures[file, result["effort"]], threads, force)
         except FAILURES as error:
             report(file, error)
             failed = True
-            continue
-        results.append(result)
-        click.echo(json.dumps(result) if as_json else _line(result, width))
-    if results:
-        total = _total(results)
+    totals = [_total([r for r in results if r["effort"] == e]) for e in efforts if results]
+    for total in totals:
         click.echo(json.dumps({"total": total}) if as_json else _line(total, width))
     if csv_path is not None:
         write_output(csv_path, _csv(results), force)
+    if folder is not None and totals:
+        plot_rates(_chart(folder), f"{len(files)} images", _rates(totals), force)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _pictures(
+    files: list[str], efforts: tuple[int, ...], folder: str, force: bool
+) -> dict[tuple[str, int], str]:
+    """Return the picture of each file and effort; raise now where one could not be written."""
+    need_matplotlib()
+    try:
+        Path(folder).mkdir(exist_ok=True)
+    except OSError as error:
+        raise LinrError(f"cannot write {folder}: {error.strerror}") from None
+    if any(os.path.realpath(_chart(folder)) == os.path.realpath(file) for file in files):
+        raise click.UsageError(f"{_chart(folder)} is input and output.")
+    pictures: dict[tuple[str, int], str] = {}
+    for effort in efforts:
+        targets = choose_outputs(files, folder, f".e{effort}.png")
+        pictures.update(((file, effort), to) for file, to in zip(files, targets, strict=True))
+    for target in (_chart(folder), *pictures.values()):
+        check_output(target, force)
+    return pictures
+
+
+def _chart(folder: str) -> str:
+    return str(Path(folder, "rates.png"))
+
+
+def _draw(
+    result: dict[str, Any], packed: bytes, picture: str, threads: int | None, force: bool
+) -> None:
+    """Draw where a file's bits go, or say on stderr that a stored file has none to draw."""
+    from inrcodec.info import survey
+
+    facts, image, bits = survey(packed, threads=threads)
+    title = f"{result['image']}, effort {result['effort']}"
+    if bits is None:
+        click.echo(f"inrcodec: {title}: stored, not coded in bit planes: no picture", err=True)
+    else:
+        plot_file(picture, title, image, bits, facts["planes"], force)
+
+
+def _rates(totals: list[dict[str, Any]]) -> list[Rate]:
+    """Return PNG and each effort as points of the chart."""
+
+    def rate(name: str, total: dict[str, Any], size: str, prefix: str, ours: bool) -> Rate:
+        millions = total["pixels"] / 1e6
+        encode, decode = (total[f"{prefix}{work}_seconds"] for work in ("encode", "decode"))
+        bpsp = 8 * total[size] / total["samples"]
+        return Rate(name, bpsp, encode / millions, decode / millions, ours)
+
+    ours = [
+        rate(f"inrcodec -e {total['effort']}", total, "linr_bytes", "", True) for total in totals
+    ]
+    return [rate("PNG -9", totals[0], "png9_bytes", "png9_", False), *ours]
 
 
 def _images(path: str) -> list[str]:
@@ -110,15 +208,52 @@ def _images(path: str) -> list[str]:
     )
 
 
-def _measure(
-    file: str, effort: int, weights: str, device: str, threads: int | None
-) -> dict[str, Any]:
+def _warm_up(effort: int, device: str) -> None:
+    """Encode and decode a few pixels, so that no image's time is that of imports."""
     from inrcodec import decode, encode
+
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    # efforts above 2 need nothing that 2 does not
+    decode(encode(noise, effort=min(effort, 2), model="context", device=device))
+
+
+def _open(file: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return an image, and what there is to say of it before it is encoded."""
     from inrcodec.images import png_level9, read_image
 
     data = read_input(file)
     image = read_image(data, file)
-    with progress_bar(file, quiet=False) as progress:
+    started = time.perf_counter()
+    png = png_level9(image)
+    encoded = time.perf_counter()
+    read_image(png)
+    return image, {
+        "image": file,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "channels": image.size // (image.shape[0] * image.shape[1]),
+        "bits": image.itemsize * 8,
+        "pixels": image.shape[0] * image.shape[1],
+        "samples": image.size,
+        "png_bytes": len(data) if data.startswith(b"\x89PNG") else None,
+        "png9_bytes": len(png),
+        "png9_encode_seconds": encoded - started,
+        "png9_decode_seconds": time.perf_counter() - encoded,
+    }
+
+
+def _measure(
+    image: np.ndarray,
+    facts: dict[str, Any],
+    effort: int,
+    weights: str,
+    device: str,
+    threads: int | None,
+) -> tuple[dict[str, Any], bytes]:
+    """Return an image's row of results, and its file."""
+    from inrcodec import decode, encode
+
+    with progress_bar(facts["image"], quiet=False) as progress:
         started = time.perf_counter()
         packed = encode(
             image, effort=effort, weights=weights, device=device, threads=threads, progress=progress
@@ -129,31 +264,20 @@ def _measure(
     decode_seconds = time.perf_counter() - decode_started
     if decoded.dtype != image.dtype or decoded.shape != image.shape or (decoded != image).any():
         raise VerificationError("the decoded image differs")
-    return _with_rates(
-        {
-            "image": file,
-            "width": image.shape[1],
-            "height": image.shape[0],
-            "channels": image.size // (image.shape[0] * image.shape[1]),
-            "bits": image.itemsize * 8,
-            "pixels": image.shape[0] * image.shape[1],
-            "samples": image.size,
-            "png_bytes": len(data) if data.startswith(b"\x89PNG") else None,
-            "png9_bytes": len(png_level9(image)),
-            "linr_bytes": len(packed),
-            "encode_seconds": encoded - started,
-            "decode_seconds": decode_seconds,
-        }
-    )
+    measured = {
+        "effort": effort,
+        "linr_bytes": len(packed),
+        "encode_seconds": encoded - started,
+        "decode_seconds": decode_seconds,
+    }
+    return _with_rates({**facts, **measured}), packed
 
 
 def _total(results: list[dict[str, Any]]) -> dict[str, Any]:
-    total: dict[str, Any] = {"image": "total"}
-    for field in ("pixels", "samples", "png_bytes", "png9_bytes", "linr_bytes"):
+    total: dict[str, Any] = {"image": "total", "effort": results[0]["effort"]}
+    for field in _SUMS:
         values = [result[field] for result in results]
         total[field] = None if None in values else sum(values)
-    for field in ("encode_seconds", "decode_seconds"):
-        total[field] = sum(result[field] for result in results)
     return _with_rates(total)
 
 
@@ -170,7 +294,7 @@ def _with_rates(result: dict[str, Any]) -> dict[str, Any]:
 
 def _heading(width: int) -> str:
     return (
-        f"{'image':{width}} {'PNG':>10} {'PNG -9':>10} {'.linr':>10} {'vs PNG -9':>9}"
+        f"{'image':{width}} {'-e':>2} {'PNG':>10} {'PNG -9':>10} {'.linr':>10} {'vs PNG -9':>9}"
         f" {'bpp':>7} {'bpsp':>7} {'enc s':>7} {'MP/s':>7} {'dec s':>7} {'MP/s':>7}"
     )
 
@@ -179,9 +303,9 @@ def _line(result: dict[str, Any], width: int) -> str:
     given = "-" if result["png_bytes"] is None else result["png_bytes"]
     change = result["linr_bytes"] / result["png9_bytes"] - 1
     return (
-        f"{result['image']:{width}} {given:>10} {result['png9_bytes']:>10}"
-        f" {result['linr_bytes']:>10} {change:>+9.1%} {result['bpp']:>7.3f}"
-        f" {result['bpsp']:>7.4f} {result['encode_seconds']:>7.2f}"
+        f"{result['image']:{width}} {result['effort']:>2} {given:>10}"
+        f" {result['png9_bytes']:>10} {result['linr_bytes']:>10} {change:>+9.1%}"
+        f" {result['bpp']:>7.3f} {result['bpsp']:>7.4f} {result['encode_seconds']:>7.2f}"
         f" {result['encode_mp_per_s']:>7.3f} {result['decode_seconds']:>7.2f}"
         f" {result['decode_mp_per_s']:>7.3f}"
     )

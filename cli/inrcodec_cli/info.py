@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-from .files import FAILURES, json_option, label, read_input, report, threads_option
+from inrcodec.errors import LinrError
+
+from .files import (
+    FAILURES,
+    check_output,
+    force_option,
+    json_option,
+    label,
+    read_input,
+    report,
+    threads_option,
+)
+from .plots import EXTENSIONS, need_matplotlib, plot_file
 
 _Row = tuple[str, ...]
 _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
@@ -18,22 +31,45 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @threads_option
 @json_option
-def info(files: tuple[str, ...], threads: int | None, as_json: bool) -> None:
+@click.option(
+    "--plot",
+    metavar="PICTURE",
+    help="Also draw the image, where in it the bits go and in which planes (.png, .svg, .pdf).",
+)
+@force_option
+def info(
+    files: tuple[str, ...], threads: int | None, as_json: bool, plot: str | None, force: bool
+) -> None:
     """Show size, rate and what each bit plane costs."""
+    if plot is not None:
+        if len(files) > 1:
+            raise click.UsageError("--plot draws one FILE.")
+        if Path(plot).suffix.lower() not in EXTENSIONS:
+            raise click.UsageError(f"{plot} must end in one of {', '.join(EXTENSIONS)}.")
+        need_matplotlib()
+        check_output(plot, force)
     from inrcodec import info as describe
+    from inrcodec.info import survey
 
     failed = False
     for path in files:
         try:
-            facts = describe(read_input(path), threads=threads)
+            data = read_input(path)
+            if plot is None:
+                facts = describe(data, threads=threads)
+            else:
+                facts, image, bits = survey(data, threads=threads)
+            if as_json:
+                click.echo(json.dumps({"file": path, **facts}))
+            else:
+                show(label(path), facts)
+            if plot is not None:
+                if bits is None:
+                    raise LinrError("stored, not coded in bit planes: there is nothing to draw")
+                plot_file(plot, label(path), image, bits, facts["planes"], force)
         except FAILURES as error:
             report(path, error)
             failed = True
-            continue
-        if as_json:
-            click.echo(json.dumps({"file": path, **facts}))
-        else:
-            show(label(path), facts)
     if failed:
         click.get_current_context().exit(1)
 
