@@ -1,18 +1,31 @@
-"""Sizes and times against JPEG XL effort 9 in the same run, as a Markdown table.
+"""Sizes and times of inrcodec and of other lossless codecs, over images and folders of them.
 
-    python benchmarks/compare.py [-e EFFORT] [-T THREADS] FILE_OR_FOLDER...
+    python benchmarks/compare.py [-e EFFORT[,EFFORT...]]... [-T THREADS] [--process]
+                                 [--csv FILE] [--plot DIR] [-f] PATH...
 
-Each image is encoded and decoded by both, and compared sample by sample; sizes are those of whole
-files. Times are of this process's calls, with what has to start started before. Needs imagecodecs
-(pip install .[bench]).
+Prints Markdown: for each folder a table of bytes, and one of sizes and times for each effort. Every
+codec's output is decoded and compared sample by sample. A codec that refuses an image has an empty
+cell, one that returns other samples has "fails"; neither counts in sums or as the best peer.
+
+Times are of one call each in this process, after a smaller picture has warmed the codec up.
+--process adds the time from the start of a whole `inrcodec encode` and `decode` process, which
+reads a file and writes one, to its end. Threads (default: all cores) are for inrcodec and JPEG XL;
+the others use one. WebP is at level 100, method 4. JPEG-LS has no colour transform. Sizes are of
+whole files, JPEG 2000 and JPEG XL in the form that imagecodecs writes. Needs imagecodecs
+(pip install .[bench]); charts need matplotlib (.[plot]).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
+import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,70 +33,377 @@ import imagecodecs
 import numpy as np
 
 import inrcodec
-from inrcodec.images import png_level9, read_image
+from inrcodec.errors import LinrError
+from inrcodec.images import EXTENSIONS, read_image
+from inrcodec_cli.files import check_output, write_output
+from inrcodec_cli.plots import Rate, need_matplotlib, plot_rates
 
-EXTENSIONS = (".png", ".tif", ".tiff", ".ppm", ".pgm", ".pam")
+GIVEN, JXL = "as given", "JPEG XL e9"
+TIMES = ("encode_seconds", "decode_seconds", "encode_process_seconds", "decode_process_seconds")
+FIELDS = ("set", "image", "height", "width", "channels", "bits", "codec", "bytes", "bpp", "bpsp")
+FAILS = "fails"
+
+Row = dict[
+    str, Any
+]  # one image under one codec: FIELDS, TIMES and a note; None where there is none
+Image = dict[str, Row]  # the rows of one image, by codec
+Data = bytes | bytearray
+Codec = tuple[Callable[[np.ndarray], Data], Callable[[Data], np.ndarray]]
 
 
-def find(paths: list[Path]) -> list[Path]:
-    """The image files among some files and folders."""
+def find(paths: Iterable[Path]) -> list[Path]:
+    """The image files among some files and folders, those of a folder together."""
     found = []
     for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [p for p in inside if p.suffix.lower() in EXTENSIONS]
+        inside = sorted(path.rglob("*"), key=lambda p: (p.parent, p)) if path.is_dir() else [path]
+        found += [p for p in inside if p.suffix.lower() in EXTENSIONS or p == path]
     return found
 
 
-def timed(call: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, float]:
+def peers(image: np.ndarray, threads: int) -> dict[str, Codec]:
+    """The other codecs by name, for images like this one."""
+
+    def png(level: int) -> Codec:
+        return lambda x: imagecodecs.png_encode(x, level=level), imagecodecs.png_decode
+
+    def jpegxl(effort: int) -> Codec:
+        return (
+            lambda x: imagecodecs.jpegxl_encode(
+                x, lossless=True, effort=effort, numthreads=threads
+            ),
+            # a grey image comes back as (H, W, 1) from some versions
+            lambda data: squeezed(imagecodecs.jpegxl_decode(data, numthreads=threads)),
+        )
+
+    # without being told, WebP drops an alpha channel that is opaque
+    alpha = image.ndim == 3 and image.shape[2] == 4
+    return {
+        "PNG 6": png(6),
+        "PNG 9": png(9),
+        "WebP": (
+            lambda x: imagecodecs.webp_encode(x, level=100, lossless=True),
+            lambda data: imagecodecs.webp_decode(data, hasalpha=alpha),
+        ),
+        "JPEG XL e7": jpegxl(7),
+        JXL: jpegxl(9),
+        "JPEG-LS": (imagecodecs.jpegls_encode, imagecodecs.jpegls_decode),
+        "JPEG 2000": (
+            lambda x: imagecodecs.jpeg2k_encode(x, level=0, reversible=True),
+            imagecodecs.jpeg2k_decode,
+        ),
+    }
+
+
+def squeezed(image: np.ndarray) -> np.ndarray:
+    """(H, W) for (H, W, 1)."""
+    return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+
+
+def own(effort: int, threads: int) -> Codec:
+    """inrcodec at an effort."""
+    return (
+        lambda x: inrcodec.encode(x, effort=effort, threads=threads),
+        lambda data: inrcodec.decode(data, threads=threads),
+    )
+
+
+def own_name(effort: int) -> str:
+    return f"inrcodec e{effort}"
+
+
+def timed(call: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
     """What a call returns, and its seconds."""
     started = time.perf_counter()
-    result = call(*arguments, **options)
+    result = call(argument)
     return result, time.perf_counter() - started
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("-e", "--effort", type=int, default=5)
-    parser.add_argument("-T", "--threads", type=int, default=None)
-    arguments = parser.parse_args()
-
-    warm = np.zeros((64, 64, 3), np.uint8)
-    inrcodec.decode(inrcodec.encode(warm, effort=1, model="context"))
-    print("| image | PNG -9 | JPEG XL e9 | .linr | bpsp | / JXL | JXL enc s", end=" ")
-    print("| enc s | ratio | dec s | ratio |")
-    print("|---" * 11 + "|")
-    totals = np.zeros(7)
-    for path in find(arguments.paths):
-        image = read_image(path.read_bytes(), path.name)
-        options = {"lossless": True, "effort": 9, "numthreads": arguments.threads}
-        jxl, jxl_time = timed(imagecodecs.jpegxl_encode, image, **options)
-        data, encode_time = timed(
-            inrcodec.encode, image, effort=arguments.effort, threads=arguments.threads
-        )
-        decoded, decode_time = timed(inrcodec.decode, data, threads=arguments.threads)
-        if not np.array_equal(decoded, image):
-            sys.exit(f"{path}: the decoded image differs")
-        if not np.array_equal(imagecodecs.jpegxl_decode(jxl).reshape(image.shape), image):
-            sys.exit(f"{path}: JPEG XL's decoded image differs")
-        row = [len(png_level9(image)), len(jxl), len(data), image.size]
-        totals += [*row, jxl_time, encode_time, decode_time]
-        print(line(path.name, *row, jxl_time, encode_time, decode_time), flush=True)
-    print(line("total", *totals))
+def equal(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether type, shape and every sample are the same."""
+    return a.dtype == b.dtype and np.array_equal(a, b)
 
 
-def line(name: str, png: float, jxl: float, ours: float, samples: float, *times: float) -> str:
-    """A row of the table."""
-    jxl_time, encode_time, decode_time = times
-    cells = [f"{png:.0f}", f"{jxl:.0f}", f"{ours:.0f}", f"{8 * ours / samples:.4f}"]
-    cells += [f"{ours / jxl:.3f}", f"{jxl_time:.2f}", f"{encode_time:.1f}"]
-    cells += [
-        f"{encode_time / jxl_time:.1f}",
-        f"{decode_time:.2f}",
-        f"{decode_time / jxl_time:.2f}",
+def measure(image: np.ndarray, codec: Codec) -> tuple[Data | None, Row]:
+    """A codec's file of an image, None without a true one, and that part of the row."""
+    encode, decode = codec
+    try:
+        data, encode_seconds = timed(encode, image)
+    except Exception as error:  # each codec has its own class for what it cannot hold
+        return None, {"note": f"refuses: {error}"}
+    try:
+        decoded, decode_seconds = timed(decode, data)
+    except Exception as error:
+        return None, {"note": f"{FAILS}: {error}"}
+    if not equal(decoded, image):
+        return None, {"note": f"{FAILS}: decodes to other samples"}
+    return data, {
+        "bytes": len(data),
+        "encode_seconds": encode_seconds,
+        "decode_seconds": decode_seconds,
+    }
+
+
+def measure_processes(path: Path, image: np.ndarray, effort: int, threads: int) -> Row:
+    """The times of whole processes: an image file into a .linr file and that into a PNG."""
+    command = [str(Path(sys.executable).with_name("inrcodec"))]
+    with tempfile.TemporaryDirectory() as folder:
+        packed, unpacked = Path(folder, "image.linr"), Path(folder, "image.png")
+        options = ["-q", "-T", str(threads), "-o"]
+        encode = [*command, "encode", str(path), "-e", str(effort), *options, str(packed)]
+        decode = [*command, "decode", str(packed), *options, str(unpacked)]
+        _, encode_seconds = timed(check, encode)
+        _, decode_seconds = timed(check, decode)
+        if not equal(read_image(unpacked.read_bytes()), image):
+            sys.exit(f"{path}: the decoded file differs")
+    return {"encode_process_seconds": encode_seconds, "decode_process_seconds": decode_seconds}
+
+
+def check(command: list[str]) -> None:
+    """Run a command; subprocess.CalledProcessError if it fails."""
+    subprocess.run(command, check=True)
+
+
+def warm_up(image: np.ndarray, codecs: Iterable[Codec], efforts: Iterable[int]) -> None:
+    """Have every codec load and compile what images like this one need."""
+    height, width = image.shape[:2]
+    # from all over the image, so that no channel is constant
+    small = np.ascontiguousarray(image[:: -(-height // 48), :: -(-width // 48)])
+    for codec in codecs:
+        measure(small, codec)
+    # efforts above 2 need nothing that 2 does not
+    for effort in {min(effort, 2) for effort in efforts}:
+        inrcodec.decode(inrcodec.encode(small, effort=effort, model="context"))
+
+
+def compare(path: Path, efforts: Sequence[int], threads: int, process: bool) -> list[Row]:
+    """The rows of one image file. Raises LinrError for a file that is no image."""
+    given = path.read_bytes()
+    image = read_image(given, str(path))
+    height, width = image.shape[:2]
+    others = peers(image, threads)
+    warm_up(image, others.values(), efforts)
+    facts = {
+        "set": path.absolute().parent.name,
+        "image": path.name,
+        "height": height,
+        "width": width,
+        "channels": image.size // (height * width),
+        "bits": 8 * image.itemsize,
+    }
+    rows: list[Row] = [{"codec": GIVEN, "bytes": len(given)}]
+    for name, codec in others.items():
+        rows.append({"codec": name, **measure(image, codec)[1]})
+    for effort in efforts:
+        data, measured = measure(image, own(effort, threads))
+        if process and data is not None:
+            measured |= measure_processes(path, image, effort, threads)
+        rows.append({"codec": own_name(effort), **measured})
+    for row in rows:
+        size = row.get("bytes")
+        if size is not None:
+            row |= {"bpp": 8 * size / (height * width), "bpsp": 8 * size / image.size}
+    empty = dict.fromkeys((*FIELDS, *TIMES, "note"))
+    return [empty | facts | row for row in rows]
+
+
+def table(rows: list[Row]) -> bytes:
+    """The rows as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, (*FIELDS, *TIMES, "note"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def report(name: str, images: list[Image], efforts: Sequence[int]) -> str:
+    """Markdown of a set: a table of bytes, and a table of sizes and times for each effort."""
+    parts = [f"## {name}", sizes_table(images)]
+    for effort in efforts:
+        parts += [f"### {own_name(effort)}", effort_table(images, own_name(effort))]
+    return "\n\n".join(parts) + "\n"
+
+
+def sizes_table(images: list[Image]) -> str:
+    """Bytes of each image under each codec, their sums, and mean bits per sample."""
+    codecs = list(images[0])
+    lines = []
+    for image in images:
+        cells = [FAILS if failed(row) else shown(row["bytes"], "d") for row in image.values()]
+        lines.append([image[GIVEN]["image"], *cells])
+    sums = [total([image[codec]["bytes"] for image in images]) for codec in codecs]
+    rates = [total([image[codec]["bpsp"] for image in images]) for codec in codecs]
+    means = [None if rate is None else rate / len(images) for rate in rates]
+    lines.append(["total", *(shown(number, "d") for number in sums)])
+    lines.append(["mean bpsp", *(shown(mean, ".4f") for mean in means)])
+    return markdown(["image", *codecs], lines)
+
+
+def effort_table(images: list[Image], name: str) -> str:
+    """Sizes and times of inrcodec at an effort, and their ratios to JPEG XL and the best peer.
+
+    Ratios of times are to JPEG XL's encode time.
+    """
+    times = [field for field in TIMES if any(image[name][field] is not None for image in images)]
+    head = [
+        "image",
+        "bytes",
+        "bpsp",
+        "/ JPEG XL e9",
+        "/ best peer",
+        "best peer",
+        "JPEG XL e9 enc s",
     ]
-    return f"| {name} | " + " | ".join(cells) + " |"
+    for field in times:
+        head += [field.removesuffix("_seconds").replace("_", " ") + " s", "/ JPEG XL e9 enc"]
+    lines = []
+    sums: list[Row] = []
+    for image in images:
+        ours = image[name]
+        held = [row for row in image.values() if row["bytes"] and not is_own(row["codec"])]
+        best = min(held, key=lambda row: row["bytes"])
+        numbers = {
+            "bytes": ours["bytes"],
+            "bpsp": ours["bpsp"],
+            "jxl": image[JXL]["bytes"],
+            "best": best["bytes"],
+            "jxl_seconds": image[JXL]["encode_seconds"],
+            **{field: ours[field] for field in times},
+        }
+        sums.append(numbers)
+        lines.append(effort_line(ours["image"], best["codec"], numbers, times))
+    everything = {field: total([numbers[field] for numbers in sums]) for field in sums[0]}
+    if everything["bpsp"] is not None:
+        everything["bpsp"] /= len(images)
+    lines.append(effort_line("total, mean bpsp", "", everything, times))
+    return markdown(head, lines)
+
+
+def effort_line(label: str, best: str, numbers: Row, times: list[str]) -> list[str]:
+    """The cells of a line of effort_table."""
+    cells = [
+        label,
+        shown(numbers["bytes"], "d"),
+        shown(numbers["bpsp"], ".4f"),
+        shown(ratio(numbers["bytes"], numbers["jxl"]), ".3f"),
+        shown(ratio(numbers["bytes"], numbers["best"]), ".3f"),
+        best,
+        shown(numbers["jxl_seconds"], ".2f"),
+    ]
+    for field in times:
+        cells.append(shown(numbers[field], ".2f"))
+        cells.append(shown(ratio(numbers[field], numbers["jxl_seconds"]), ".2f"))
+    return cells
+
+
+def failed(row: Row) -> bool:
+    """Whether the codec took the image and did not return it."""
+    return (row["note"] or "").startswith(FAILS)
+
+
+def is_own(codec: str) -> bool:
+    return codec.startswith("inrcodec")
+
+
+def total(numbers: list[Any]) -> Any:
+    """The sum, None if one is missing."""
+    return None if None in numbers else sum(numbers)
+
+
+def ratio(number: Any, to: Any) -> float | None:
+    return None if number is None or to is None else number / to
+
+
+def shown(number: Any, form: str) -> str:
+    return "" if number is None else format(number, form)
+
+
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def rates(images: list[Image]) -> list[Rate]:
+    """Each codec that holds all images of a set, as a point of its chart."""
+    samples = sum(
+        row[GIVEN]["height"] * row[GIVEN]["width"] * row[GIVEN]["channels"] for row in images
+    )
+    millions = sum(row[GIVEN]["height"] * row[GIVEN]["width"] for row in images) / 1e6
+    points = []
+    for codec in images[0]:
+        fields = ("bytes", "encode_seconds", "decode_seconds")
+        sums = [total([image[codec][field] for image in images]) for field in fields]
+        if None not in sums:
+            size, encode, decode = sums
+            bpsp = 8 * size / samples
+            points.append(Rate(codec, bpsp, encode / millions, decode / millions, is_own(codec)))
+    return points
+
+
+def efforts_of(text: str) -> list[int]:
+    """1 to 9 or several of them with commas between."""
+    efforts = [int(part) for part in text.split(",")]
+    if not all(1 <= effort <= 9 for effort in efforts):
+        raise ValueError("an effort is 1 to 9")
+    return efforts
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path)
+    parser.add_argument("-e", "--effort", action="append", type=efforts_of)
+    parser.add_argument("-T", "--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--process", action="store_true", help="time whole processes too")
+    parser.add_argument("--csv", metavar="FILE", help="a row for each image and codec")
+    parser.add_argument("--plot", metavar="DIR", type=Path, help="a chart for each folder")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
+    options = parser.parse_args(arguments)
+    efforts = sorted({e for several in options.effort or [[5]] for e in several})
+    sets: dict[str, list[Path]] = {}
+    for file in find(options.paths):
+        sets.setdefault(file.absolute().parent.name, []).append(file)
+    if not sets:
+        parser.error("no PNG, TIFF or PNM files there")
+    charts = {}
+    try:
+        if options.plot is not None:
+            need_matplotlib()
+            options.plot.mkdir(exist_ok=True)
+            charts = {name: str(options.plot / f"{name}.png") for name in sets}
+        for output in [*charts.values(), *([options.csv] if options.csv else [])]:
+            check_output(output, options.force)
+    except (LinrError, OSError) as error:
+        parser.error(str(error))
+
+    code = 0
+    everything: list[Row] = []
+    for name, files in sets.items():
+        images: list[Image] = []
+        for file in files:
+            print(file, file=sys.stderr)
+            try:
+                rows = compare(file, efforts, options.threads, options.process)
+            except (LinrError, OSError) as error:
+                print(error, file=sys.stderr)
+                code = 1
+                continue
+            for row in rows:
+                if row["bytes"] is None and (is_own(row["codec"]) or failed(row)):
+                    print(f"{file}: {row['codec']} {row['note']}", file=sys.stderr)
+                    code = 1 if is_own(row["codec"]) else code
+            images.append({row["codec"]: row for row in rows})
+            everything += rows
+            if options.csv is not None:
+                write_output(options.csv, table(everything), force=True)
+        if images:
+            print(report(name, images, efforts), flush=True)
+            if charts:
+                plot_rates(charts[name], f"{name}, {len(images)} images", rates(images), True)
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
