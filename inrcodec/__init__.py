@@ -23,7 +23,7 @@ from .errors import (
     UnsupportedVersionError,
     VerificationError,
 )
-from .info import info
+from .info import bit_map, info
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,7 @@ __all__ = [
     "TruncatedError",
     "UnsupportedVersionError",
     "VerificationError",
+    "bit_map",
     "decode",
     "decode_file",
     "encode",

@@ -94,8 +94,8 @@ class Workers:
     """
 
     def __init__(self, backend: Backend, threads: int) -> None:
-        several = threads > 1 and backend.is_cpu
-        self._pool = ThreadPoolExecutor(threads) if several else None
+        self.threads = threads if backend.is_cpu else 1
+        self._pool = ThreadPoolExecutor(threads) if self.threads > 1 else None
         self._blas = threadpool_limits(1, "blas")
         self.stopping = False
 

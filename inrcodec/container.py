@@ -27,7 +27,7 @@ from .prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH
 from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
-MAJOR, MINOR = 1, 0
+MAJOR = 1
 STORED, CONTEXT = 0, 1
 MODES = ("stored", "context")
 HEADER, WEIGHTS, DATA, EXCEPTIONS = b"H", b"W", b"D", b"X"
@@ -90,7 +90,9 @@ def pack(file: LinrFile) -> bytes:
             sections.append((EXCEPTIONS, file.exceptions))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
-    return SIGNATURE + bytes((MAJOR, MINOR)) + body
+    # the least version that has what the file uses
+    minor = 1 if models is not None and models.prior else 0
+    return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
 def _section(tag: bytes, payload: bytes) -> bytes:

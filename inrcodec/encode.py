@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +28,13 @@ from .traversal import traverse
 from .weights import FORMS, pack_weights
 
 # Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 24, 6: 45, 7: 80, 8: 150, 9: 300}
+EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 75, 8: 120, 9: 200}
 MIN_EPOCHS = 2  # where there is no prior
 DEFAULT_EFFORT = 5
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 MODEL_CHOICES = ("auto", "context", "stored")
+# Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
+AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH = 16  # of networks without a prior
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
@@ -59,6 +63,7 @@ def encode(
     seed: int = 0,
     threads: int | None = None,
     model: str = "auto",
+    time_limit: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
 ) -> bytes:
@@ -68,8 +73,10 @@ def encode(
     effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
     "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
-    for the smaller. progress: called now and then, from any thread, one call at a time. report:
-    called at the end with what info() says of the result, the planes' bit error rates included.
+    for the smaller. time_limit: about how many seconds to take at most; the fit stops in time, and
+    the result then depends on the machine. progress: called now and then, from any thread, one call
+    at a time. report: called at the end with what info() says of the result, the planes' bit error
+    rates included.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
@@ -85,6 +92,11 @@ def encode(
             raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
     tell = progress or (lambda _: None)
     threads = threads or os.cpu_count() or 1
+    if time_limit is not None and not time_limit > 0:
+        raise ValueError(f"time_limit is {time_limit}; it can be any positive number of seconds")
+    deadline = time.monotonic() + (time_limit or math.inf)
+    if device != "auto":
+        backend_for(device)  # which says so if there is none
 
     candidates, estimate = [], estimate_stored(image)
     if model == "stored" or (model == "auto" and estimate < image.nbytes * LIKELY_STORED + TINY):
@@ -94,14 +106,16 @@ def encode(
         model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
     ):
         try:
-            candidates.append(_encode_context(image, effort, weights, seed, device, threads, tell))
+            candidates.append(
+                _encode_context(image, effort, weights, seed, device, threads, deadline, tell)
+            )
         except RuntimeError as error:
             if "out of memory" in str(error):  # torch has several classes for it
                 raise DeviceError("the device has too little memory for this image") from error
             raise
-        if model == "auto" and len(candidates) == 1:
-            if estimate < len(candidates[0]) * UNLIKELY_STORED:
-                candidates.append(_encode_stored(image))
+        alone = model == "auto" and len(candidates) == 1
+        if alone and estimate < len(candidates[0]) * UNLIKELY_STORED:
+            candidates.append(_encode_stored(image))
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / image.size
     tell(Progress("verify", CODE, bpsp))
@@ -175,6 +189,7 @@ def _encode_context(
     seed: int,
     device: str,
     threads: int,
+    deadline: float,
     tell: Callable[[Progress], None],
 ) -> bytes:
     layout, coded, exceptions = undo_colour(image)
@@ -196,24 +211,41 @@ def _encode_context(
     def correcting(fraction: float, _: float) -> None:
         tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
 
+    def file(weights: bytes) -> bytes:
+        # coded with the weights that a decoder will read, not with those that were packed
+        networks = read_networks(layout, models, weights, backend)
+        encoder = Encoder()
+        traverse(backend, workers, layout, networks, encoder, coded)
+        data = encoder.finish()
+        return pack(LinrFile("", layout, digest(image), models, weights, data, exceptions))
+
     with Workers(backend, threads) as workers:
-        weights = b""
-        if epochs:
+        candidates, reserve = [], 0.0
+        if prior:
+            # a fit may lose, where the image is small
+            started = time.monotonic()
+            candidates.append(file(b""))
+            reserve = AFTER_FIT * (time.monotonic() - started)
+        left = deadline - time.monotonic() - reserve
+        if epochs and (left > 0 or not candidates):
             # torch is for encoders that fit
             from .fit import Plan, fit_planes, fit_trunks
 
-            plane_steps = min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2])
-            widths = models.trunk_width, models.plane_width
-            plan = Plan(epochs, *widths, plane_steps, form, seed, prior)
+            plan = Plan(
+                epochs,
+                models.trunk_width,
+                models.plane_width,
+                min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2]),
+                form,
+                seed,
+                prior or None,
+                max(left, MIN_SECONDS) * TRUNKS_SHARE,
+                max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
+            )
             trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
             planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
-            tensors = [
-                t for (a, b), plane in zip(trunks, planes, strict=True) for t in (a, b, plane)
-            ]
-            weights = pack_weights(form, tensors)
-        # code with the weights that a decoder will read, not with those that were packed
-        networks = read_networks(layout, models, weights, backend)
-        tell(Progress("code", FIT_PLANES, size))
-        encoder = Encoder()
-        traverse(backend, workers, layout, networks, encoder, coded)
-    return pack(LinrFile("", layout, digest(image), models, weights, encoder.finish(), exceptions))
+            pairs = zip(trunks, planes, strict=True)
+            tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
+            tell(Progress("code", FIT_PLANES, size))
+            candidates.append(file(pack_weights(form, tensors)))
+    return min(candidates, key=len)

@@ -2,13 +2,15 @@
 
 The loss is the size of the file in bits: -log2 of the mixture's probability of each sample for the
 trunk INRs (Salimans et al. 2017, PixelCNN++, eq. 2, to the base 2), binary cross-entropy for the
-plane INRs, and the weights' own cost. After QUANTISE_AT of the steps the forward pass uses the
+plane INRs, and the weights' own cost. Soon after QUANTISE_AT of the steps the forward pass uses the
 weights as they will be stored, with straight-through gradients (Bengio et al. 2013).
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -32,10 +34,11 @@ from .weights import Tensors
 BATCH, PLANE_BATCH = 2048, 8192
 MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
 MIN_STEPS_PER_EPOCH = 8
-LEARNING_RATE = 3e-2
+LEARNING_RATE, LEARNING_RATE_FROM_PRIOR = 3e-2, 2e-2
 WARM_UP = 0.15
 QUANTISE_AT = 0.5
-CURVATURE_STEPS = 40  # before that the curvature of the size is measured
+# From then on the curvature of the size is measured, for so many steps or until then.
+CURVATURE_STEPS, CURVATURE_UNTIL = 40, 0.6
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,13 @@ class Plan:
     plane_steps: int
     form: str  # of the weights
     seed: int
-    prior: list[Tensors] | None  # prior.prior_networks: where the fit starts, if anywhere
+    prior: list[Tensors] | None = None  # prior.prior_networks: where the fit starts, if anywhere
+    trunk_seconds: float = math.inf  # time for each of the two fits, if their steps take longer
+    plane_seconds: float = math.inf
+
+    @property
+    def learning_rate(self) -> float:
+        return LEARNING_RATE if self.prior is None else LEARNING_RATE_FROM_PRIOR
 
 
 Report = Callable[[float, float], None]  # fraction of the fit, bits per sample of the last batches
@@ -57,57 +66,91 @@ Report = Callable[[float, float], None]  # fraction of the fit, bits per sample 
 def train(
     network: FloatNetwork,
     inputs: Any,
-    loss: Callable[[Any, Any], Any],
+    targets: tuple[Any, ...],
+    loss: Callable[..., Any],
     steps: int,
     batch: int,
     rng: torch.Generator,
     report: Report,
+    *,
+    learning_rate: float = LEARNING_RATE,
+    seconds: float = math.inf,
 ) -> Tensors:
     """Fits a network and returns its integers.
 
-    inputs: float32 (n, f) on the device; loss(outputs, index): mean bits of the samples of a
-    batch. Adam (Kingma & Ba 2015) under a one-cycle rate (Smith & Topin 2018).
+    inputs: float32 (n, f) on the device; targets: tensors of n rows each; loss(outputs, *targets):
+    mean bits of the samples of a batch. seconds: where the steps take longer, there are fewer of
+    them, and the schedule goes by the clock. Adam (Kingma & Ba 2015) under a one-cycle rate (Smith
+    & Topin 2018).
     """
     count = inputs.shape[0]
     parameters = list(network.parameters.values())
-    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE, betas=(0.9, 0.99), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP
-    )
-    order, at = torch.randperm(count, generator=rng), 0
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    batches = _batches((inputs, *targets), batch, rng)
     mean_bits = torch.zeros((), device=inputs.device)
-    quantise_at = int(QUANTISE_AT * steps)
-    watched = min(CURVATURE_STEPS, quantise_at)
+    watched = 0
     squares: dict[str, Any] = dict.fromkeys(TENSORS, 0.0)
-    for step in range(steps):
-        if step == quantise_at:
+    started, step, progress = time.monotonic(), 0, 0.0
+    while progress < 1:
+        if watched >= CURVATURE_STEPS or (watched and progress >= CURVATURE_UNTIL):
             # the variance of a batch's mean gradient is that of a sample over the batch's size
             scale = LN2**2 * min(batch, count) * count / watched
             network.quantise({name: float(s) * scale for name, s in squares.items()})
-        if at + batch > count:
-            order, at = torch.randperm(count, generator=rng), 0
-        index = order[at : at + batch].to(inputs.device)
-        at += batch
+            watched = 0
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * one_cycle(progress)
+        some, *wanted = next(batches)
         weights = network.weights()
-        bits = loss(network(weights, inputs[index]), index)
+        bits = loss(network(weights, some), *wanted)
         total = bits
         if network.shifts is not None and network.form == "int":
             total = bits + network.rate(weights) / count
-        watching = quantise_at - watched <= step < quantise_at
+        watching = network.shifts is None and progress >= QUANTISE_AT
         if watching:
             for tensor in weights.values():
                 tensor.retain_grad()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         if watching:
+            watched += 1
             for name, tensor in weights.items():
                 squares[name] += tensor.grad.square().mean()
         optimiser.step()
-        schedule.step()
         mean_bits += 0.05 * (bits.detach() - mean_bits) if step else bits.detach()
-        if step % 32 == 31 or step == steps - 1:
-            report((step + 1) / steps, float(mean_bits))
+        step += 1
+        progress = max(step / steps, (time.monotonic() - started) / seconds)
+        if step % 32 == 0 or progress >= 1:
+            report(min(progress, 1.0), float(mean_bits))
+    if network.shifts is None:  # there was time for hardly any step
+        network.quantise(dict.fromkeys(TENSORS, math.inf))
     return network.tensors()
+
+
+def one_cycle(progress: float) -> float:
+    """The rate at a part of the fit, relative to its peak: up and down in half cosines."""
+    if progress < WARM_UP:
+        return 0.52 - 0.48 * math.cos(math.pi * progress / WARM_UP)
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def _batches(
+    tensors: tuple[Any, ...], batch: int, rng: torch.Generator
+) -> Iterator[tuple[Any, ...]]:
+    """Batches of the same rows of all tensors, for ever.
+
+    Rows are shuffled once; each pass then cuts them at other places and takes the batches in
+    another order: picking rows anew each time took a fifth of the fit.
+    """
+    count = tensors[0].shape[0]
+    order = torch.randperm(count, generator=rng).to(tensors[0].device)
+    shuffled = [tensor[order] for tensor in tensors]
+    while True:
+        number = max(1, count // batch)
+        spare = max(0, count - number * batch)
+        first = int(torch.randint(spare + 1, (1,), generator=rng))
+        for n in torch.randperm(number, generator=rng).tolist():
+            rows = slice(first + n * batch, first + (n + 1) * batch)
+            yield tuple(tensor[rows] for tensor in shuffled)
 
 
 def uniform_floor(planes: int) -> float:
@@ -125,27 +168,18 @@ def start_plane(network: FloatNetwork) -> None:
     network.start([0.0], [1.0] + [0.0] * (network.shape.inputs - 1))
 
 
-def trunk_loss(low: Any, high: Any, floor: float) -> Callable[[Any, Any], Any]:
-    """train's loss for samples in [low, high) (n,), relative to the base in units."""
-    low, high = low[:, None], high[:, None]
+def trunk_loss(floor: float) -> Callable[[Any, Any, Any], Any]:
+    """train's loss for samples in [low, high), (n, 1) each, relative to the base in units."""
 
-    def loss(outputs: Any, index: Any) -> Any:
-        return MixtureLoss.apply(outputs, low[index], high[index], floor)  # type: ignore[no-untyped-call]
-
-    return loss
-
-
-def plane_loss(bits: Any) -> Callable[[Any, Any], Any]:
-    """train's loss for bits (n,) of 0 and 1."""
-    bits = bits.float()
-
-    def loss(outputs: Any, index: Any) -> Any:
-        return (
-            torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0] * LN2, bits[index])
-            / LN2
-        )
+    def loss(outputs: Any, low: Any, high: Any) -> Any:
+        return MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
 
     return loss
+
+
+def plane_loss(outputs: Any, bits: Any) -> Any:
+    """train's loss for bits (n, 1) of 0 and 1, float32."""
+    return torch.nn.functional.binary_cross_entropy_with_logits(outputs * LN2, bits) / LN2
 
 
 def trunk_samples(
@@ -157,8 +191,8 @@ def trunk_samples(
     rng: np.random.Generator,
     most: int = MAX_SAMPLES,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the trunk INR of a step of a channel learns from: inputs (n, f), and the bounds (n,) of
-    each sample relative to its base in units, all float32.
+    """What the trunk INR of a step of a channel learns from: inputs (n, f), and the bounds
+    (n, 1) of each sample relative to its base in units, all float32.
 
     image: (H, W, C); position: of the channel in the coding order; most: about how many samples, a
     random subset if there are more.
@@ -191,7 +225,7 @@ def trunk_samples(
     low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
     # the first and last values take the tails, as they do in mixture.py
     low[values == 0], high[values == (1 << channel.planes) - 1] = -1e9, 1e9
-    return inputs, low.astype(np.float32), high.astype(np.float32)
+    return inputs, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
 
 
 class _Truth:
@@ -211,8 +245,8 @@ def plane_samples(
     rng: np.random.Generator,
     most: int = MAX_SAMPLES,
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Per channel index, what its plane INR learns from: inputs and bits, a random subset of
-    about `most` if there are more."""
+    """Per channel index, what its plane INR learns from: inputs (n, f) and bits (n, 1), float32;
+    a random subset of about `most` if there are more."""
     found: dict[int, tuple[list[Any], list[Any]]] = {c.index: ([], []) for c in layout.channels}
     pixels = layout.height * layout.width
 
@@ -227,7 +261,7 @@ def plane_samples(
             chosen = np.flatnonzero(rng.random(chosen.size) < keep)
         inputs, answers = found[channel.index]
         inputs.append((backend.get(features)[:, chosen].T * INPUT_SCALE).astype(np.float32))
-        answers.append(bits[backend.get(index)[chosen]])
+        answers.append(bits[backend.get(index)[chosen], None].astype(np.float32))
 
     traverse(backend, workers, layout, networks, _Truth(), image, observe)
     return {
@@ -285,7 +319,9 @@ def fit_trunks(
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
     shapes = {i: trunk_shape(len(layout.channels[i].references), plan.trunk_width) for i in coded}
-    meter = _Meter(workers, report, [(1.0 + step) * shapes[i].inputs for i, step in jobs])
+    weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
+    meter = _Meter(workers, report, weights)
+    seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
 
     def work(number: int) -> Tensors:
         position, step = jobs[number]
@@ -299,9 +335,10 @@ def fit_trunks(
             start_trunk(network)
         else:
             network.start_from(plan.prior[3 * coded.index(position) + step])
-        loss = trunk_loss(low, high, uniform_floor(layout.channels[position].planes))
-        steps = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH)
-        return train(network, inputs, loss, steps, BATCH, torch_rng, meter.part(number))
+        loss = trunk_loss(uniform_floor(layout.channels[position].planes))
+        steps, part = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH), meter.part(number)
+        options = {"learning_rate": plan.learning_rate, "seconds": seconds[number]}
+        return train(network, inputs, (low, high), loss, steps, BATCH, torch_rng, part, **options)
 
     device = torch.device(backend.device)
 
@@ -344,6 +381,7 @@ def fit_planes(
     _, rng = _generators(plan, 0)
     samples = plane_samples(backend, workers, layout, image, networks, rng)
     meter = _Meter(workers, report, [1.0] * len(coded))
+    seconds = plan.plane_seconds / max(1, math.ceil(len(coded) / workers.threads))
 
     def work(number: int) -> Tensors:
         index, shape = coded[number].index, shapes[number]
@@ -357,7 +395,10 @@ def fit_planes(
         else:
             network.start_from(plan.prior[3 * number + 2])
         steps, part = plan.plane_steps, meter.part(number)
-        return train(network, inputs, plane_loss(bits), steps, PLANE_BATCH, torch_rng, part)
+        options = {"learning_rate": plan.learning_rate, "seconds": seconds}
+        return train(
+            network, inputs, (bits,), plane_loss, steps, PLANE_BATCH, torch_rng, part, **options
+        )
 
     device = torch.device(backend.device)
 

@@ -37,20 +37,25 @@ class MixtureLoss(torch.autograd.Function):
     def forward(ctx: Any, outputs: Any, low: Any, high: Any, floor: float) -> Any:
         mean, log_scale, log_weight = outputs.split(COMPONENTS, 1)
         rate = torch.exp2(-log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)).mul_(LN2)
-        weight = torch.softmax(log_weight * LN2, 1)
-        z_low, z_high = (low - mean) * rate, (high - mean) * rate
-        f_low, f_high = torch.sigmoid(z_low), torch.sigmoid(z_high)
+        weight = torch.exp2(log_weight - log_weight.amax(1, keepdim=True))
+        weight /= weight.sum(1, keepdim=True)
+        z = torch.cat([low - mean, high - mean], 1) * torch.cat([rate, rate], 1)
+        f = torch.sigmoid(z)
+        slopes = f * (1 - f)
+        f_low, f_high = f[:, :COMPONENTS], f[:, COMPONENTS:]
         part = weight * (f_high - f_low)
         p = part.sum(1, keepdim=True)
         mixed = p + floor
-        d_low, d_high = f_low * (1 - f_low), f_high * (1 - f_high)
-        slope = -1 / (LN2 * len(outputs)) / mixed
+        common = weight * (-1 / (LN2 * len(outputs)) / mixed)
+        differences = slopes[:, :COMPONENTS] - slopes[:, COMPONENTS:]
+        z *= slopes
+        z_differences = z[:, :COMPONENTS] - z[:, COMPONENTS:]
         ctx.save_for_backward(
             torch.cat(
                 [
-                    slope * weight * (d_low - d_high) * rate,
-                    slope * weight * (z_low * d_low - z_high * d_high) * LN2,
-                    slope * LN2 * (part - weight * p),
+                    common * rate * differences,
+                    common * z_differences * LN2,
+                    common * (f_high - f_low - p) * LN2,
                 ],
                 1,
             )
@@ -76,7 +81,7 @@ class FloatNetwork:
     def __init__(self, shape: Shape, form: str, inputs: Any, rng: torch.Generator) -> None:
         self.shape, self.form = shape, form
         self.shifts: dict[str, int] | None = None
-        self._prior: dict[str, tuple[Any, int]] = {}
+        self._prior: dict[str, Any] = {}
         self._centre, self._basis, self._inverse = _whitening(inputs)
         self.parameters = {}
         gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
@@ -85,6 +90,11 @@ class FloatNetwork:
             if name in gains:
                 value = torch.randn(size, generator=rng) * gains[name] / math.sqrt(size[1])
             self.parameters[name] = value.to(inputs.device).requires_grad_()
+        like = self.parameters["bypass"]
+        self._bypassed = BYPASS_SCALE * (torch.arange(shape.outputs) < shape.bypassed).to(like)
+        self._group = self._each(dict(zip(TENSORS, range(len(TENSORS)), strict=True))).long()
+        self._counts = torch.bincount(self._group).to(like)
+        self._origin = torch.zeros_like(self._group, dtype=like.dtype)
 
     def start(self, b3: list[float], bypass: list[float]) -> None:
         """Sets where weights() starts for the output biases and the bypass."""
@@ -103,7 +113,8 @@ class FloatNetwork:
             name: torch.tensor(np.ldexp(prior[name].values, -prior[name].shift)).to(like)
             for name in TENSORS
         }
-        self._prior = {name: (w[name], prior[name].shift) for name in TENSORS}
+        self._prior = w
+        self._origin = self._flat(w)
         k = self.shape.bypassed
         start = {
             **w,
@@ -129,23 +140,30 @@ class FloatNetwork:
 
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
         """weights: of weights(); x (n, f): inputs * INPUT_SCALE -> outputs (n, o) in units."""
-        p = {name: self._stored(name, weights[name]) for name in TENSORS}
+        p = self._stored(weights)
         h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
         h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
         out = torch.addmm(p["b3"], h, p["w3"].T)
-        bypass = x @ (p["bypass"].T * BYPASS_SCALE)
-        k = self.shape.bypassed
-        return torch.cat([out[:, :k] + bypass, out[:, k:]], 1)
+        return torch.addcmul(out, x @ p["bypass"].T, self._bypassed)
 
-    def _stored(self, name: str, value: Any) -> Any:
-        """A tensor with the values that its stored form will have; gradients pass through."""
+    def _stored(self, weights: dict[str, Any]) -> dict[str, Any]:
+        """Tensors with the values that their stored form will have; gradients pass through."""
         if self.shifts is None:
-            return value
+            return weights
+        if self.form != "int":
+            return {name: self._half_or_ternary(name, weights[name]) for name in TENSORS}
+        flat = self._flat(weights)
         with torch.no_grad():
-            if self.form == "int":
-                step, origin = 2.0 ** -self.shifts[name], self._origin(name)
-                stored = origin + torch.round((value - origin) / step) * step
-            elif self.form == "ternary" and is_ternary(name):
+            stored = self._origin + torch.round((flat - self._origin) / self._step) * self._step
+            difference = stored.clamp(-self._limit, self._limit) - flat
+        parts = (flat + difference).split([weights[name].numel() for name in TENSORS])
+        return {
+            name: part.view_as(weights[name]) for name, part in zip(TENSORS, parts, strict=True)
+        }
+
+    def _half_or_ternary(self, name: str, value: Any) -> Any:
+        with torch.no_grad():
+            if self.form == "ternary" and is_ternary(name):
                 scale = value.abs().mean(1, keepdim=True).clamp(min=2.0**-14)
                 trits = torch.clamp(torch.round(value / scale), -1, 1)
                 stored = trits * scale.half().float()
@@ -155,41 +173,50 @@ class FloatNetwork:
             difference = stored.clamp(-limit, limit) - value
         return value + difference
 
+    def _flat(self, weights: dict[str, Any]) -> Any:
+        """All tensors in one vector, as a few large operations take less time than many small."""
+        return torch.cat([weights[name].reshape(-1) for name in TENSORS])
+
+    def _each(self, numbers: dict[str, float]) -> Any:
+        """A vector like _flat's with the number of its tensor at each weight."""
+        like = self.parameters
+        return torch.cat(
+            [torch.full_like(like[n].detach(), v).view(-1) for n, v in numbers.items()]
+        )
+
     def quantise(self, fisher: dict[str, float]) -> None:
         """From here on the forward pass uses stored values.
 
         fisher: per tensor the mean curvature of the total size in nats. A step of sqrt(12 / h)
         balances what rounding costs the data, h step^2 / 24, against -ln(step) of the weights.
+        Most changes to a prior are 0, and cost less than that: theirs is twice as large.
         """
         self.shifts = {}
         for name in TENSORS:
             limit = BIAS_SHIFT if is_bias(name) else MAX_FITTED_SHIFT
-            if self._prior:
-                limit = self._prior[name][1]
             curvature = fisher[name] if 12 <= fisher[name] < math.inf else 12.0
-            self.shifts[name] = min(round(0.5 * math.log2(curvature / 12)), limit)
-
-    def _origin(self, name: str) -> Any:
-        """What the stored integers of a tensor are relative to."""
-        return self._prior[name][0] if self._prior else 0.0
+            shift = round(0.5 * math.log2(curvature / 12)) - (1 if self._prior else 0)
+            self.shifts[name] = max(0, min(shift, limit))
+        self._step = self._each({name: 2.0 ** -self.shifts[name] for name in TENSORS})
+        self._limit = self._each({n: MAX_BIAS if is_bias(n) else MAX_WEIGHT for n in TENSORS})
 
     def rate(self, weights: dict[str, Any]) -> Any:
         """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
         constant: its gradient draws weights to 0 (or the prior) by 1.44 bits a mean magnitude."""
-        total: Any = 0.0
-        for name in TENSORS:
-            value = weights[name] - self._origin(name)
-            mean = value.detach().abs().mean() + 2.0 ** -(self.shifts or {name: 0})[name] / 4
-            total = total + value.abs().sum() / mean / LN2
-        return total
+        sizes = (self._flat(weights) - self._origin).abs()
+        sums = torch.zeros(len(TENSORS), device=sizes.device)
+        means = sums.index_add(0, self._group, sizes.detach()) / self._counts
+        return (sizes / (means[self._group] + self._step / 4)).sum() / LN2
 
     def tensors(self) -> Tensors:
         """The integers that the stored form stands for, or changes to the prior."""
         assert self.shifts is not None
-        weights, result = self.weights(), {}
+        weights, result = self._stored(self.weights()), {}
         for name in TENSORS:
-            stored = self._stored(name, weights[name]) - self._origin(name)
-            stored = stored.detach().cpu().numpy().astype(np.float64)
+            stored = weights[name].detach()
+            if self._prior:
+                stored = stored - self._prior[name]
+            stored = stored.cpu().numpy().astype(np.float64)
             stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
             shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
             values = np.rint(np.ldexp(stored, shift)).astype(np.int64)

@@ -79,6 +79,7 @@ def describe(
         "bpp": 8 * size / (layout.height * layout.width),
         "bpsp": 8 * size / samples,
         "weights": None if models is None else models.form,
+        "prior": None if models is None or not models.prior else models.prior,
         "conversion": "jfif" if layout.conversion else None,
     }
     if models is not None and statistics is not None:

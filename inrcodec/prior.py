@@ -10,8 +10,6 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-import numpy as np
-
 from .errors import CorruptError
 from .layout import Layout
 from .networks import TENSORS, Tensor
@@ -50,13 +48,11 @@ def prior_networks(layout: Layout) -> list[Tensors]:
 
 
 def add(prior: Tensors, changes: Tensors) -> Tensors:
-    """The tensors that differ from a prior's by `changes`, whose shifts are at most the prior's;
-    raises CorruptError where they are not."""
+    """The tensors that differ from a prior's by `changes`, at the finer of the two shifts."""
     result = {}
     for name in TENSORS:
         start, change = prior[name], changes[name]
-        if change.shift > start.shift:
-            raise CorruptError(f"a change to {name} is finer than the prior's weights")
-        values = start.values + (change.values << (start.shift - change.shift))
-        result[name] = Tensor(np.asarray(values), start.shift)
+        shift = max(start.shift, change.shift)
+        values = (start.values << (shift - start.shift)) + (change.values << (shift - change.shift))
+        result[name] = Tensor(values, shift)
     return result

@@ -10,6 +10,7 @@ from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
 from inrcodec.encode import undo_colour
 from inrcodec.networks import Tensor
+from inrcodec.prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH
 from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
 from inrcodec.weights import pack_weights
@@ -42,7 +43,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    backend, (layout, coded, exceptions) = numpy_backend(), undo_colour(image)
+    layout = undo_colour(image)[0]
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
@@ -52,7 +53,26 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
         else:
             tensors["b3"].values[3:6] = 2  # log2 of the scales
         networks.append(tensors)
-    weights = pack_weights(form, networks)
+    return file_of(image, models, pack_weights(form, networks))
+
+
+def changed_prior_file(image: np.ndarray) -> bytes:
+    """A context file with small changes at random to the prior's weights."""
+    layout, rng = undo_colour(image)[0], np.random.default_rng(0)
+    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, PRIOR)
+    networks = [
+        {
+            name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
+            for name, size in shape.tensors().items()
+        }
+        for shape in network_shapes(layout, models)
+    ]
+    return file_of(image, models, pack_weights("int", networks))
+
+
+def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
+    """The context file of an image under given weights."""
+    backend, (layout, coded, exceptions) = numpy_backend(), undo_colour(image)
     encoder = Encoder()
     with Workers(backend, 1) as workers:
         read = read_networks(layout, models, weights, backend)

@@ -105,9 +105,11 @@ def test_auto_takes_the_smaller() -> None:
 
 def test_a_seed_repeats_the_fit_whatever_the_threads() -> None:
     image = scene(20, 20, 3, np.uint8)
-    one = inrcodec.encode(image, effort=1, model="context", seed=5, threads=1, device="cpu")
-    two = inrcodec.encode(image, effort=1, model="context", seed=5, threads=2, device="cpu")
-    other = inrcodec.encode(image, effort=1, model="context", seed=6, threads=1, device="cpu")
+    # of a form without a prior, which wins over a fit for images of this size
+    options = {"effort": 1, "model": "context", "weights": "fp16", "device": "cpu"}
+    one = inrcodec.encode(image, seed=5, threads=1, **options)
+    two = inrcodec.encode(image, seed=5, threads=2, **options)
+    other = inrcodec.encode(image, seed=6, threads=1, **options)
     assert one == two
     assert one != other
 

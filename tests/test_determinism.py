@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def fitted() -> tuple[np.ndarray, bytes]:
     image = scene(90, 110, 3, np.uint8)
-    return image, inrcodec.encode(image, effort=1, model="context", device="cpu")
+    return image, inrcodec.encode(image, effort=2, model="context", device="cpu")
 
 
 def in_subprocess(code: str, *arguments: str, **environment: str) -> str:
@@ -95,7 +95,7 @@ def test_cuda_and_cpu_agree(fitted: tuple[np.ndarray, bytes]) -> None:
         pytest.skip("there is no CUDA device")
     image, data = fitted
     assert np.array_equal(inrcodec.decode(data, device="cuda"), image)
-    there = inrcodec.encode(image, effort=1, model="context", device="cuda")
+    there = inrcodec.encode(image, effort=2, model="context", device="cuda")
     assert np.array_equal(inrcodec.decode(there, device="cpu"), image)
 
 

@@ -83,7 +83,8 @@ def trunk(found: list[Image], position: int, step: int, passes: int, seed: int) 
     tensors = train(
         network,
         inputs,
-        trunk_loss(low, high, uniform_floor(8)),
+        (low, high),
+        trunk_loss(uniform_floor(8)),
         passes * len(low) // BATCH,
         BATCH,
         torch_rng,
@@ -120,7 +121,7 @@ def planes(found: list[Image], trunks: list[tuple[Tensors, Tensors]], seed: int)
         start_plane(network)
         report = reporter(f"plane {position}")
         result.append(
-            train(network, inputs, plane_loss(bits), PLANE_STEPS, BATCH, torch_rng, report)
+            train(network, inputs, (bits,), plane_loss, PLANE_STEPS, BATCH, torch_rng, report)
         )
     return result
 

@@ -87,7 +87,11 @@ def show(name: str, facts: dict[str, Any]) -> None:
     )
     if "planes" not in facts:
         return
-    click.echo(f"  weights  {facts['weights']}")
+    changes = f", changes to prior {facts['prior']}" if facts["weights_bytes"] else ""
+    if facts["prior"] and not changes:
+        click.echo(f"  weights  prior {facts['prior']} as it is")
+    else:
+        click.echo(f"  weights  {facts['weights']}{changes if facts['prior'] else ''}")
     if facts["conversion"]:
         click.echo(f"  colour   {facts['conversion']}: R, G, B are coded as Y, Cb, Cr")
     pixels = facts["width"] * facts["height"]

@@ -72,6 +72,12 @@ def cli() -> None:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the fit."
 )
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Stop fitting in time to be done in about S seconds an image.",
+)
 @threads_option
 @force_option
 @quiet_option
@@ -86,6 +92,7 @@ def encode(
     weights: str,
     device: str,
     seed: int,
+    time_limit: float | None,
     threads: int | None,
     force: bool,
     quiet: bool,
@@ -116,6 +123,7 @@ def encode(
                     device=device,
                     seed=seed,
                     threads=threads,
+                    time_limit=time_limit,
                     progress=progress,
                     report=facts.update,
                 )

@@ -1,0 +1,132 @@
+"""The shipped prior: where fits start, and what effort 1 is made of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+import torch
+
+import inrcodec
+from inrcodec import fit
+from inrcodec.backend import Workers, numpy_backend, torch_backend
+from inrcodec.container import parse
+from inrcodec.decode import decode_parsed
+from inrcodec.errors import CorruptError, UnsupportedVersionError
+from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
+from inrcodec.layout import choose_layout
+from inrcodec.networks import TENSORS, Network
+from inrcodec.prior import TRUNK_WIDTH, add, prior_networks
+from inrcodec.traversal import trunk_shape
+from inrcodec.weights import pack_weights, unpack_weights
+from tests.pictures import changed_prior_file, jpeg_scene, scene
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_effort_1_has_no_weights_and_needs_no_torch() -> None:
+    code = """
+import sys
+sys.modules["torch"] = None
+import inrcodec
+from tests.pictures import jpeg_scene, scene
+import numpy as np
+for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
+    data = inrcodec.encode(image, effort=1, model="context")
+    facts = inrcodec.info(data, planes=False)
+    assert facts["weights_bytes"] == 0 and facts["prior"] == 1
+    assert (inrcodec.decode(data) == image).all()
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
+    channels: int, dtype: type
+) -> None:
+    image = scene(45, 38, channels, dtype)
+    data = changed_prior_file(image)
+    assert len(parse(data).weights) > 100
+    assert np.array_equal(inrcodec.decode(data), image)
+    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+
+
+def test_a_colour_history_has_networks_of_its_own() -> None:
+    image = jpeg_scene(60, 50, exceptions=2)
+    data = changed_prior_file(image)
+    assert parse(data).layout.conversion
+    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+    of_rgb, of_ycc = prior_networks(choose_layout(image)), prior_networks(parse(data).layout)
+    assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
+
+
+def test_a_fit_starts_at_the_prior() -> None:
+    layout = choose_layout(scene(20, 20, 3, np.uint8))
+    shape, prior = trunk_shape(2, TRUNK_WIDTH), prior_networks(layout)[7]
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
+    want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
+    x = torch.from_numpy((inputs.T * INPUT_SCALE).astype(np.float32))
+    twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1))
+    twin.start_from(prior)
+    got = twin(twin.weights(), x).detach().numpy().T
+    assert np.abs(got - want).max() < 0.02
+    twin.quantise(dict.fromkeys(TENSORS, 1e4))
+    changes = twin.tensors()
+    assert all(not change.values.any() for change in changes.values())
+
+
+def test_what_was_fitted_is_what_a_reader_adds_up() -> None:
+    image = scene(48, 48, 3, np.uint8)
+    layout = choose_layout(image)
+    prior = prior_networks(layout)
+    plan = fit.Plan(2, TRUNK_WIDTH, 16, 30, "int", 0, prior)
+    sizes: list[float] = []
+    with Workers(numpy_backend(), 2) as workers:
+        trunks = fit.fit_trunks(
+            numpy_backend(), workers, layout, image, plan, lambda _, bits: sizes.append(bits)
+        )
+    changes = [tensors for pair in trunks for tensors in pair]
+    assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
+    shapes = [trunk_shape(r, TRUNK_WIDTH) for r in (0, 0, 1, 1, 2, 2)]
+    read = unpack_weights("int", shapes, pack_weights("int", changes))
+    for number, (one, other) in enumerate(zip(changes, read, strict=True)):
+        start = prior[3 * (number // 2) + number % 2]
+        for name in TENSORS:
+            whole = add(start, other)[name]
+            parts = start[name], one[name]
+            want = sum(part.values / 2.0**part.shift for part in parts)
+            assert np.array_equal(whole.values / 2.0**whole.shift, want)
+
+
+def test_an_unknown_prior_is_refused_by_name() -> None:
+    from inrcodec.container import HEADER, SIGNATURE, _section, _sections
+
+    data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
+    sections = _sections(data, len(SIGNATURE) + 2)
+    header = msgpack.unpackb(sections.pop(HEADER))
+    for value, error in ((2, UnsupportedVersionError), (0, CorruptError)):
+        packed = msgpack.packb({**header, "q": value})
+        body = [_section(HEADER, packed), *(_section(*s) for s in sections.items())]
+        with pytest.raises(error, match=r"q|prior"):
+            parse(SIGNATURE + bytes((1, 1)) + b"".join(body))
+
+
+def test_a_time_limit_stops_the_fit() -> None:
+    image = scene(64, 64, 3, np.uint8)
+    layout, reports = choose_layout(image), []
+    plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0.6, 0.2)
+    with Workers(numpy_backend(), 1) as workers:
+        args = (numpy_backend(), workers, layout, image)
+        trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))
+        fit.fit_planes(*args, trunks, plan, lambda done, _: reports.append(done))
+    assert max(reports) == pytest.approx(1.0)  # of a million passes
+    data = inrcodec.encode(image, effort=9, time_limit=0.5, model="context")
+    assert np.array_equal(inrcodec.decode(data), image)
+    with pytest.raises(ValueError, match="time_limit"):
+        inrcodec.encode(image, time_limit=0)
