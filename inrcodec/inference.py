@@ -30,6 +30,7 @@ from .tables import CDF_BITS, PROBABILITY_BITS, PROBABILITY_ONE, UNIT, cdf_table
 
 # The plane INR is asked where the mixture's probability lies in UNDECIDED .. 65536 - UNDECIDED.
 UNDECIDED = 8
+PADDING = 136  # columns
 
 
 @dataclass(frozen=True)
@@ -187,15 +188,17 @@ class CompiledInference:
 
         self._backend, self._workers, self._plane = backend, workers, networks.plane.layers
         self._top, self._exponent = seen.planes - 1, seen.exponent
-        n = segment.pixels
-        self._state = np.empty((14, n))
-        self._keys = np.empty((2, n), dtype=np.int64)
+        n = self._pixels = segment.pixels
+        # rows a power of two apart would share a few lines of the cache
+        padded = n + PADDING
+        self._state = np.empty((14, padded))
+        self._keys = np.empty((2, padded), dtype=np.int64)
         # always three, as each other number would be compiled again
         missing = (_NO_KEYS,) * (3 - len(evidence.sets))
         self._sets = (*(counts.keys for counts in evidence.sets), *missing)
         tables = (_NO_KEYS if counts.table is None else counts.table for counts in evidence.sets)
         self._tables = (*tables, *missing)
-        self._bounds = np.zeros((3, 2, n), dtype=np.int64)
+        self._bounds = np.zeros((3, 2, padded), dtype=np.int64)
         for bounds, keys in zip(self._bounds, self._sets, strict=True):
             bounds[1] = keys.size
         bits = np.array([*evidence.bits, 0, 0][:3])
@@ -220,7 +223,7 @@ class CompiledInference:
 
         backend = self._backend
         above = _NO_BITS if bits is None else bits
-        result = np.empty(self._state.shape[1], dtype=np.uint16)
+        result = np.empty(self._pixels, dtype=np.uint16)
 
         def ask(part: slice) -> Asked:
             size = part.stop - part.start if record else 0
@@ -241,4 +244,4 @@ class CompiledInference:
         return result, asked
 
     def values(self, bits: np.ndarray) -> Any:
-        return self._state[13] + bits
+        return self._state[13, : self._pixels] + bits

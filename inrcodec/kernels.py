@@ -124,10 +124,17 @@ def _layer(weights, biases, scale, lowest, highest, x, count, out):  # type: ign
         row = out[o]
         for p in range(count):
             row[p] = biases[o, 0]
-        for i in range(weights.shape[1]):
-            weight, column = weights[o, i], x[i]
+        # four at a time, as the row goes through memory once for each round
+        fours = weights.shape[1] & -4
+        for i in range(0, fours, 4):
+            a, b, c, d = weights[o, i], weights[o, i + 1], weights[o, i + 2], weights[o, i + 3]
+            xa, xb, xc, xd = x[i], x[i + 1], x[i + 2], x[i + 3]
             for p in range(count):
-                row[p] += weight * column[p]
+                row[p] += (a * xa[p] + b * xb[p]) + (c * xc[p] + d * xd[p])
+        for i in range(fours, weights.shape[1]):
+            a, xa = weights[o, i], x[i]
+            for p in range(count):
+                row[p] += a * xa[p]
         for p in range(count):
             row[p] = min(max(np.floor(row[p] * scale), lowest), highest)
 
@@ -278,30 +285,45 @@ def ask_range(  # type: ignore[no-untyped-def]
     hidden = np.empty((2, layers[0][0].shape[0], BLOCK))
     outputs = np.empty((1, BLOCK))
     asked = np.empty(BLOCK, np.int64)
-    waiting, recorded = 0, 0
+    recorded = 0
     step = 1 << plane
-    for n in range(first, last):
-        low = state[13, n]
+    below = np.empty(BLOCK)
+    limit, half_range = float(CDF_RANGE << 26), CDF_RANGE * CDF_STEPS
+    for block in range(first, last, BLOCK):
+        count = min(BLOCK, last - block)
         if plane < top:
-            if bits[n]:
-                low += 2 * step
-                state[13, n] = low
-                state[10, n] = state[12, n]
-            else:
-                state[11, n] = state[12, n]
-        middle = low + step
-        t = (middle - 0.5) * scale
-        below = state[9, n] * middle
+            for n in range(block, block + count):
+                if bits[n]:
+                    state[13, n] += 2 * step
+                    state[10, n] = state[12, n]
+                else:
+                    state[11, n] = state[12, n]
+        for p in range(count):
+            below[p] = state[9, block + p] * (state[13, block + p] + step)
         for i in range(COMPONENTS):
-            z = (t - state[i, n]) * state[3 + i, n]
-            z = min(max(z, -float(CDF_RANGE << 26)), float(CDF_RANGE << 26))
-            below += _logistic(int(z), 26, cdf) * state[6 + i, n]
-        state[12, n] = below
-        whole = state[11, n] - state[10, n]
-        p = int((state[11, n] - below) * PROBABILITY_ONE / whole)
-        p = min(max(p, 1), PROBABILITY_ONE - 1)
-        out[n] = p
-        if undecided <= p <= PROBABILITY_ONE - undecided:
+            means, rates = state[i, block : block + count], state[3 + i, block : block + count]
+            weights = state[6 + i, block : block + count]
+            lows = state[13, block : block + count]
+            for p in range(count):
+                z = ((lows[p] + step - 0.5) * scale - means[p]) * rates[p]
+                # _logistic(z, 26, cdf), in a form that compilers turn into vectors
+                whole = int(min(max(z, -limit), limit - 1))
+                cell = (whole >> 20) + half_range
+                low = cdf[cell]
+                rest = whole & ((1 << 20) - 1)
+                below[p] += (low + (((cdf[cell + 1] - low) * rest) >> 20)) * weights[p]
+        for p in range(count):
+            n = block + p
+            state[12, n] = below[p]
+            whole_range = state[11, n] - state[10, n]
+            q = int((state[11, n] - below[p]) * PROBABILITY_ONE / whole_range)
+            out[n] = min(max(q, 1), PROBABILITY_ONE - 1)
+        waiting = 0
+        for n in range(block, block + count):
+            p = int(out[n])
+            if not undecided <= p <= PROBABILITY_ONE - undecided:
+                continue
+            low = state[13, n]
             asked[waiting] = n
             inputs[0, waiting] = logit[p]
             inputs[1, waiting] = plane * UNIT
@@ -324,7 +346,7 @@ def ask_range(  # type: ignore[no-untyped-def]
                 inputs[2 + 2 * k, waiting] = logit[odds]
                 inputs[3 + 2 * k, waiting] = log[min(zeros + ones + 1, PROBABILITY_ONE)]
             waiting += 1
-        if waiting == BLOCK or (waiting and n == last - 1):
+        if waiting:
             _network(layers, inputs, waiting, hidden, outputs)
             for p in range(waiting):
                 at = asked[p]
@@ -335,5 +357,4 @@ def ask_range(  # type: ignore[no-untyped-def]
                 index[recorded : recorded + waiting] = asked[:waiting]
                 features[:, recorded : recorded + waiting] = inputs[:, :waiting]
             recorded += waiting
-            waiting = 0
     return recorded
