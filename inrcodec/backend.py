@@ -28,13 +28,15 @@ class Backend:
     """An array namespace, a device and the codec's tables on it.
 
     xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
-    threads help; compiled: whether kernels.py stands in for whole arrays (NumPy only); exp, log,
-    cdf, cdf_slope, logit: tables.py as float64 arrays on the device.
+    threads help; sample_type: of canvases and lattices of samples; compiled: whether kernels.py
+    stands in for whole arrays (NumPy only); exp, log, cdf, cdf_slope, logit: tables.py as float64
+    arrays on the device.
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
         self.xp, self.device, self.chunk, self.compiled = xp, device, chunk, compiled
         self.is_cpu = str(device) == "cpu"
+        self.sample_type = xp.uint16 if compiled else xp.float64
         cdf = tables.cdf_table()
         self.exp = self.put(tables.exp_table())
         self.log = self.put(tables.log_table())

@@ -75,13 +75,14 @@ class Surroundings:
     """What the pixels of a step see.
 
     own: padded lattice of this channel, valid where earlier steps have been; references: padded
-    lattices of earlier channels, whole, the nearest first. All float64 holding sample values.
+    lattices of earlier channels, whole, the nearest first, in a list, or in one array for the
+    compiled loops. All of the backend's sample_type.
     size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples;
     own_base: predict from this channel's neighbours alone, as suits chroma.
     """
 
     own: Any
-    references: list[Any]
+    references: Any
     size: tuple[int, int]
     planes: int
     exponent: int
@@ -107,7 +108,7 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
 
     features: list[Any] = []
     activities = [log2(_spread(xp, near, own_sum * 0.25))]
-    if references:
+    if len(references):
         here = [_tap(r, segment, (0, 0)) for r in references]
         differences = [
             n - _tap(references[0], segment, o)

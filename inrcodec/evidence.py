@@ -22,10 +22,12 @@ class Counts:
 
     def __init__(self, backend: Backend, keys: Any, bits: int) -> None:
         xp = self._xp = backend.xp
-        self.keys, self.table = xp.sort(keys), None
+        self.keys: Any = xp.sort(keys)
+        self.table: Any = None
         if bits <= TABLE_BITS:
             every = xp.arange((1 << bits) + 1, dtype=xp.int64, device=backend.device)
             self.table = xp.searchsorted(self.keys, every)
+            self.keys = None
 
     def below(self, keys: Any) -> Any:
         """The number of keys in the set below each of some keys, int64 of the same shape."""

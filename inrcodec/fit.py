@@ -201,7 +201,8 @@ def trunk_samples(
     samples = []
     for j in (position, *channel.references):
         c = layout.channels[j]
-        samples.append(backend.put(image[:, :, c.index].astype(np.int64) - c.lowest))
+        values = image[:, :, c.index] - image.dtype.type(c.lowest)
+        samples.append(backend.xp.asarray(values, dtype=backend.sample_type, device=backend.device))
     truth = samples[0]
     # step A has a third of the pixels, step B two thirds
     keep = most * (3, 1.5)[step] / (layout.height * layout.width)
@@ -214,7 +215,7 @@ def trunk_samples(
         if segment.step == step:
             for piece in segment.pieces(backend.chunk):
                 base, features = (backend.get(a) for a in inputs_of(backend, piece, seen))
-                values = backend.get(truth[piece.image_index()]).reshape(-1)
+                values = backend.get(truth[piece.image_index()]).reshape(-1).astype(np.int64)
                 if keep < 1:
                     chosen = rng.random(values.size) < keep
                     base, features, values = base[chosen], features[:, chosen], values[chosen]

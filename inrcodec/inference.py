@@ -148,8 +148,7 @@ _CDF = cdf_table().astype(np.int64)
 
 def _of_step(seen: Surroundings, step: int) -> tuple[Any, ...]:
     """What the kernels need of a step: lattices and offsets."""
-    references = np.stack(seen.references) if seen.references else np.zeros((0, 1, 1))
-    return seen.own, references, (*_NEAR_AND_FAR[step], _RING)
+    return seen.own, seen.references, (*_NEAR_AND_FAR[step], _RING)
 
 
 def _of_piece(piece: Segment, seen: Surroundings, backend: Backend) -> tuple[Any, ...]:
@@ -195,12 +194,12 @@ class CompiledInference:
         self._keys = np.empty((2, padded), dtype=np.int64)
         # always three, as each other number would be compiled again
         missing = (_NO_KEYS,) * (3 - len(evidence.sets))
-        self._sets = (*(counts.keys for counts in evidence.sets), *missing)
+        keys = (_NO_KEYS if counts.keys is None else counts.keys for counts in evidence.sets)
         tables = (_NO_KEYS if counts.table is None else counts.table for counts in evidence.sets)
-        self._tables = (*tables, *missing)
+        self._sets, self._tables = (*keys, *missing), (*tables, *missing)
         self._bounds = np.zeros((3, 2, padded), dtype=np.int64)
-        for bounds, keys in zip(self._bounds, self._sets, strict=True):
-            bounds[1] = keys.size
+        for bounds, found in zip(self._bounds, self._sets, strict=True):
+            bounds[1] = found.size
         bits = np.array([*evidence.bits, 0, 0][:3])
         of_step, layers = _of_step(seen, segment.step), networks.trunks[segment.step].layers
 

@@ -46,8 +46,9 @@ def _context_block(  # type: ignore[no-untyped-def]
 ):
     """Base and inputs of `count` pixels from (y, x) on, two lattice columns apart.
 
-    own (h, w), references (r, h, w): padded lattices; near (4, 2), far (12, 2), ring (12, 2):
-    offsets; place: row and column coordinates' numerators and steps, level, planes, exponent.
+    own (h, w), references (r, h, w): padded lattices, uint16; near (4, 2), far (12, 2) and
+    ring (12, 2): offsets; place: row and column coordinates' numerators and steps, level, planes,
+    exponent.
     """
     level, planes, exponent = place[4], place[5], place[6]
     unit = 1 << exponent
@@ -60,25 +61,26 @@ def _context_block(  # type: ignore[no-untyped-def]
     activities = f + 16 + 12 * many
     for p in range(count):
         at = x + 2 * p
-        a = own[y + near[0, 0], at + near[0, 1]]
-        b = own[y + near[1, 0], at + near[1, 1]]
-        c = own[y + near[2, 0], at + near[2, 1]]
-        d = own[y + near[3, 0], at + near[3, 1]]
+        # signed, as differences of unsigned numbers wrap
+        a = np.int64(own[y + near[0, 0], at + near[0, 1]])
+        b = np.int64(own[y + near[1, 0], at + near[1, 1]])
+        c = np.int64(own[y + near[2, 0], at + near[2, 1]])
+        d = np.int64(own[y + near[3, 0], at + near[3, 1]])
         total = a + b + c + d
         mean = total * 0.25
         spread = abs(a - mean) + abs(b - mean) + abs(c - mean) + abs(d - mean)
         inputs[activities, p] = _log2(spread, unit, log)
         here = total
         if many:
-            e = a - references[0, y + near[0, 0], at + near[0, 1]]
-            g = b - references[0, y + near[1, 0], at + near[1, 1]]
-            h = c - references[0, y + near[2, 0], at + near[2, 1]]
-            k = d - references[0, y + near[3, 0], at + near[3, 1]]
+            e = a - np.int64(references[0, y + near[0, 0], at + near[0, 1]])
+            g = b - np.int64(references[0, y + near[1, 0], at + near[1, 1]])
+            h = c - np.int64(references[0, y + near[2, 0], at + near[2, 1]])
+            k = d - np.int64(references[0, y + near[3, 0], at + near[3, 1]])
             middle = e + g + h + k - max(max(e, g), max(h, k)) - min(min(e, g), min(h, k))
             mean = middle * 0.5
             spread = abs(e - mean) + abs(g - mean) + abs(h - mean) + abs(k - mean)
             inputs[activities + 1, p] = _log2(spread, unit, log)
-            here, other = references[0, y, at] * 4 + middle * 2, total
+            here, other = np.int64(references[0, y, at]) * 4 + middle * 2, total
             if own_base:
                 here, other = other, here
             inputs[0, p] = (other - here) * quarter
@@ -91,7 +93,7 @@ def _context_block(  # type: ignore[no-untyped-def]
     for n in range(12):
         row, col = y + far[n, 0], x + far[n, 1]
         for p in range(count):
-            inputs[f, p] = (own[row, col + 2 * p] * 4 - base[p]) * quarter
+            inputs[f, p] = (np.int64(own[row, col + 2 * p]) * 4 - base[p]) * quarter
         f += 1
     spreads = np.empty(BLOCK)
     for r in range(many):
@@ -99,7 +101,8 @@ def _context_block(  # type: ignore[no-untyped-def]
         for n in range(12):
             row, col = y + ring[n, 0], x + ring[n, 1]
             for p in range(count):
-                difference = references[r, row, col + 2 * p] - references[r, y, x + 2 * p]
+                there = np.int64(references[r, row, col + 2 * p])
+                difference = there - np.int64(references[r, y, x + 2 * p])
                 inputs[f, p] = difference * scale
                 if n < 8:
                     spreads[p] += abs(difference)

@@ -55,7 +55,7 @@ def steps(
     """
     size = (layout.height, layout.width)
     before: tuple[int, int] | None = None
-    around: list[Any] = []
+    around: Any = []
     seen: Surroundings | None = None
     for segment in segments(*size):
         now = (segment.level, segment.step)
@@ -64,6 +64,9 @@ def steps(
             own = padded_lattice(backend, canvas, segment.level)
             if before is None or before[0] != segment.level:
                 around = [padded_lattice(backend, r, segment.level) for r in references]
+                if backend.compiled:  # loops take them as one array
+                    nothing = np.zeros((0, 1, 1), dtype=backend.sample_type)
+                    around = np.stack(around) if around else nothing
             seen = Surroundings(
                 own, around, size, channel.planes, layout.exponent, layout.conversion != 0
             )
@@ -90,21 +93,19 @@ def traverse(
     decoded = np.empty((layout.height, layout.width, len(layout.channels)), dtype=layout.dtype)
     canvases: list[Any] = []
     for channel, nets in zip(layout.channels, networks, strict=True):
-        truth = None
-        if samples is not None:
-            truth = samples[:, :, channel.index].astype(np.int64) - channel.lowest
+        truth = None if samples is None else samples[:, :, channel.index]
         canvas = backend.xp.zeros(
-            (layout.height, layout.width), dtype=backend.xp.float64, device=backend.device
+            (layout.height, layout.width), dtype=backend.sample_type, device=backend.device
         )
         # a channel without planes stays zeros that nobody has touched, whatever its size
         decoded[:, :, channel.index] = channel.lowest
         if nets is not None:
             run = _Pass(backend, workers, layout, channel, nets, canvas, canvases, coder, observe)
             run.code(truth)
-            values = backend.get(canvas) + channel.lowest
-            if values.max() > np.iinfo(layout.dtype).max:
+            values = backend.get(canvas)
+            if int(values.max()) + channel.lowest > np.iinfo(layout.dtype).max:
                 raise CorruptError("a decoded sample exceeds the sample depth")
-            decoded[:, :, channel.index] = values
+            decoded[:, :, channel.index] = values + channel.lowest
         canvases.append(canvas)
     return decoded.reshape(layout.shape)
 
@@ -124,12 +125,14 @@ class _Pass:
     observe: Observer | None
 
     def code(self, truth: np.ndarray | None) -> None:
-        """Codes the channel into the canvas; truth: int64 (H, W) for an encoder."""
+        """Codes the channel into the canvas; truth: the samples (H, W) for an encoder."""
         channel, canvas = self.channel, self.canvas
         references = [self.canvases[j] for j in channel.references]
         half = np.full(channel.planes, PROBABILITY_ONE // 2, dtype=np.uint16)
         weights = 1 << np.arange(channel.planes)[::-1]
-        bits = None if truth is None else (truth[0, 0] // weights % 2).astype(np.uint8)
+        bits = None
+        if truth is not None:
+            bits = ((int(truth[0, 0]) - channel.lowest) // weights % 2).astype(np.uint8)
         bits = self.coder.code(half, bits)
         canvas[0, 0] = float(bits @ weights)
         if self.observe is not None:
@@ -146,7 +149,10 @@ class _Pass:
             inference = infer(
                 self.backend, self.workers, self.networks, segment, seen, here, evidence
             )
-            values = self._code_planes(inference, None if truth is None else truth[index])
+            wanted = None
+            if truth is not None:
+                wanted = truth[index].reshape(-1).astype(np.int64) - channel.lowest
+            values = self._code_planes(inference, wanted)
             canvas[index] = self.backend.xp.reshape(values, (segment.rows, segment.cols))
 
     def _evidence(self, segment: Segment, references: list[Any]) -> Evidence:
@@ -170,9 +176,8 @@ class _Pass:
             ],
         )
 
-    def _code_planes(self, inference: Inference, truth: np.ndarray | None) -> Any:
-        """Codes all planes of a segment, the highest first; returns the values (n,)."""
-        values = None if truth is None else truth.reshape(-1)
+    def _code_planes(self, inference: Inference, values: np.ndarray | None) -> Any:
+        """Codes all planes of a segment, the highest first; takes and returns the values (n,)."""
         bits: np.ndarray | None = None
         for plane in reversed(range(self.channel.planes)):
             asked = self.observe is not None
