@@ -43,6 +43,14 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_time_limit_still_gives_a_whole_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(write_image(photo(), ".png"))
+    result = run("encode", "-e", "9", "--time-limit", "1", "--json", tmp_path / "a.png")
+    assert result.exit_code == 0, result.stderr
+    assert run("verify", tmp_path / "a.linr", tmp_path / "a.png").exit_code == 0
+    assert run("encode", "--time-limit", "0", tmp_path / "a.png").exit_code == 2
+
+
 def test_help_does_not_import_torch() -> None:
     code = (
         "import sys; from inrcodec_cli.main import main; sys.argv = ['inrcodec', '-h']\n"

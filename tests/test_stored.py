@@ -19,6 +19,7 @@ from inrcodec.stored import (
     ZSTANDARD,
     compress_stored,
     decompress_stored,
+    estimate_stored,
     filter_rows,
     unfilter_rows,
 )
@@ -61,6 +62,15 @@ def test_large_image() -> None:
     np.testing.assert_array_equal(decompress_stored(payload, image.shape, np.uint8), image)
     _, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     assert len(payload) <= len(png)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_estimate_is_near_for_photographs_and_never_far_too_low(dtype: type) -> None:
+    image = make_image("walk", (200, 150, 3), dtype)
+    ratio = estimate_stored(image) / len(compress_stored(image))
+    assert 0.8 < ratio < (1.3 if dtype == np.uint8 else 3)
+    flat = np.zeros_like(image)
+    assert len(compress_stored(flat)) < estimate_stored(flat) + 1024 < 2048
 
 
 def test_memory_layout_does_not_matter() -> None:
