@@ -125,7 +125,8 @@ def encode(
                     threads=threads,
                     time_limit=time_limit,
                     progress=progress,
-                    report=facts.update,
+                    # what the planes took is counted only where it will be shown
+                    report=facts.update if verbose or as_json else None,
                 )
             write_output(target, packed, force)
         except FAILURES as error:
