@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,9 +91,6 @@ def test_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert table.read_bytes() == before
 
 
-@pytest.mark.skipif(
-    not Path(sys.executable).with_name("inrcodec").exists(), reason="inrcodec is not installed"
-)
 def test_whole_processes(tmp_path: Path) -> None:
     image = scene(8, 8, 1, np.uint8)
     (tmp_path / "a.png").write_bytes(write_image(image, ".png"))
