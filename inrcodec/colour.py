@@ -12,12 +12,27 @@ from .errors import CorruptError
 
 JFIF = 1  # JFIF 1.02's conversion in the 16-bit fixed point of libjpeg
 RADIUS = 4  # how far from the float conversion a preimage is looked for
-SAMPLE = 4096  # colours that decide whether a search is worth it
+PIXELS, SAMPLE = 1 << 16, 4096  # pixels and colours that decide whether a search is worth it
+STRIP = 1 << 20  # pixels at a time
 MAX_EXCEPTIONS = 1 / 1024  # of the pixels
 
 
 def jfif_to_rgb(planes: np.ndarray) -> np.ndarray:
-    """Y, Cb, Cr to R, G, B, as libjpeg does it; integers 0 .. 255 (..., 3), to int64."""
+    """Y, Cb, Cr to R, G, B, as libjpeg does it; integers 0 .. 255 (H, W, 3), to uint8."""
+    rgb = np.empty(planes.shape, dtype=np.uint8)
+    for rows in _strips(planes):
+        rgb[rows] = _converted(planes[rows])
+    return rgb
+
+
+def _strips(image: np.ndarray) -> list[slice]:
+    """The rows of an image in strips, so that 8 bytes for each sample do not matter."""
+    at_once = max(1, STRIP // image.shape[1])
+    return [slice(first, first + at_once) for first in range(0, image.shape[0], at_once)]
+
+
+def _converted(planes: np.ndarray) -> np.ndarray:
+    """jfif_to_rgb of colours (..., 3), to int64."""
     y, cb, cr = np.moveaxis(planes.astype(np.int64), -1, 0)
     cb, cr = cb - 128, cr - 128
     r = y + ((91881 * cr + 32768) >> 16)
@@ -31,20 +46,33 @@ def find_jfif(image: np.ndarray) -> np.ndarray | None:
     past; else None. A pixel without a preimage gets the values of a nearby colour."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] < 3:
         return None
-    keys = image[:, :, :3].astype(np.int64) @ (1 << np.array([16, 8, 0]))
-    colours, where = np.unique(keys, return_inverse=True)
-    rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1)
-    if len(rgb) > SAMPLE:
-        sample = rgb[:: len(rgb) // SAMPLE]
+    pixels = image.reshape(-1, image.shape[2])
+    some = np.unique(_keys(pixels[:: max(1, len(pixels) // PIXELS)]))
+    if len(some) > SAMPLE:
+        sample = _colours(some[:: len(some) // SAMPLE])
         if _preimages(sample, 1)[1].mean() < 0.75:
             return None
-    planes, found = _preimages(rgb, RADIUS)
-    where = where.reshape(keys.shape)
-    if np.mean(~found[where]) > MAX_EXCEPTIONS or len(rgb) < 64:
+    strips = _strips(image)
+    keys = np.unique(np.concatenate([np.unique(_keys(image[rows])) for rows in strips]))
+    planes, found = _preimages(_colours(keys), RADIUS)
+    result, missing = image.copy(), 0
+    for rows in strips:
+        where = np.searchsorted(keys, _keys(image[rows]))
+        result[rows, :, :3] = planes[where]
+        missing += np.count_nonzero(~found[where])
+    if missing > MAX_EXCEPTIONS * len(pixels) or len(keys) < 64:
         return None  # of so few colours any could pass by chance
-    result = image.copy()
-    result[:, :, :3] = planes[where]
     return result
+
+
+def _keys(image: np.ndarray) -> np.ndarray:
+    """Colours (..., 3 or 4) as integers, without alpha."""
+    return np.asarray(image[..., :3].astype(np.int64) @ (1 << np.array([16, 8, 0])))
+
+
+def _colours(keys: np.ndarray) -> np.ndarray:
+    """R, G, B (n, 3) of _keys (n,)."""
+    return np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=-1)
 
 
 def _preimages(rgb: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +93,7 @@ def _preimages(rgb: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
         if not left.size:
             break
         tried = np.clip(start[left] + offset, 0, 255)
-        right = (jfif_to_rgb(tried) == rgb[left]).all(axis=1)
+        right = (_converted(tried) == rgb[left]).all(axis=1)
         planes[left[right]], found[left[right]] = tried[right], True
     return planes, found
 

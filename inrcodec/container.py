@@ -7,7 +7,7 @@ is a flat chain of named checks; nothing is allocated from a stated size before 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
@@ -23,7 +23,7 @@ from .errors import (
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import check_size
-from .prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH
+from .prior import PLANE_WIDTH, PRIORS, TRUNK_WIDTH, has_windows
 from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
@@ -44,7 +44,7 @@ class Models:
     form: str  # of the weights: weights.FORMS
     trunk_width: int
     plane_width: int
-    prior: int = 0  # prior.PRIOR where the weights are changes to it
+    prior: int = 0  # one of prior.PRIORS where the weights are changes to it
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def pack(file: LinrFile) -> bytes:
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
-    minor = 1 if models is not None and models.prior else 0
+    minor = models.prior if models is not None else 0
     return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
@@ -203,11 +203,12 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
             raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
         if "q" in header:
             prior = _integer(header, "q", 1, 255)
-            if prior != PRIOR:
+            if prior not in PRIORS:
                 raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
             if FORMS[form] != "int":
                 raise CorruptError("changes to a prior are in the int form")
             models = Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior)
+            layout = replace(layout, windows=has_windows(prior))
         else:
             models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
         if WEIGHTS not in sections and not models.prior:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .backend import Backend
+from .lattice import tap
 from .pyramid import Segment
 from .tables import UNIT
+from .windows import statistics_count, window_statistics
 
-PAD = 3
 INPUT_CLIP = 1 << 17  # 128 units
 
 # Offsets in lattice units of the neighbours within the channel, the near four first.
@@ -31,35 +32,12 @@ REFERENCE_OFFSETS = tuple(
 ) + ((-2, 0), (0, -2), (0, 2), (2, 0))
 
 
-def input_count(references: int) -> int:
-    """How many inputs the trunk INR of a channel with that many earlier channels has."""
+def input_count(references: int, windows: bool = False) -> int:
+    """How many inputs the trunk INR of a channel with that many earlier channels has, with the
+    statistics of windows.py or without."""
     own = len(OWN_OFFSETS[0]) + 1 + 4
-    return own + references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
-
-
-def _reflected(length: int) -> list[int]:
-    """Indices that pad an axis by PAD on both sides by reflection, which keeps their parity."""
-    period = 2 * (length - 1)
-    if period == 0:
-        return [0] * (1 + 2 * PAD)
-    folded = [i % period for i in range(-PAD, length + PAD)]
-    return [min(i, period - i) for i in folded]
-
-
-def padded_lattice(backend: Backend, canvas: Any, level: int) -> Any:
-    """The (h + 6, w + 6) lattice of a level, reflected at the borders, of a (H, W) canvas."""
-    xp, device = backend.xp, backend.device
-    lattice = canvas[:: 1 << level, :: 1 << level]
-    rows = xp.asarray(_reflected(lattice.shape[0]), dtype=xp.int64, device=device)
-    cols = xp.asarray(_reflected(lattice.shape[1]), dtype=xp.int64, device=device)
-    return xp.take(xp.take(lattice, rows, axis=0), cols, axis=1)
-
-
-def _tap(lattice: Any, segment: Segment, offset: tuple[int, int]) -> Any:
-    """The neighbours at one offset of all pixels of a segment, flat, from a padded lattice."""
-    y, x = segment.row + offset[0] + PAD, segment.col + offset[1] + PAD
-    rows = slice(y, y + 2 * segment.rows - 1, 2)
-    return lattice[rows, x : x + 2 * segment.cols - 1 : 2].reshape(-1)
+    near = own + references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
+    return near + (statistics_count(references) if windows else 0)
 
 
 def _spread(xp: Any, values: list[Any], centre: Any) -> Any:
@@ -78,7 +56,8 @@ class Surroundings:
     lattices of earlier channels, whole, the nearest first, in a list, or in one array for the
     compiled loops. All of the backend's sample_type.
     size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples;
-    own_base: predict from this channel's neighbours alone, as suits chroma.
+    own_base: predict from this channel's neighbours alone, as suits chroma; windows: whether the
+    trunk INRs are told the statistics of windows.py.
     """
 
     own: Any
@@ -87,6 +66,7 @@ class Surroundings:
     planes: int
     exponent: int
     own_base: bool
+    windows: bool = False
 
 
 def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tuple[Any, Any]:
@@ -98,7 +78,7 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
     own, references = seen.own, seen.references
     xp = backend.xp
     scale = UNIT / (1 << seen.exponent)  # a power of two, and exact
-    near = [_tap(own, segment, o) for o in OWN_OFFSETS[segment.step][:4]]
+    near = [tap(own, segment, o) for o in OWN_OFFSETS[segment.step][:4]]
     own_sum = near[0] + near[1] + near[2] + near[3]
 
     def log2(activity: Any) -> Any:
@@ -109,9 +89,9 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
     features: list[Any] = []
     activities = [log2(_spread(xp, near, own_sum * 0.25))]
     if len(references):
-        here = [_tap(r, segment, (0, 0)) for r in references]
+        here = [tap(r, segment, (0, 0)) for r in references]
         differences = [
-            n - _tap(references[0], segment, o)
+            n - tap(references[0], segment, o)
             for n, o in zip(near, OWN_OFFSETS[segment.step][:4], strict=True)
         ]
         a, b, c, d = differences
@@ -128,14 +108,18 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
     for value in near:
         features.append((value * 4 - base) * (scale / 4))
     for offset in OWN_OFFSETS[segment.step][4:]:
-        features.append((_tap(own, segment, offset) * 4 - base) * (scale / 4))
+        features.append((tap(own, segment, offset) * 4 - base) * (scale / 4))
     for k, reference in enumerate(references):
-        ring = [_tap(reference, segment, o) for o in REFERENCE_OFFSETS]
+        ring = [tap(reference, segment, o) for o in REFERENCE_OFFSETS]
         features += [(value - here[k]) * scale for value in ring]
         activities.append(log2(_spread(xp, ring[:8], here[k]) * 0.5))
 
     level = (base * (64 * UNIT / (4 << seen.planes))) - 32 * UNIT
     features += [*activities, level, *_coordinates(backend, segment, seen.size)]
+    if seen.windows:
+        features += window_statistics(
+            backend, segment, own, references, seen.exponent, base, own_sum
+        )
     inputs = xp.stack(features)
     return base, xp.clip(xp.floor(inputs), -INPUT_CLIP, INPUT_CLIP)
 

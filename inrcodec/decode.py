@@ -72,7 +72,7 @@ def decode_parsed(
                 backend, workers, layout, networks, Decoder(file.data), observe=observe
             )
         if layout.conversion:
-            rgb = jfif_to_rgb(image[:, :, :3]).astype(np.uint8)
+            rgb = jfif_to_rgb(image[:, :, :3])
             apply_exceptions(rgb, file.exceptions)
             image[:, :, :3] = rgb
     if digest(image) != file.digest:
@@ -93,7 +93,7 @@ def network_shapes(layout: Layout, models: Models) -> list[Shape]:
     for channel in layout.channels:
         if channel.planes:
             references = len(channel.references)
-            shapes += [trunk_shape(references, models.trunk_width)] * 2
+            shapes += [trunk_shape(references, models.trunk_width, layout.windows)] * 2
             shapes.append(plane_shape(references, models.plane_width))
     return shapes
 
@@ -104,7 +104,7 @@ def read_networks(
     """The networks of each channel, from the weights section."""
     shapes = network_shapes(layout, models)
     if models.prior:
-        tensors = prior_networks(layout)
+        tensors = prior_networks(layout, models.prior)
         if weights:
             changes = unpack_weights(models.form, shapes, weights)
             tensors = [add(*pair) for pair in zip(tensors, changes, strict=True)]

@@ -21,7 +21,7 @@ from .images import read_image, write_atomic
 from .info import PlaneStatistics, describe
 from .layout import Layout, choose_layout
 from .limits import check_size
-from .prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH, prior_networks
+from .prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, has_windows, prior_networks
 from .rangecoder import Encoder
 from .stored import compress_stored, estimate_stored
 from .traversal import traverse
@@ -173,13 +173,13 @@ def _encode_stored(image: np.ndarray) -> bytes:
     return pack(file)
 
 
-def undo_colour(image: np.ndarray) -> tuple[Layout, np.ndarray, bytes]:
+def undo_colour(image: np.ndarray, windows: bool = False) -> tuple[Layout, np.ndarray, bytes]:
     """The layout to code an image in, its samples there, and the exceptions to the conversion."""
     planes = find_jfif(image)
     if planes is None:
-        return choose_layout(image), image, b""
+        return choose_layout(image, windows=windows), image, b""
     exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
-    return choose_layout(planes, JFIF), planes, exceptions
+    return choose_layout(planes, JFIF, windows), planes, exceptions
 
 
 def _encode_context(
@@ -192,13 +192,13 @@ def _encode_context(
     deadline: float,
     tell: Callable[[Progress], None],
 ) -> bytes:
-    layout, coded, exceptions = undo_colour(image)
-    samples = coded.reshape(layout.height, layout.width, -1)
-    prior = prior_networks(layout) if form == "int" else None
-    epochs = EPOCHS[effort] if prior else max(EPOCHS[effort], MIN_EPOCHS)
     models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
-    if prior:
-        models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, PRIOR)
+    if form == "int":
+        models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
+    layout, coded, exceptions = undo_colour(image, has_windows(models.prior))
+    samples = coded.reshape(layout.height, layout.width, -1)
+    prior = prior_networks(layout, models.prior) if models.prior else None
+    epochs = EPOCHS[effort] if prior else max(EPOCHS[effort], MIN_EPOCHS)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
     backend = _fitting_backend("cpu" if device == "auto" and not epochs else device)
     size: float | None = None

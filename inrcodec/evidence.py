@@ -9,25 +9,40 @@ integers, from a cumulative table where keys are short and by binary search wher
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .backend import Backend
 from .tables import PROBABILITY_ONE
 
+# Of keys of so many bits a table is kept; and where there are so many keys, of longer ones too.
 TABLE_BITS = 20
+MANY_KEYS, MANY_TABLE_BITS = 1 << 22, 24
+STRIP = 1 << 20  # keys at a time
 
 
 class Counts:
-    """A multiset of keys: how many lie below a threshold."""
+    """A multiset of keys: how many lie below a threshold.
 
-    def __init__(self, backend: Backend, keys: Any, bits: int) -> None:
+    strips: the keys int64 (m,), in parts; number: of them all; bits: of a key.
+    """
+
+    def __init__(self, backend: Backend, strips: Iterable[Any], number: int, bits: int) -> None:
         xp = self._xp = backend.xp
-        self.keys: Any = xp.sort(keys)
+        self.keys: Any = None
         self.table: Any = None
-        if bits <= TABLE_BITS:
-            every = xp.arange((1 << bits) + 1, dtype=xp.int64, device=backend.device)
-            self.table = xp.searchsorted(self.keys, every)
-            self.keys = None
+        if bits <= (MANY_TABLE_BITS if number >= MANY_KEYS else TABLE_BITS):
+            self.table = xp.zeros((1 << bits) + 1, dtype=xp.int64, device=backend.device)
+            for keys in strips:
+                self.table[1:] += xp.bincount(keys, minlength=1 << bits)
+            self.table = xp.cumulative_sum(self.table)
+        else:
+            self.keys = xp.empty(number, dtype=xp.int64, device=backend.device)
+            done = 0
+            for keys in strips:
+                self.keys[done : done + keys.shape[0]] = keys
+                done += keys.shape[0]
+            self.keys = xp.sort(self.keys)
 
     def below(self, keys: Any) -> Any:
         """The number of keys in the set below each of some keys, int64 of the same shape."""
@@ -39,16 +54,30 @@ class Counts:
 class Evidence:
     """The decoded colours of the earlier steps of one channel.
 
-    own: int64 (m,) values of this channel at the decoded pixels; references: the same of up to two
-    earlier channels, the nearest first; bits: planes of this channel and of each reference.
+    known: of each part of the image that is known the values (rows, cols) of this channel and of up
+    to two earlier ones, the nearest first; bits: planes of this channel and of each reference.
     """
 
-    def __init__(self, backend: Backend, own: Any, references: list[Any], bits: list[int]) -> None:
+    def __init__(self, backend: Backend, known: list[list[Any]], bits: list[int]) -> None:
         self._backend, self.bits = backend, bits
         self.sets = []
-        for n in range(1 + len(references)):
-            keys = self._key(references[:n], own)
-            self.sets.append(Counts(backend, keys, sum(bits[: n + 1])))
+        number = sum(values[0].shape[0] * values[0].shape[1] for values in known)
+        for n in range(len(bits)):
+            keys = self._strips(known, n)
+            self.sets.append(Counts(backend, keys, number, sum(bits[: n + 1])))
+
+    def _strips(self, known: list[list[Any]], references: int) -> Iterator[Any]:
+        """The keys of this channel and so many references, some rows at a time."""
+        xp = self._backend.xp
+        for values in known:
+            rows, cols = values[0].shape
+            at_once = max(1, STRIP // max(1, cols))
+            for first in range(0, rows, at_once):
+                own, *others = (
+                    xp.astype(xp.reshape(v[first : first + at_once, :], (-1,)), xp.int64)
+                    for v in values[: 1 + references]
+                )
+                yield self._key(others, own)
 
     def _key(self, references: list[Any], own: Any) -> Any:
         """The values of a pixel in one integer, this channel's in the lowest bits."""

@@ -208,8 +208,9 @@ def trunk_samples(
     keep = most * (3, 1.5)[step] / (layout.height * layout.width)
     canvas = backend.xp.zeros_like(truth)
     canvas[0, 0] = truth[0, 0]
+    inputs = input_count(len(samples) - 1, layout.windows)
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
-        (np.zeros((0, input_count(len(samples) - 1)), np.float32), np.zeros(0), np.zeros(0))
+        (np.zeros((0, inputs), np.float32), np.zeros(0), np.zeros(0))
     ]
     for segment, seen, _ in steps(backend, channel, layout, canvas, samples[1:]):
         if segment.step == step:
@@ -221,12 +222,12 @@ def trunk_samples(
                     base, features, values = base[chosen], features[:, chosen], values[chosen]
                 found.append(((features.T * INPUT_SCALE).astype(np.float32), base, values))
         canvas[segment.image_index()] = truth[segment.image_index()]
-    inputs, base, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    features, base, values = (np.concatenate(part) for part in zip(*found, strict=True))
     unit = 1 << layout.exponent
     low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
     # the first and last values take the tails, as they do in mixture.py
     low[values == 0], high[values == (1 << channel.planes) - 1] = -1e9, 1e9
-    return inputs, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
+    return features, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
 
 
 class _Truth:
@@ -319,7 +320,10 @@ def fit_trunks(
     coded = [i for i, c in enumerate(layout.channels) if c.planes]
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
-    shapes = {i: trunk_shape(len(layout.channels[i].references), plan.trunk_width) for i in coded}
+    shapes = {
+        i: trunk_shape(len(layout.channels[i].references), plan.trunk_width, layout.windows)
+        for i in coded
+    }
     weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
     meter = _Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
@@ -366,7 +370,7 @@ def fit_planes(
             networks.append(None)
             continue
         references = len(channel.references)
-        trunk = trunk_shape(references, plan.trunk_width)
+        trunk = trunk_shape(references, plan.trunk_width, layout.windows)
         shape = plane_shape(references, plan.plane_width)
         shapes.append(shape)
         # a plane INR that hands the mixture's logit on

@@ -27,6 +27,7 @@ from .mixture import Mixture, logistic
 from .networks import Network
 from .pyramid import Segment
 from .tables import CDF_BITS, PROBABILITY_BITS, PROBABILITY_ONE, UNIT, cdf_table
+from .windows import statistics_count
 
 # The plane INR is asked where the mixture's probability lies in UNDECIDED .. 65536 - UNDECIDED.
 UNDECIDED = 8
@@ -146,16 +147,19 @@ _NO_BITS, _NO_KEYS = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int64)
 _CDF = cdf_table().astype(np.int64)
 
 
-def _of_step(seen: Surroundings, step: int) -> tuple[Any, ...]:
-    """What the kernels need of a step: lattices and offsets."""
-    return seen.own, seen.references, (*_NEAR_AND_FAR[step], _RING)
-
-
 def _of_piece(piece: Segment, seen: Surroundings, backend: Backend) -> tuple[Any, ...]:
-    """What the kernels need of a piece: numbers, tables, options."""
+    """What the kernels need of a piece: lattices, offsets, numbers, tables, options, statistics."""
     p = piece
     numbers = np.array([p.row, p.col, p.rows, p.cols, p.level, seen.planes, seen.exponent])
-    return numbers, np.array(seen.size), backend.log, seen.own_base
+    count = statistics_count(len(seen.references)) if seen.windows else 0
+    statistics = np.empty((count, piece.pixels))
+    lattices = seen.own, seen.references
+    if count:
+        from .kernels import window_rows
+
+        window_rows(*lattices, numbers, p.step, backend.log, statistics)
+    offsets = (*_NEAR_AND_FAR[p.step], _RING)
+    return *lattices, offsets, numbers, np.array(seen.size), backend.log, seen.own_base, statistics
 
 
 def inputs_of(backend: Backend, piece: Segment, seen: Surroundings) -> tuple[Any, Any]:
@@ -165,8 +169,8 @@ def inputs_of(backend: Backend, piece: Segment, seen: Surroundings) -> tuple[Any
     from .kernels import context_rows
 
     base = np.empty(piece.pixels)
-    inputs = np.empty((input_count(len(seen.references)), piece.pixels))
-    context_rows(*_of_step(seen, piece.step), *_of_piece(piece, seen, backend), base, inputs)
+    inputs = np.empty((input_count(len(seen.references), seen.windows), piece.pixels))
+    context_rows(*_of_piece(piece, seen, backend), base, inputs)
     return base, inputs
 
 
@@ -201,14 +205,12 @@ class CompiledInference:
         for bounds, found in zip(self._bounds, self._sets, strict=True):
             bounds[1] = found.size
         bits = np.array([*evidence.bits, 0, 0][:3])
-        of_step, layers = _of_step(seen, segment.step), networks.trunks[segment.step].layers
+        layers = networks.trunks[segment.step].layers
 
         def run(piece: Segment) -> None:
             first = (piece.row - segment.row) // 2 * segment.cols
             of_piece = _of_piece(piece, seen, backend)
-            trunk_rows(
-                *of_step, *of_piece, layers, backend.exp, bits, first, self._state, self._keys
-            )
+            trunk_rows(*of_piece, layers, backend.exp, bits, first, self._state, self._keys)
 
         workers.map(run, segment.pieces(backend.chunk))
         self._parts = [

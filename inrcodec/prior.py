@@ -1,7 +1,7 @@
-"""The shipped prior: networks trained on other photographs (training/prior.py), to start from.
+"""The shipped priors: networks trained on other photographs (training/prior.py), to start from.
 
 A file that names a prior holds what its networks add to the prior's weights; without a fit that is
-nothing at all. prior1.bin never changes: files depend on it.
+nothing at all. The priors never change: files depend on them.
 """
 
 from __future__ import annotations
@@ -16,34 +16,44 @@ from .networks import TENSORS, Tensor
 from .traversal import plane_shape, trunk_shape
 from .weights import Tensors, unpack_weights
 
-PRIOR = 1  # as files name it
+NEWEST = 2  # what encoders use
+# Of each prior as files name it: BLAKE2b-128 of its file, and whether trunks see windows.py's sums.
+PRIORS = {
+    1: ("30186a5e9546098a35b855283f0d2ea5", False),
+    2: ("9330d2ec359e3b1af00b4485bac6ce75", True),
+}
 TRUNK_WIDTH, PLANE_WIDTH = 32, 16
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
-DIGEST = "30186a5e9546098a35b855283f0d2ea5"  # BLAKE2b-128 of prior1.bin
+
+
+def has_windows(prior: int) -> bool:
+    """Whether trunk INRs of a prior, or of none (0), see the statistics of windows.py."""
+    return prior in PRIORS and PRIORS[prior][1]
 
 
 @cache
-def _networks() -> list[Tensors]:
-    data = resources.files(__package__).joinpath("prior1.bin").read_bytes()
-    if hashlib.blake2b(data, digest_size=16).hexdigest() != DIGEST:
-        raise CorruptError("prior1.bin of this installation is not the one that files depend on")
+def _networks(prior: int) -> list[Tensors]:
+    name, (digest, windows) = f"prior{prior}.bin", PRIORS[prior]
+    data = resources.files(__package__).joinpath(name).read_bytes()
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != digest:
+        raise CorruptError(f"{name} of this installation is not the one that files depend on")
     shapes = []
     for _ in range(CONVERSIONS):
         for references in range(POSITIONS):
-            shapes += [trunk_shape(references, TRUNK_WIDTH)] * 2
+            shapes += [trunk_shape(references, TRUNK_WIDTH, windows)] * 2
             shapes.append(plane_shape(references, PLANE_WIDTH))
     return unpack_weights("int", shapes, data)
 
 
-def prior_networks(layout: Layout) -> list[Tensors]:
-    """The prior of each of a file's networks: trunk A, trunk B and plane INR of each channel with
+def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
+    """A prior of each of a file's networks: trunk A, trunk B and plane INR of each channel with
     planes, in coding order."""
     found = []
     for channel in layout.channels:
         if channel.planes:
             at = 3 * (POSITIONS * (layout.conversion != 0) + len(channel.references))
-            found += _networks()[at : at + 3]
+            found += _networks(prior)[at : at + 3]
     return found
 
 

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from .backend import Backend, Workers
-from .context import Surroundings, input_count, padded_lattice
+from .context import Surroundings, input_count
 from .errors import CorruptError
 from .evidence import Evidence, evidence_inputs
 from .inference import ChannelNetworks, Inference, infer
+from .lattice import padded_lattice
 from .layout import Channel, Layout
 from .mixture import COMPONENTS, OUTPUTS
 from .networks import Shape
@@ -24,9 +25,9 @@ from .pyramid import Segment, segments
 from .tables import PROBABILITY_ONE
 
 
-def trunk_shape(references: int, width: int) -> Shape:
+def trunk_shape(references: int, width: int, windows: bool = False) -> Shape:
     """The trunk INR of a channel with that many references: context -> mixture."""
-    return Shape(input_count(references), width, OUTPUTS, COMPONENTS)
+    return Shape(input_count(references, windows), width, OUTPUTS, COMPONENTS)
 
 
 def plane_shape(references: int, width: int) -> Shape:
@@ -63,16 +64,27 @@ def steps(
         if first:
             own = padded_lattice(backend, canvas, segment.level)
             if before is None or before[0] != segment.level:
-                around = [padded_lattice(backend, r, segment.level) for r in references]
-                if backend.compiled:  # loops take them as one array
-                    nothing = np.zeros((0, 1, 1), dtype=backend.sample_type)
-                    around = np.stack(around) if around else nothing
+                around = _padded_lattices(backend, references, segment.level)
+            own_base = layout.conversion != 0
             seen = Surroundings(
-                own, around, size, channel.planes, layout.exponent, layout.conversion != 0
+                own, around, size, channel.planes, layout.exponent, own_base, layout.windows
             )
             before = now
         assert seen is not None
         yield segment, seen, first
+
+
+def _padded_lattices(backend: Backend, references: list[Any], level: int) -> Any:
+    """The lattices of earlier channels: a list, or one array for the compiled loops."""
+    if not backend.compiled:
+        return [padded_lattice(backend, r, level) for r in references]
+    lattices = np.zeros((0, 1, 1), dtype=backend.sample_type)
+    for k, reference in enumerate(references):
+        lattice = padded_lattice(backend, reference, level)
+        if not k:
+            lattices = np.empty((len(references), *lattice.shape), dtype=backend.sample_type)
+        lattices[k] = lattice
+    return lattices
 
 
 def traverse(
@@ -157,24 +169,14 @@ class _Pass:
 
     def _evidence(self, segment: Segment, references: list[Any]) -> Evidence:
         """The colours decoded before a step begins."""
-        xp, s = self.backend.xp, 1 << segment.level
+        s, channels = 1 << segment.level, [self.channel]
+        channels += [self.layout.channels[j] for j in self.channel.references]
         known = [(slice(None, None, 2 * s),) * 2]
         if segment.step == 1:
             known.append((slice(s, None, 2 * s),) * 2)
-
-        def colours(canvas: Any) -> Any:
-            parts = [xp.reshape(canvas[index], (-1,)) for index in known]
-            return xp.astype(xp.concat(parts), xp.int64)
-
-        return Evidence(
-            self.backend,
-            colours(self.canvas),
-            [colours(r) for r in references],
-            [
-                self.channel.planes,
-                *(self.layout.channels[j].planes for j in self.channel.references),
-            ],
-        )
+        canvases = [self.canvas, *references]
+        values = [[canvas[index] for canvas in canvases] for index in known]
+        return Evidence(self.backend, values, [channel.planes for channel in channels])
 
     def _code_planes(self, inference: Inference, values: np.ndarray | None) -> Any:
         """Codes all planes of a segment, the highest first; takes and returns the values (n,)."""

@@ -10,7 +10,7 @@ from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
 from inrcodec.encode import undo_colour
 from inrcodec.networks import Tensor
-from inrcodec.prior import PLANE_WIDTH, PRIOR, TRUNK_WIDTH
+from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, has_windows
 from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
 from inrcodec.weights import pack_weights
@@ -35,7 +35,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
     """An RGB picture as a JPEG decoder makes them, but for some pixels."""
     planes = scene(height, width, 3, np.uint8)
     planes[:, :, 1:] = planes[:, :, 1:] // 4 + 90
-    image = jfif_to_rgb(planes).astype(np.uint8)
+    image = jfif_to_rgb(planes)
     image.reshape(-1, 3)[5 : 5 + 7 * exceptions : 7] = (200, 20, 30)  # which no JPEG decodes to
     return image
 
@@ -58,8 +58,8 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
 
 def changed_prior_file(image: np.ndarray) -> bytes:
     """A context file with small changes at random to the prior's weights."""
-    layout, rng = undo_colour(image)[0], np.random.default_rng(0)
-    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, PRIOR)
+    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
+    layout, rng = undo_colour(image, windows=True)[0], np.random.default_rng(0)
     networks = [
         {
             name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
@@ -72,7 +72,8 @@ def changed_prior_file(image: np.ndarray) -> bytes:
 
 def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
     """The context file of an image under given weights."""
-    backend, (layout, coded, exceptions) = numpy_backend(), undo_colour(image)
+    backend, windows = numpy_backend(), has_windows(models.prior)
+    layout, coded, exceptions = undo_colour(image, windows)
     encoder = Encoder()
     with Workers(backend, 1) as workers:
         read = read_networks(layout, models, weights, backend)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inrcodec import tables
+from inrcodec import evidence, tables
 from inrcodec.backend import numpy_backend
-from inrcodec.evidence import Evidence
 from inrcodec.mixture import Mixture, logistic
 from inrcodec.pyramid import SEGMENT_PIXELS, Segment, segments
 from inrcodec.rangecoder import Decoder, Encoder, integer_model
@@ -141,14 +140,19 @@ def test_mixture_planes_multiply_to_a_distribution(bits: int) -> None:
         assert np.isclose(want.sum(), 1)
 
 
-def test_evidence_counts_colours() -> None:
+@pytest.mark.parametrize("many", [evidence.MANY_KEYS, 500])
+def test_evidence_counts_colours(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MANY_KEYS", many)
+    monkeypatch.setattr(evidence, "STRIP", 64)
     rng = np.random.default_rng(0)
     own, near, far = (rng.integers(0, 16, 500) for _ in range(3))
-    for bits in ([4, 4, 4], [14, 14, 14]):  # by table and by search
-        evidence = Evidence(numpy_backend(), own, [near, far], bits)
+    known = [[v[:200].reshape(20, 10) for v in (own, near, far)]]
+    known.append([v[200:].reshape(2, 150) for v in (own, near, far)])
+    for bits in ([4, 4, 4], [4, 14, 5], [14, 14, 14]):  # by table, either and by search
+        told = evidence.Evidence(numpy_backend(), known, bits)
         here = [np.array([3, 5]), np.array([7, 5])]
         low, plane = np.array([8, 0]), 2
-        features = evidence.inputs(here, low, plane)
+        features = told.inputs(here, low, plane)
         for pixel in range(2):
             match = np.ones(500, dtype=bool)
             for source in range(3):

@@ -20,7 +20,7 @@ from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
 from inrcodec.networks import TENSORS, Network
-from inrcodec.prior import TRUNK_WIDTH, add, prior_networks
+from inrcodec.prior import NEWEST, TRUNK_WIDTH, add, prior_networks
 from inrcodec.traversal import trunk_shape
 from inrcodec.weights import pack_weights, unpack_weights
 from tests.pictures import changed_prior_file, jpeg_scene, scene
@@ -33,12 +33,13 @@ def test_effort_1_has_no_weights_and_needs_no_torch() -> None:
 import sys
 sys.modules["torch"] = None
 import inrcodec
+from inrcodec.prior import NEWEST
 from tests.pictures import jpeg_scene, scene
 import numpy as np
 for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
     data = inrcodec.encode(image, effort=1, model="context")
     facts = inrcodec.info(data, planes=False)
-    assert facts["weights_bytes"] == 0 and facts["prior"] == 1
+    assert facts["weights_bytes"] == 0 and facts["prior"] == NEWEST
     assert (inrcodec.decode(data) == image).all()
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
@@ -61,13 +62,14 @@ def test_a_colour_history_has_networks_of_its_own() -> None:
     data = changed_prior_file(image)
     assert parse(data).layout.conversion
     assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
-    of_rgb, of_ycc = prior_networks(choose_layout(image)), prior_networks(parse(data).layout)
+    layouts = choose_layout(image), parse(data).layout
+    of_rgb, of_ycc = (prior_networks(layout, NEWEST) for layout in layouts)
     assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
 
 
 def test_a_fit_starts_at_the_prior() -> None:
     layout = choose_layout(scene(20, 20, 3, np.uint8))
-    shape, prior = trunk_shape(2, TRUNK_WIDTH), prior_networks(layout)[7]
+    shape, prior = trunk_shape(2, TRUNK_WIDTH, True), prior_networks(layout, NEWEST)[7]
     rng = np.random.default_rng(0)
     inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
     want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
@@ -83,8 +85,8 @@ def test_a_fit_starts_at_the_prior() -> None:
 
 def test_what_was_fitted_is_what_a_reader_adds_up() -> None:
     image = scene(48, 48, 3, np.uint8)
-    layout = choose_layout(image)
-    prior = prior_networks(layout)
+    layout = choose_layout(image, windows=True)
+    prior = prior_networks(layout, NEWEST)
     plan = fit.Plan(2, TRUNK_WIDTH, 16, 30, "int", 0, prior)
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
@@ -93,7 +95,7 @@ def test_what_was_fitted_is_what_a_reader_adds_up() -> None:
         )
     changes = [tensors for pair in trunks for tensors in pair]
     assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
-    shapes = [trunk_shape(r, TRUNK_WIDTH) for r in (0, 0, 1, 1, 2, 2)]
+    shapes = [trunk_shape(r, TRUNK_WIDTH, True) for r in (0, 0, 1, 1, 2, 2)]
     read = unpack_weights("int", shapes, pack_weights("int", changes))
     for number, (one, other) in enumerate(zip(changes, read, strict=True)):
         start = prior[3 * (number // 2) + number % 2]
@@ -110,7 +112,7 @@ def test_an_unknown_prior_is_refused_by_name() -> None:
     data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
     sections = _sections(data, len(SIGNATURE) + 2)
     header = msgpack.unpackb(sections.pop(HEADER))
-    for value, error in ((2, UnsupportedVersionError), (0, CorruptError)):
+    for value, error in ((99, UnsupportedVersionError), (0, CorruptError)):
         packed = msgpack.packb({**header, "q": value})
         body = [_section(HEADER, packed), *(_section(*s) for s in sections.items())]
         with pytest.raises(error, match=r"q|prior"):

@@ -1,10 +1,13 @@
-"""Trains the shipped prior: the networks that an encode starts from, and effort 1 uses as they are.
+"""Trains a shipped prior: the networks that an encode starts from, and effort 1 uses as they are.
 
     python training/prior.py [--passes N] [--seed N] [-o prior.bin] FOLDER
 
-FOLDER holds photographs. Those with a JPEG history (colour.py) train the networks of Y, Cb, Cr, and
-all of them those of G, R, B. inrcodec/prior1.bin never changes, as files depend on it; it came of
---passes 30 in 17 minutes on two cores, when fit.py still picked each batch's rows anew.
+FOLDER holds photographs. They are seen turned, halved in size, brighter and darker, with finer
+samples, so that the networks know more cameras than took them. JPEGs of them train the networks of
+Y, Cb, Cr, as do those that have a JPEG history themselves (colour.py).
+
+The priors in inrcodec/ never change, as files depend on them. prior2.bin came of this script and
+--passes 24 in MINUTES minutes on two cores; prior1.bin of an earlier one, without windows.py.
 """
 
 from __future__ import annotations
@@ -12,17 +15,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import torch
 
 from inrcodec.backend import Workers, numpy_backend
-from inrcodec.colour import JFIF
-from inrcodec.encode import undo_colour
+from inrcodec.colour import JFIF, find_jfif
+from inrcodec.context import input_count
 from inrcodec.fit import (
     plane_loss,
     plane_samples,
@@ -43,7 +47,7 @@ from inrcodec.traversal import plane_shape, trunk_shape
 from inrcodec.weights import Tensors, pack_weights
 
 TRUNK_WIDTH, PLANE_WIDTH = 32, 16
-SAMPLES = 1 << 22  # per network
+SAMPLES = 6_000_000  # per network
 BATCH = 8192
 PLANE_STEPS = 6000
 POSITIONS = 3
@@ -51,23 +55,77 @@ POSITIONS = 3
 Image = tuple[Layout, np.ndarray]
 
 
+def halved(image: np.ndarray, times: int) -> np.ndarray:
+    """A photograph at a fraction of its size, float64: means of squares of pixels."""
+    h, w = (n // times for n in image.shape[:2])
+    squares = image[: h * times, : w * times].reshape(h, times, w, times, 3)
+    return np.asarray(squares.mean(axis=(1, 3)))
+
+
+def toned(
+    image: np.ndarray, rng: np.random.Generator, gain: float, levels: int = 255
+) -> np.ndarray:
+    """With another contrast and exposure, rounded to levels + 1 values."""
+    curve = (np.clip(image, 0, 255) / 255) ** rng.uniform(0.55, 1.7) * gain
+    return np.rint(curve * levels).astype(np.uint8 if levels == 255 else np.uint16)
+
+
+def turned(image: np.ndarray, orientation: int) -> np.ndarray:
+    """In one of its eight orientations."""
+    image = image.swapaxes(0, 1) if orientation & 1 else image
+    return np.ascontiguousarray(image[:: 1 - (orientation & 2), :: 1 - (orientation >> 1 & 2)])
+
+
+def versions(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """What the networks of G, R, B see of a photograph. One with a JPEG history has little of a
+    camera's noise at its full size."""
+    for orientation in rng.permutation(8)[: 1 if history else 5]:
+        yield turned(image, orientation)
+    for gain in (1.0, rng.uniform(0.4, 1)):
+        # the steps of 8 bits would be a comb in another tone curve
+        dithered = image + rng.uniform(-0.5, 0.5, image.shape)
+        yield toned(dithered, rng, gain)
+    yield np.rint(halved(image, 2)).astype(np.uint8)
+    yield toned(halved(image, 2), rng, rng.uniform(0.4, 1))
+    yield toned(halved(image, 3), rng, 1.0)
+    yield toned(halved(image, 2), rng, rng.uniform(0.4, 1), 4095)
+
+
+def jpegs(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Decoded JPEGs: the photograph if it is one, and as others could have saved it."""
+    if history:
+        for orientation in rng.permutation(8)[:4]:
+            yield turned(image, orientation)
+    sources = [halved(image, 2)] if history else [image, halved(image, 2)]
+    for source in sources:
+        for _ in range(1 if history else 3):
+            pixels = turned(np.rint(source).astype(np.uint8), int(rng.integers(8)))
+            subsampling = ("444", "422", "420")[rng.integers(3)]
+            level = int(rng.integers(75, 99))
+            saved = imagecodecs.jpeg_encode(pixels, level=level, subsampling=subsampling)
+            yield imagecodecs.jpeg_decode(saved)
+
+
 def images(folder: Path, conversion: int, rng: np.random.Generator) -> list[Image]:
-    """Every photograph in a few of its eight orientations: those without a JPEG history in more,
-    as there are fewer of them."""
+    """Every version of every photograph, as G, R, B or as Y, Cb, Cr."""
     found = []
     for path in sorted(folder.iterdir()):
         image = read_image(path.read_bytes(), path.name)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             continue
-        layout, planes, _ = undo_colour(image)
-        if conversion and not layout.conversion:
-            continue
-        for orientation in rng.permutation(8)[: 2 if conversion else 1 if layout.conversion else 4]:
-            turned = planes if conversion else image
-            turned = turned.swapaxes(0, 1) if orientation & 1 else turned
-            turned = turned[:: 1 - (orientation & 2), :: 1 - (orientation >> 1 & 2)]
-            found.append((choose_layout(turned, conversion), np.ascontiguousarray(turned)))
+        history = find_jfif(image) is not None
+        for version in (jpegs if conversion else versions)(image, history, rng):
+            planes = find_jfif(version) if conversion else version
+            if planes is not None:
+                layout = choose_layout(planes, conversion, windows=True)
+                found.append((layout, planes))
     return found
+
+
+def coordinates(position: int) -> slice:
+    """Which inputs of a trunk INR are y and x."""
+    end = input_count(position)
+    return slice(end - 3, end - 1)
 
 
 def trunk(found: list[Image], position: int, step: int, *, passes: int, seed: int) -> Tensors:
@@ -79,8 +137,8 @@ def trunk(found: list[Image], position: int, step: int, *, passes: int, seed: in
         for layout, image in used
     ]
     inputs, low, high = (torch.from_numpy(np.concatenate(p)) for p in zip(*parts, strict=True))
-    inputs[:, -3:-1] = 0  # y and x mean something in one image only
-    shape = trunk_shape(position, TRUNK_WIDTH)
+    inputs[:, coordinates(position)] = 0  # they mean something in one image only
+    shape = trunk_shape(position, TRUNK_WIDTH, True)
     network = FloatNetwork(shape, "int", inputs, torch_rng)
     start_trunk(network)
     tensors = train(
@@ -94,7 +152,7 @@ def trunk(found: list[Image], position: int, step: int, *, passes: int, seed: in
         reporter(f"trunk {position}{'AB'[step]}"),
     )
     for name in ("w1", "bypass"):
-        tensors[name].values[:, -3:-1] = 0
+        tensors[name].values[:, coordinates(position)] = 0
     return tensors
 
 
@@ -104,7 +162,7 @@ def planes(found: list[Image], trunks: list[tuple[Tensors, Tensors]], seed: int)
     networks = []
     for position, pair in enumerate(trunks):
         shape = plane_shape(position, PLANE_WIDTH)
-        a, b = (Network(trunk_shape(position, TRUNK_WIDTH), t, backend) for t in pair)
+        a, b = (Network(trunk_shape(position, TRUNK_WIDTH, True), t, backend) for t in pair)
         networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), backend)))
     parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in trunks]
     with Workers(backend, 2) as workers:
@@ -151,7 +209,7 @@ def reporter(name: str) -> Callable[[float, float], None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--passes", type=int, default=30)
+    parser.add_argument("--passes", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
     arguments = parser.parse_args()

@@ -1,0 +1,36 @@
+"""The lattices of a pyramid's levels, padded, and their neighbours at an offset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .backend import Backend
+from .pyramid import Segment
+
+PAD = 9  # as far as a neighbour or a window reaches
+
+
+def _reflected(length: int) -> list[int]:
+    """Indices that pad an axis by PAD on both sides by reflection, which keeps their parity."""
+    period = 2 * (length - 1)
+    if period == 0:
+        return [0] * (1 + 2 * PAD)
+    folded = [i % period for i in range(-PAD, length + PAD)]
+    return [min(i, period - i) for i in folded]
+
+
+def padded_lattice(backend: Backend, canvas: Any, level: int) -> Any:
+    """The (h + 2 PAD, w + 2 PAD) lattice of a level, reflected at the borders, of an (H, W)
+    canvas."""
+    xp, device = backend.xp, backend.device
+    lattice = canvas[:: 1 << level, :: 1 << level]
+    rows = xp.asarray(_reflected(lattice.shape[0]), dtype=xp.int64, device=device)
+    cols = xp.asarray(_reflected(lattice.shape[1]), dtype=xp.int64, device=device)
+    return xp.take(xp.take(lattice, rows, axis=0), cols, axis=1)
+
+
+def tap(lattice: Any, segment: Segment, offset: tuple[int, int]) -> Any:
+    """The neighbours at one offset of all pixels of a segment, flat, from a padded lattice."""
+    y, x = segment.row + offset[0] + PAD, segment.col + offset[1] + PAD
+    rows = slice(y, y + 2 * segment.rows - 1, 2)
+    return lattice[rows, x : x + 2 * segment.cols - 1 : 2].reshape(-1)
