@@ -23,7 +23,7 @@ from .errors import (
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import check_size
-from .prior import PLANE_WIDTH, PRIORS, TRUNK_WIDTH, has_windows
+from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
 from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
@@ -45,6 +45,7 @@ class Models:
     trunk_width: int
     plane_width: int
     prior: int = 0  # one of prior.PRIORS where the weights are changes to it
+    rank: int = 0  # of the changes to prior 2's w1 and w2
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def pack(file: LinrFile) -> bytes:
         }
         if models.prior:
             header["q"] = models.prior
+            if models.rank:
+                header["r"] = models.rank
         else:
             header["w"] = [models.trunk_width, models.plane_width]
         if layout.conversion:
@@ -207,8 +210,10 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
                 raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
             if FORMS[form] != "int":
                 raise CorruptError("changes to a prior are in the int form")
-            models = Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior)
-            layout = replace(layout, windows=has_windows(prior))
+            changed = WEIGHTS in sections and prior > 1
+            rank = _integer(header, "r", 1, MAX_RANK) if changed else 0
+            models = Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior, rank)
+            layout = replace(layout, wide=is_wide(prior))
         else:
             models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
         if WEIGHTS not in sections and not models.prior:

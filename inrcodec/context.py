@@ -26,18 +26,23 @@ OWN_OFFSETS = (
     + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
     + ((-3, 0), (0, -3), (0, 3), (3, 0)),
 )
+# and in the wide context eight more.
+FAR_OFFSETS = (
+    ((-5, -1), (-5, 1), (-1, -5), (-1, 5), (1, -5), (1, 5), (5, -1), (5, 1)),
+    ((-3, -2), (-3, 2), (-2, -3), (-2, 3), (2, -3), (2, 3), (3, -2), (3, 2)),
+)
 # Offsets of the neighbours in an earlier channel, of which every pixel is known: a ring of 8 and 4.
 REFERENCE_OFFSETS = tuple(
     (dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)
 ) + ((-2, 0), (0, -2), (0, 2), (2, 0))
 
 
-def input_count(references: int, windows: bool = False) -> int:
-    """How many inputs the trunk INR of a channel with that many earlier channels has, with the
-    statistics of windows.py or without."""
+def input_count(references: int, wide: bool = False) -> int:
+    """How many inputs the trunk INR of a channel with that many earlier channels has, in the wide
+    context or the plain one."""
     own = len(OWN_OFFSETS[0]) + 1 + 4
-    near = own + references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
-    return near + (statistics_count(references) if windows else 0)
+    plain = own + references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
+    return plain + (len(FAR_OFFSETS[0]) + statistics_count(references) if wide else 0)
 
 
 def _spread(xp: Any, values: list[Any], centre: Any) -> Any:
@@ -56,8 +61,8 @@ class Surroundings:
     lattices of earlier channels, whole, the nearest first, in a list, or in one array for the
     compiled loops. All of the backend's sample_type.
     size: (H, W); planes: bit planes of this channel; exponent: the unit is 2^exponent samples;
-    own_base: predict from this channel's neighbours alone, as suits chroma; windows: whether the
-    trunk INRs are told the statistics of windows.py.
+    own_base: predict from this channel's neighbours alone, as suits chroma; wide: whether trunk
+    INRs see more neighbours and the statistics of windows.py, too.
     """
 
     own: Any
@@ -66,7 +71,7 @@ class Surroundings:
     planes: int
     exponent: int
     own_base: bool
-    windows: bool = False
+    wide: bool = False
 
 
 def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tuple[Any, Any]:
@@ -107,7 +112,8 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
         base = own_sum
     for value in near:
         features.append((value * 4 - base) * (scale / 4))
-    for offset in OWN_OFFSETS[segment.step][4:]:
+    farther = FAR_OFFSETS[segment.step] if seen.wide else ()
+    for offset in (*OWN_OFFSETS[segment.step][4:], *farther):
         features.append((tap(own, segment, offset) * 4 - base) * (scale / 4))
     for k, reference in enumerate(references):
         ring = [tap(reference, segment, o) for o in REFERENCE_OFFSETS]
@@ -116,7 +122,7 @@ def context_inputs(backend: Backend, segment: Segment, seen: Surroundings) -> tu
 
     level = (base * (64 * UNIT / (4 << seen.planes))) - 32 * UNIT
     features += [*activities, level, *_coordinates(backend, segment, seen.size)]
-    if seen.windows:
+    if seen.wide:
         features += window_statistics(
             backend, segment, own, references, seen.exponent, base, own_sum
         )

@@ -93,7 +93,7 @@ def network_shapes(layout: Layout, models: Models) -> list[Shape]:
     for channel in layout.channels:
         if channel.planes:
             references = len(channel.references)
-            shapes += [trunk_shape(references, models.trunk_width, layout.windows)] * 2
+            shapes += [trunk_shape(references, models.trunk_width, layout.wide)] * 2
             shapes.append(plane_shape(references, models.plane_width))
     return shapes
 
@@ -106,10 +106,11 @@ def read_networks(
     if models.prior:
         tensors = prior_networks(layout, models.prior)
         if weights:
-            changes = unpack_weights(models.form, shapes, weights)
+            sizes = [s.changes(models.rank) if models.rank else s.tensors() for s in shapes]
+            changes = unpack_weights(models.form, sizes, weights)
             tensors = [add(*pair) for pair in zip(tensors, changes, strict=True)]
     else:
-        tensors = unpack_weights(models.form, shapes, weights)
+        tensors = unpack_weights(models.form, [s.tensors() for s in shapes], weights)
     networks = iter([Network(s, t, backend) for s, t in zip(shapes, tensors, strict=True)])
     return [
         ChannelNetworks((next(networks), next(networks)), next(networks)) if c.planes else None

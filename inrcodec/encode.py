@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,14 @@ from .images import read_image, write_atomic
 from .info import PlaneStatistics, describe
 from .layout import Layout, choose_layout
 from .limits import check_size
-from .prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, has_windows, prior_networks
+from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
 from .rangecoder import Encoder
 from .stored import compress_stored, estimate_stored
 from .traversal import traverse
 from .weights import FORMS, pack_weights
 
 # Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 75, 8: 120, 9: 200}
+EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
 MIN_EPOCHS = 2  # where there is no prior
 DEFAULT_EFFORT = 5
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
@@ -36,6 +36,8 @@ MODEL_CHOICES = ("auto", "context", "stored")
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH = 16  # of networks without a prior
+# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for all.
+PIXELS_PER_RANK, SMALL_RANKS = 60_000, 5
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
 # Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
@@ -173,13 +175,19 @@ def _encode_stored(image: np.ndarray) -> bytes:
     return pack(file)
 
 
-def undo_colour(image: np.ndarray, windows: bool = False) -> tuple[Layout, np.ndarray, bytes]:
+def undo_colour(image: np.ndarray, wide: bool = False) -> tuple[Layout, np.ndarray, bytes]:
     """The layout to code an image in, its samples there, and the exceptions to the conversion."""
     planes = find_jfif(image)
     if planes is None:
-        return choose_layout(image, windows=windows), image, b""
+        return choose_layout(image, wide=wide), image, b""
     exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
-    return choose_layout(planes, JFIF, windows), planes, exceptions
+    return choose_layout(planes, JFIF, wide), planes, exceptions
+
+
+def choose_rank(pixels: int) -> int:
+    """The rank of an image's changes to the prior."""
+    rank = max(1, pixels // PIXELS_PER_RANK)
+    return rank if rank <= SMALL_RANKS else MAX_RANK
 
 
 def _encode_context(
@@ -195,9 +203,10 @@ def _encode_context(
     models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
     if form == "int":
         models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
-    layout, coded, exceptions = undo_colour(image, has_windows(models.prior))
+    layout, coded, exceptions = undo_colour(image, is_wide(models.prior))
     samples = coded.reshape(layout.height, layout.width, -1)
     prior = prior_networks(layout, models.prior) if models.prior else None
+    rank = choose_rank(layout.height * layout.width) if prior else 0
     epochs = EPOCHS[effort] if prior else max(EPOCHS[effort], MIN_EPOCHS)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
     backend = _fitting_backend("cpu" if device == "auto" and not epochs else device)
@@ -211,7 +220,7 @@ def _encode_context(
     def correcting(fraction: float, _: float) -> None:
         tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
 
-    def file(weights: bytes) -> bytes:
+    def file(models: Models, weights: bytes) -> bytes:
         # coded with the weights that a decoder will read, not with those that were packed
         networks = read_networks(layout, models, weights, backend)
         encoder = Encoder()
@@ -224,7 +233,7 @@ def _encode_context(
         if prior:
             # a fit may lose, where the image is small
             started = time.monotonic()
-            candidates.append(file(b""))
+            candidates.append(file(models, b""))
             reserve = AFTER_FIT * (time.monotonic() - started)
         left = deadline - time.monotonic() - reserve
         if epochs and (left > 0 or not candidates):
@@ -238,7 +247,8 @@ def _encode_context(
                 min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2]),
                 form,
                 seed,
-                prior or None,
+                prior,
+                rank,
                 max(left, MIN_SECONDS) * TRUNKS_SHARE,
                 max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
             )
@@ -247,5 +257,5 @@ def _encode_context(
             pairs = zip(trunks, planes, strict=True)
             tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
             tell(Progress("code", FIT_PLANES, size))
-            candidates.append(file(pack_weights(form, tensors)))
+            candidates.append(file(replace(models, rank=rank), pack_weights(form, tensors)))
     return min(candidates, key=len)

@@ -26,7 +26,7 @@ from .float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
 from .inference import ChannelNetworks, inputs_of
 from .layout import Channel, Layout
 from .mixture import FLOOR_BITS
-from .networks import TENSORS, Network, Shape, Tensor
+from .networks import Network, Shape, Tensor
 from .prior import add
 from .traversal import plane_shape, steps, traverse, trunk_shape
 from .weights import Tensors
@@ -52,6 +52,7 @@ class Plan:
     form: str  # of the weights
     seed: int
     prior: list[Tensors] | None = None  # prior.prior_networks: where the fit starts, if anywhere
+    rank: int = 0  # of the changes to the prior
     trunk_seconds: float = math.inf  # time for each of the two fits, if their steps take longer
     plane_seconds: float = math.inf
 
@@ -89,7 +90,7 @@ def train(
     batches = _batches((inputs, *targets), batch, rng)
     mean_bits = torch.zeros((), device=inputs.device)
     watched = 0
-    squares: dict[str, Any] = dict.fromkeys(TENSORS, 0.0)
+    squares: dict[str, Any] = dict.fromkeys(network.names, 0.0)
     started, step, progress = time.monotonic(), 0, 0.0
     while progress < 1:
         if watched >= CURVATURE_STEPS or (watched and progress >= CURVATURE_UNTIL):
@@ -122,7 +123,7 @@ def train(
         if step % 32 == 0 or progress >= 1:
             report(min(progress, 1.0), float(mean_bits))
     if network.shifts is None:  # there was time for hardly any step
-        network.quantise(dict.fromkeys(TENSORS, math.inf))
+        network.quantise(dict.fromkeys(network.names, math.inf))
     return network.tensors()
 
 
@@ -208,7 +209,7 @@ def trunk_samples(
     keep = most * (3, 1.5)[step] / (layout.height * layout.width)
     canvas = backend.xp.zeros_like(truth)
     canvas[0, 0] = truth[0, 0]
-    inputs = input_count(len(samples) - 1, layout.windows)
+    inputs = input_count(len(samples) - 1, layout.wide)
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
         (np.zeros((0, inputs), np.float32), np.zeros(0), np.zeros(0))
     ]
@@ -298,9 +299,10 @@ class _Meter:
         return report
 
 
-def untrained(shape: Shape) -> Tensors:
-    """The tensors of a network of zeros, for a step that no pixel of the image is in."""
-    return {n: Tensor(np.zeros(s, dtype=np.int64), 0) for n, s in shape.tensors().items()}
+def untrained(shape: Shape, rank: int = 0) -> Tensors:
+    """The tensors of a network of zeros, or of changes of a rank that change nothing."""
+    sizes = shape.changes(rank) if rank else shape.tensors()
+    return {name: Tensor(np.zeros(size, dtype=np.int64), 0) for name, size in sizes.items()}
 
 
 def fit_trunks(
@@ -321,7 +323,7 @@ def fit_trunks(
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
     shapes = {
-        i: trunk_shape(len(layout.channels[i].references), plan.trunk_width, layout.windows)
+        i: trunk_shape(len(layout.channels[i].references), plan.trunk_width, layout.wide)
         for i in coded
     }
     weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
@@ -333,13 +335,12 @@ def fit_trunks(
         torch_rng, rng = _generators(plan, 2 * position + step)
         samples = trunk_samples(backend, layout, image, position, step, rng)
         if not len(samples[1]):
-            return untrained(shapes[position])
+            return untrained(shapes[position], plan.rank)
         inputs, low, high = (torch.from_numpy(s).to(device) for s in samples)
-        network = FloatNetwork(shapes[position], plan.form, inputs, torch_rng)
-        if plan.prior is None:
+        prior = plan.prior[3 * coded.index(position) + step] if plan.prior else None
+        network = FloatNetwork(shapes[position], plan.form, inputs, torch_rng, prior, plan.rank)
+        if not prior:
             start_trunk(network)
-        else:
-            network.start_from(plan.prior[3 * coded.index(position) + step])
         loss = trunk_loss(uniform_floor(layout.channels[position].planes))
         steps, part = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH), meter.part(number)
         options = {"learning_rate": plan.learning_rate, "seconds": seconds[number]}
@@ -370,7 +371,7 @@ def fit_planes(
             networks.append(None)
             continue
         references = len(channel.references)
-        trunk = trunk_shape(references, plan.trunk_width, layout.windows)
+        trunk = trunk_shape(references, plan.trunk_width, layout.wide)
         shape = plane_shape(references, plan.plane_width)
         shapes.append(shape)
         # a plane INR that hands the mixture's logit on
@@ -391,14 +392,13 @@ def fit_planes(
     def work(number: int) -> Tensors:
         index, shape = coded[number].index, shapes[number]
         if index not in samples:
-            return untrained(shape)
+            return untrained(shape, plan.rank)
         torch_rng, _ = _generators(plan, number)
         inputs, bits = (torch.from_numpy(s).to(device) for s in samples[index])
-        network = FloatNetwork(shape, plan.form, inputs, torch_rng)
-        if plan.prior is None:
+        prior = plan.prior[3 * number + 2] if plan.prior else None
+        network = FloatNetwork(shape, plan.form, inputs, torch_rng, prior, plan.rank)
+        if not prior:
             start_plane(network)
-        else:
-            network.start_from(plan.prior[3 * number + 2])
         steps, part = plan.plane_steps, meter.part(number)
         options = {"learning_rate": plan.learning_rate, "seconds": seconds}
         return train(

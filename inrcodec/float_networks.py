@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .mixture import COMPONENTS, MAX_LOG_SCALE, MIN_LOG_SCALE
-from .networks import TENSORS, Shape, Tensor
+from .networks import TENSORS, Shape, Tensor, factors, is_factor
 from .weights import BIAS_SHIFT, HALF_SHIFT, Tensors, bias_of_half, is_bias, is_ternary
 
 LN2 = math.log(2)
@@ -21,8 +21,8 @@ INPUT_SCALE = 1 / (1 << 14)  # networks.py: inputs are in 1/1024, and the first 
 BYPASS_SCALE = 16.0  # the bypass sees whole units
 MAX_FITTED_SHIFT = 14
 WHITENING_SAMPLES, WHITENING_FLOOR = 50_000, 0.1
-# With these, 49 inputs or 31 hidden units cannot leave networks.py's 53 bits in any form.
-MAX_WEIGHT, MAX_BIAS = 16.0, 1024.0
+# With these, 60 inputs or 32 hidden units cannot leave networks.py's 53 bits in any form.
+MAX_WEIGHT, MAX_BIAS, MAX_FACTOR = 16.0, 1024.0, 4.0
 
 
 class MixtureLoss(torch.autograd.Function):
@@ -75,26 +75,46 @@ class FloatNetwork:
     (ZCA; Bell & Sejnowski 1997): neighbours' values are so alike that Adam on the weights
     themselves takes twice the steps. weights() turns them into those of the inputs.
 
-    inputs: float32 (n, f) on the device; shape, form: as in networks.py and weights.py.
+    With a prior, what is optimised and stored is changes to its weights, of low rank where tensors
+    are large (Hu et al. 2022, LoRA; for images CALLIC, 2025): a file's worth of pixels pays for a
+    thousand numbers rather than three thousand.
+
+    inputs: float32 (n, f) on the device; shape, form: as in networks.py and weights.py; rank: of
+    the changes to the prior.
     """
 
-    def __init__(self, shape: Shape, form: str, inputs: Any, rng: torch.Generator) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        form: str,
+        inputs: Any,
+        rng: torch.Generator,
+        prior: Tensors | None = None,
+        rank: int = 0,
+    ) -> None:
         self.shape, self.form = shape, form
         self.shifts: dict[str, int] | None = None
-        self._prior: dict[str, Any] = {}
         self._centre, self._basis, self._inverse = _whitening(inputs)
-        self.parameters = {}
+        sizes = shape.tensors() if prior is None else shape.changes(rank)
         gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
-        for name, size in shape.tensors().items():
+        if prior is not None:
+            gains = {"v1": 1.0, "v2": 1.0}  # and u1, u2 are zeros: so starts the product
+        self.names, self.parameters = tuple(sizes), {}
+        for name, size in sizes.items():
             value = torch.zeros(size)
             if name in gains:
                 value = torch.randn(size, generator=rng) * gains[name] / math.sqrt(size[1])
             self.parameters[name] = value.to(inputs.device).requires_grad_()
         like = self.parameters["bypass"]
+        self._prior: dict[str, Any] = {}
+        if prior is not None:
+            for name, tensor in prior.items():
+                real = np.ldexp(tensor.values.astype(np.float64), -tensor.shift)
+                self._prior[name] = torch.from_numpy(real).to(like)
         self._bypassed = BYPASS_SCALE * (torch.arange(shape.outputs) < shape.bypassed).to(like)
-        self._group = self._each(dict(zip(TENSORS, range(len(TENSORS)), strict=True))).long()
+        numbers: dict[str, float] = {name: n for n, name in enumerate(self.names)}
+        self._group = self._each(numbers).long()
         self._counts = torch.bincount(self._group).to(like)
-        self._origin = torch.zeros_like(self._group, dtype=like.dtype)
 
     def start(self, b3: list[float], bypass: list[float]) -> None:
         """Sets where weights() starts for the output biases and the bypass."""
@@ -106,33 +126,15 @@ class FloatNetwork:
             biases[: self.shape.bypassed] += BYPASS_SCALE * (rows @ self._centre)
             self.parameters["b3"].copy_(biases)
 
-    def start_from(self, prior: Tensors) -> None:
-        """Starts at a prior's weights; what is stored from now on is the changes to them."""
-        like = self.parameters["bypass"]
-        w = {
-            name: torch.tensor(np.ldexp(prior[name].values, -prior[name].shift)).to(like)
-            for name in TENSORS
-        }
-        self._prior = w
-        self._origin = self._flat(w)
-        k = self.shape.bypassed
-        start = {
-            **w,
-            "w1": w["w1"] @ self._inverse,
-            "b1": w["b1"] + w["w1"] @ self._centre,
-            "bypass": w["bypass"] @ self._inverse,
-        }
-        shift = BYPASS_SCALE * (w["bypass"] @ self._centre)
-        start["b3"] = torch.cat([w["b3"][:k] + shift, w["b3"][k:]])
-        with torch.no_grad():
-            for name, value in start.items():
-                self.parameters[name].copy_(value)
-
     def weights(self) -> dict[str, Any]:
-        """The weights of the inputs as they are, differentiable."""
+        """What is stored, for the inputs as they are, differentiable."""
         p, k = dict(self.parameters), self.shape.bypassed
-        p["w1"] = p["w1"] @ self._basis
-        p["b1"] = p["b1"] - p["w1"] @ self._centre
+        if "w1" in p:
+            p["w1"] = p["w1"] @ self._basis
+            p["b1"] = p["b1"] - p["w1"] @ self._centre
+        else:
+            p["v1"] = p["v1"] @ self._basis
+            p["b1"] = p["b1"] - p["u1"] @ (p["v1"] @ self._centre)
         p["bypass"] = p["bypass"] @ self._basis
         shift = BYPASS_SCALE * (p["bypass"] @ self._centre)
         p["b3"] = torch.cat([p["b3"][:k] - shift, p["b3"][k:]])
@@ -140,25 +142,38 @@ class FloatNetwork:
 
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
         """weights: of weights(); x (n, f): inputs * INPUT_SCALE -> outputs (n, o) in units."""
-        p = self._stored(weights)
+        p = self._whole(self._stored(weights))
         h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
         h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
         out = torch.addmm(p["b3"], h, p["w3"].T)
         return torch.addcmul(out, x @ p["bypass"].T, self._bypassed)
+
+    def _whole(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """The tensors that what is stored stands for, as prior.add has them."""
+        if not self._prior:
+            return stored
+        whole = {}
+        for name in TENSORS:
+            change = stored.get(name)
+            if change is None:
+                u, v = factors(name)
+                change = stored[u] @ stored[v]
+            whole[name] = self._prior[name] + change
+        return whole
 
     def _stored(self, weights: dict[str, Any]) -> dict[str, Any]:
         """Tensors with the values that their stored form will have; gradients pass through."""
         if self.shifts is None:
             return weights
         if self.form != "int":
-            return {name: self._half_or_ternary(name, weights[name]) for name in TENSORS}
+            return {name: self._half_or_ternary(name, weights[name]) for name in self.names}
         flat = self._flat(weights)
         with torch.no_grad():
-            stored = self._origin + torch.round((flat - self._origin) / self._step) * self._step
+            stored = torch.round(flat / self._step) * self._step
             difference = stored.clamp(-self._limit, self._limit) - flat
-        parts = (flat + difference).split([weights[name].numel() for name in TENSORS])
+        parts = (flat + difference).split([weights[name].numel() for name in self.names])
         return {
-            name: part.view_as(weights[name]) for name, part in zip(TENSORS, parts, strict=True)
+            name: part.view_as(weights[name]) for name, part in zip(self.names, parts, strict=True)
         }
 
     def _half_or_ternary(self, name: str, value: Any) -> Any:
@@ -169,13 +184,13 @@ class FloatNetwork:
                 stored = trits * scale.half().float()
             else:
                 stored = value.half().float()
-            limit = MAX_BIAS if is_bias(name) else MAX_WEIGHT
+            limit = _limit(name)
             difference = stored.clamp(-limit, limit) - value
         return value + difference
 
     def _flat(self, weights: dict[str, Any]) -> Any:
         """All tensors in one vector, as a few large operations take less time than many small."""
-        return torch.cat([weights[name].reshape(-1) for name in TENSORS])
+        return torch.cat([weights[name].reshape(-1) for name in self.names])
 
     def _each(self, numbers: dict[str, float]) -> Any:
         """A vector like _flat's with the number of its tensor at each weight."""
@@ -189,34 +204,37 @@ class FloatNetwork:
 
         fisher: per tensor the mean curvature of the total size in nats. A step of sqrt(12 / h)
         balances what rounding costs the data, h step^2 / 24, against -ln(step) of the weights.
-        Most changes to a prior are 0, and cost less than that: theirs is twice as large.
         """
         self.shifts = {}
-        for name in TENSORS:
-            limit = BIAS_SHIFT if is_bias(name) else MAX_FITTED_SHIFT
+        for name in self.names:
+            finest = MAX_FITTED_SHIFT
+            if is_bias(name):
+                finest = BIAS_SHIFT
+            elif is_factor(name):
+                finest = MAX_FITTED_SHIFT // 2
             curvature = fisher[name] if 12 <= fisher[name] < math.inf else 12.0
-            shift = round(0.5 * math.log2(curvature / 12)) - (1 if self._prior else 0)
-            self.shifts[name] = max(0, min(shift, limit))
-        self._step = self._each({name: 2.0 ** -self.shifts[name] for name in TENSORS})
-        self._limit = self._each({n: MAX_BIAS if is_bias(n) else MAX_WEIGHT for n in TENSORS})
+            # the steps of factors do best half an octave larger
+            shift = round(0.5 * math.log2(curvature / 12) - (0.5 if is_factor(name) else 0))
+            self.shifts[name] = max(0, min(shift, finest))
+        self._step = self._each({name: 2.0 ** -self.shifts[name] for name in self.names})
+        self._limit = self._each({name: _limit(name) for name in self.names})
 
     def rate(self, weights: dict[str, Any]) -> Any:
         """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
-        constant: its gradient draws weights to 0 (or the prior) by 1.44 bits a mean magnitude."""
-        sizes = (self._flat(weights) - self._origin).abs()
-        sums = torch.zeros(len(TENSORS), device=sizes.device)
+        constant: its gradient draws weights to 0 by 1.44 bits a mean magnitude, changes to a prior
+        twice as hard."""
+        sizes = self._flat(weights).abs()
+        sums = torch.zeros(len(self.names), device=sizes.device)
         means = sums.index_add(0, self._group, sizes.detach()) / self._counts
-        return (sizes / (means[self._group] + self._step / 4)).sum() / LN2
+        bits = (sizes / (means[self._group] + self._step / 4)).sum() / LN2
+        return 2 * bits if self._prior else bits
 
     def tensors(self) -> Tensors:
-        """The integers that the stored form stands for, or changes to the prior."""
+        """The integers of the stored form."""
         assert self.shifts is not None
         weights, result = self._stored(self.weights()), {}
-        for name in TENSORS:
-            stored = weights[name].detach()
-            if self._prior:
-                stored = stored - self._prior[name]
-            stored = stored.cpu().numpy().astype(np.float64)
+        for name in self.names:
+            stored = weights[name].detach().cpu().numpy().astype(np.float64)
             stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
             shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
             values = np.rint(np.ldexp(stored, shift)).astype(np.int64)
@@ -226,6 +244,11 @@ class FloatNetwork:
             else:
                 result[name] = Tensor(values, shift)
         return result
+
+
+def _limit(name: str) -> float:
+    """The largest magnitude of a stored tensor's weights."""
+    return MAX_BIAS if is_bias(name) else MAX_FACTOR if is_factor(name) else MAX_WEIGHT
 
 
 def _whitening(inputs: Any) -> tuple[Any, Any, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .backend import Backend, Workers
 from .context import (
+    FAR_OFFSETS,
     OWN_OFFSETS,
     REFERENCE_OFFSETS,
     Surroundings,
@@ -141,8 +142,12 @@ class ArrayInference:
         return self._backend.xp.concat([mixture.low for mixture in self._mixtures])
 
 
-_NEAR_AND_FAR = [(np.array(o[:4]), np.array(o[4:])) for o in OWN_OFFSETS]
 _RING = np.array(REFERENCE_OFFSETS)
+_OFFSETS = {
+    (step, wide): (np.array(own[:4]), np.array([*own[4:], *(farther if wide else ())]), _RING)
+    for step, (own, farther) in enumerate(zip(OWN_OFFSETS, FAR_OFFSETS, strict=True))
+    for wide in (False, True)
+}
 _NO_BITS, _NO_KEYS = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int64)
 _CDF = cdf_table().astype(np.int64)
 
@@ -151,14 +156,14 @@ def _of_piece(piece: Segment, seen: Surroundings, backend: Backend) -> tuple[Any
     """What the kernels need of a piece: lattices, offsets, numbers, tables, options, statistics."""
     p = piece
     numbers = np.array([p.row, p.col, p.rows, p.cols, p.level, seen.planes, seen.exponent])
-    count = statistics_count(len(seen.references)) if seen.windows else 0
+    count = statistics_count(len(seen.references)) if seen.wide else 0
     statistics = np.empty((count, piece.pixels))
     lattices = seen.own, seen.references
     if count:
         from .kernels import window_rows
 
         window_rows(*lattices, numbers, p.step, backend.log, statistics)
-    offsets = (*_NEAR_AND_FAR[p.step], _RING)
+    offsets = _OFFSETS[p.step, seen.wide]
     return *lattices, offsets, numbers, np.array(seen.size), backend.log, seen.own_base, statistics
 
 
@@ -169,7 +174,7 @@ def inputs_of(backend: Backend, piece: Segment, seen: Surroundings) -> tuple[Any
     from .kernels import context_rows
 
     base = np.empty(piece.pixels)
-    inputs = np.empty((input_count(len(seen.references), seen.windows), piece.pixels))
+    inputs = np.empty((input_count(len(seen.references), seen.wide), piece.pixels))
     context_rows(*_of_piece(piece, seen, backend), base, inputs)
     return base, inputs
 

@@ -161,7 +161,7 @@ def _context_block(  # type: ignore[no-untyped-def]
 ):
     """Base and inputs of `count` pixels from (y, x) on, two lattice columns apart.
 
-    own (h, w), references (r, h, w): padded lattices, uint16; near (4, 2), far (12, 2) and
+    own (h, w), references (r, h, w): padded lattices, uint16; near (4, 2), far (12 or 20, 2) and
     ring (12, 2): offsets; place: row and column coordinates' numerators and steps, level, planes,
     exponent; statistics (k, count): of window_rows.
     """
@@ -173,7 +173,7 @@ def _context_block(  # type: ignore[no-untyped-def]
     y, x = y + PAD, x + PAD
     many = references.shape[0]
     f = 1 if many else 0
-    activities = f + 16 + 12 * many
+    activities = f + 4 + far.shape[0] + 12 * many
     for p in range(count):
         at = x + 2 * p
         # signed, as differences of unsigned numbers wrap
@@ -205,7 +205,7 @@ def _context_block(  # type: ignore[no-untyped-def]
         inputs[f + 2, p] = (c * 4 - here) * quarter
         inputs[f + 3, p] = (d * 4 - here) * quarter
     f += 4
-    for n in range(12):
+    for n in range(far.shape[0]):
         row, col = y + far[n, 0], x + far[n, 1]
         for p in range(count):
             inputs[f, p] = (np.int64(own[row, col + 2 * p]) * 4 - base[p]) * quarter

@@ -30,7 +30,7 @@ class Layout:
     channels: tuple[Channel, ...]  # in coding order
     exponent: int  # the models' unit is 2^exponent sample values
     conversion: int = 0  # colour.JFIF where the coded channels 0, 1, 2 are Y, Cb, Cr
-    windows: bool = False  # whether the trunk INRs are told the statistics of windows.py
+    wide: bool = False  # whether the trunk INRs see the wide context
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,11 +60,11 @@ def references(order: tuple[int, ...]) -> list[tuple[int, ...]]:
     ]
 
 
-def choose_layout(image: np.ndarray, conversion: int = 0, windows: bool = False) -> Layout:
+def choose_layout(image: np.ndarray, conversion: int = 0, wide: bool = False) -> Layout:
     """The layout of an array uint8 or uint16, (H, W) or (H, W, C): G, R, B, and alpha last.
 
     conversion: what the array's colour channels are, as in Layout; Y, Cb, Cr are coded in order.
-    windows: as in Layout.
+    wide: as in Layout.
     """
     samples = image.reshape(*image.shape[:2], -1)
     count = samples.shape[2]
@@ -81,7 +81,7 @@ def choose_layout(image: np.ndarray, conversion: int = 0, windows: bool = False)
         tuple(channels),
         _choose_exponent(samples[:, :, order[0]]),
         conversion,
-        windows,
+        wide,
     )
 
 

@@ -21,7 +21,18 @@ from .tables import UNIT
 INPUT_SHIFT = 4  # the first layer sees inputs / 16, so that they are near 1 in size
 HIDDEN_CLIP = 1 << 20  # 1024 units
 TENSORS = ("w1", "b1", "w2", "b2", "w3", "b3", "bypass")
+FACTORED = ("w1", "w2")  # changes to these are products of two factors
 EXACT = 1 << 53
+
+
+def factors(name: str) -> tuple[str, str]:
+    """The names of the two factors of a tensor's change."""
+    return f"u{name[1:]}", f"v{name[1:]}"
+
+
+def is_factor(name: str) -> bool:
+    """Whether a stored tensor is one of the two factors of a change."""
+    return name[0] in "uv"
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,18 @@ class Shape:
         i, w, o = self.inputs, self.width, self.outputs
         shapes = ((w, i), (w,), (w, w), (w,), (o, w), (o,), (1, i))
         return dict(zip(TENSORS, shapes, strict=True))
+
+    def changes(self, rank: int) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor of changes to a prior: u1 @ v1 for w1 and u2 @ v2 for w2 where
+        that is fewer numbers."""
+        sizes: dict[str, tuple[int, ...]] = {}
+        for name, size in self.tensors().items():
+            if name in FACTORED and rank * sum(size) < size[0] * size[1]:
+                u, v = factors(name)
+                sizes |= {u: (size[0], rank), v: (rank, size[1])}
+            else:
+                sizes[name] = size
+        return sizes
 
     def weights(self) -> int:
         """How many numbers the network has."""

@@ -12,38 +12,39 @@ from importlib import resources
 
 from .errors import CorruptError
 from .layout import Layout
-from .networks import TENSORS, Tensor
+from .networks import TENSORS, Tensor, factors
 from .traversal import plane_shape, trunk_shape
-from .weights import Tensors, unpack_weights
+from .weights import MAX_SHIFT, Tensors, unpack_weights
 
 NEWEST = 2  # what encoders use
-# Of each prior as files name it: BLAKE2b-128 of its file, and whether trunks see windows.py's sums.
+MAX_RANK = 32  # of changes to prior 2: all there is
+# Of each prior as files name it: BLAKE2b-128 of its file, and whether trunks see the wide context.
 PRIORS = {
     1: ("30186a5e9546098a35b855283f0d2ea5", False),
-    2: ("9330d2ec359e3b1af00b4485bac6ce75", True),
+    2: ("3b38c248521bef776b59e11d1af78803", True),
 }
 TRUNK_WIDTH, PLANE_WIDTH = 32, 16
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
 
 
-def has_windows(prior: int) -> bool:
-    """Whether trunk INRs of a prior, or of none (0), see the statistics of windows.py."""
+def is_wide(prior: int) -> bool:
+    """Whether trunk INRs of a prior, or of none (0), see the wide context."""
     return prior in PRIORS and PRIORS[prior][1]
 
 
 @cache
 def _networks(prior: int) -> list[Tensors]:
-    name, (digest, windows) = f"prior{prior}.bin", PRIORS[prior]
+    name, (digest, wide) = f"prior{prior}.bin", PRIORS[prior]
     data = resources.files(__package__).joinpath(name).read_bytes()
     if hashlib.blake2b(data, digest_size=16).hexdigest() != digest:
         raise CorruptError(f"{name} of this installation is not the one that files depend on")
     shapes = []
     for _ in range(CONVERSIONS):
         for references in range(POSITIONS):
-            shapes += [trunk_shape(references, TRUNK_WIDTH, windows)] * 2
+            shapes += [trunk_shape(references, TRUNK_WIDTH, wide)] * 2
             shapes.append(plane_shape(references, PLANE_WIDTH))
-    return unpack_weights("int", shapes, data)
+    return unpack_weights("int", [shape.tensors() for shape in shapes], data)
 
 
 def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
@@ -58,10 +59,16 @@ def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
 
 
 def add(prior: Tensors, changes: Tensors) -> Tensors:
-    """The tensors that differ from a prior's by `changes`, at the finer of the two shifts."""
+    """The tensors that differ from a prior's by `changes`, at the finer of the two shifts. Raises
+    CorruptError for factors whose product is too fine."""
     result = {}
     for name in TENSORS:
-        start, change = prior[name], changes[name]
+        start, change = prior[name], changes.get(name)
+        if change is None:
+            u, v = (changes[factor] for factor in factors(name))
+            if u.shift + v.shift > MAX_SHIFT:
+                raise CorruptError(f"the factors of {name} have shifts above {MAX_SHIFT} together")
+            change = Tensor(u.values @ v.values, u.shift + v.shift)
         shift = max(start.shift, change.shift)
         values = (start.values << (shift - start.shift)) + (change.values << (shift - change.shift))
         result[name] = Tensor(values, shift)

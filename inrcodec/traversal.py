@@ -25,9 +25,9 @@ from .pyramid import Segment, segments
 from .tables import PROBABILITY_ONE
 
 
-def trunk_shape(references: int, width: int, windows: bool = False) -> Shape:
+def trunk_shape(references: int, width: int, wide: bool = False) -> Shape:
     """The trunk INR of a channel with that many references: context -> mixture."""
-    return Shape(input_count(references, windows), width, OUTPUTS, COMPONENTS)
+    return Shape(input_count(references, wide), width, OUTPUTS, COMPONENTS)
 
 
 def plane_shape(references: int, width: int) -> Shape:
@@ -67,7 +67,7 @@ def steps(
                 around = _padded_lattices(backend, references, segment.level)
             own_base = layout.conversion != 0
             seen = Surroundings(
-                own, around, size, channel.planes, layout.exponent, own_base, layout.windows
+                own, around, size, channel.planes, layout.exponent, own_base, layout.wide
             )
             before = now
         assert seen is not None

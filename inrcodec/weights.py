@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import CorruptError, TruncatedError
-from .networks import TENSORS, Shape, Tensor
+from .networks import TENSORS, Tensor
 from .rangecoder import Decoder, Encoder, integer_model
 
 FORMS = ("int", "fp16", "ternary")
@@ -23,6 +23,7 @@ MAX_SHIFT = 31
 TRITS = 5  # to a byte: 3^5 = 243
 
 Tensors = dict[str, Tensor]
+Sizes = dict[str, tuple[int, ...]]  # the shapes of a network's stored tensors
 
 
 def is_bias(name: str) -> bool:
@@ -52,15 +53,16 @@ def pack_weights(form: str, networks: list[Tensors]) -> bytes:
     return b"".join(parts)
 
 
-def unpack_weights(form: str, shapes: list[Shape], data: bytes) -> list[Tensors]:
-    """The tensors of networks of the given shapes. Raises TruncatedError or CorruptError."""
+def unpack_weights(form: str, sizes: list[Sizes], data: bytes) -> list[Tensors]:
+    """The tensors of networks, given the shape of each by name in the order in which they are
+    stored. Raises TruncatedError or CorruptError."""
     if form == "int":
-        return _unpack_integers(shapes, data)
+        return _unpack_integers(sizes, data)
     reader = _Reader(data)
     networks = []
-    for shape in shapes:
+    for shapes in sizes:
         tensors = {}
-        for name, size in shape.tensors().items():
+        for name, size in shapes.items():
             count = int(np.prod(size))
             if form == "ternary" and is_ternary(name):
                 scales = reader.halves(size[0])
@@ -82,25 +84,25 @@ def bias_of_half(values: np.ndarray) -> np.ndarray:
 
 def _pack_integers(networks: list[Tensors]) -> bytes:
     encoder = Encoder()
-    models = {name: integer_model() for name in TENSORS}
-    shifts = np.array([t[name].shift for t in networks for name in TENSORS], dtype=np.int64)
+    models = {name: integer_model() for tensors in networks for name in tensors}
+    shifts = np.array([t.shift for tensors in networks for t in tensors.values()], dtype=np.int64)
     encoder.code(np.full(5 * shifts.size, 32768, dtype=np.uint16), _shift_bits(shifts))
     for tensors in networks:
-        for name in TENSORS:
-            encoder.encode_integers(tensors[name].values.reshape(-1), models[name])
+        for name, tensor in tensors.items():
+            encoder.encode_integers(tensor.values.reshape(-1), models[name])
     return encoder.finish()
 
 
-def _unpack_integers(shapes: list[Shape], data: bytes) -> list[Tensors]:
+def _unpack_integers(sizes: list[Sizes], data: bytes) -> list[Tensors]:
     decoder = Decoder(data)
-    models = {name: integer_model() for name in TENSORS}
-    count = len(shapes) * len(TENSORS)
+    models = {name: integer_model() for shapes in sizes for name in shapes}
+    count = sum(map(len, sizes))
     bits = decoder.code(np.full(5 * count, 32768, dtype=np.uint16)).reshape(count, 5)
     shifts = iter((bits @ (1 << np.arange(5)[::-1])).tolist())
     networks = []
-    for shape in shapes:
+    for shapes in sizes:
         tensors = {}
-        for name, size in shape.tensors().items():
+        for name, size in shapes.items():
             values = decoder.decode_integers(int(np.prod(size)), models[name])
             tensors[name] = Tensor(values.reshape(size), next(shifts))
         networks.append(tensors)

@@ -10,7 +10,7 @@ from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
 from inrcodec.encode import undo_colour
 from inrcodec.networks import Tensor
-from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, has_windows
+from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide
 from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
 from inrcodec.weights import pack_weights
@@ -56,14 +56,14 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     return file_of(image, models, pack_weights(form, networks))
 
 
-def changed_prior_file(image: np.ndarray) -> bytes:
+def changed_prior_file(image: np.ndarray, rank: int = 3) -> bytes:
     """A context file with small changes at random to the prior's weights."""
-    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
-    layout, rng = undo_colour(image, windows=True)[0], np.random.default_rng(0)
+    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST, rank)
+    layout, rng = undo_colour(image, wide=True)[0], np.random.default_rng(0)
     networks = [
         {
             name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
-            for name, size in shape.tensors().items()
+            for name, size in shape.changes(rank).items()
         }
         for shape in network_shapes(layout, models)
     ]
@@ -72,8 +72,8 @@ def changed_prior_file(image: np.ndarray) -> bytes:
 
 def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
     """The context file of an image under given weights."""
-    backend, windows = numpy_backend(), has_windows(models.prior)
-    layout, coded, exceptions = undo_colour(image, windows)
+    backend, wide = numpy_backend(), is_wide(models.prior)
+    layout, coded, exceptions = undo_colour(image, wide)
     encoder = Encoder()
     with Workers(backend, 1) as workers:
         read = read_networks(layout, models, weights, backend)

@@ -50,7 +50,7 @@ def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
         twin.parameters["bypass"].normal_(generator=rng)
         twin.parameters["b1"].normal_(generator=rng)
     twin.quantise(dict.fromkeys(TENSORS, 12.0 * 4**8))  # steps of 2^-8
-    (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
+    (tensors,) = unpack_weights(form, [shape.tensors()], pack_weights(form, [twin.tensors()]))
     want = twin(twin.weights(), x * INPUT_SCALE).detach().numpy()
     got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
     assert np.abs(got.T - want).max() < 0.02
@@ -111,7 +111,7 @@ def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> Non
         for parameter in twin.parameters.values():
             parameter.fill_(value)
     twin.quantise(dict.fromkeys(TENSORS, abs(value)))
-    (tensors,) = unpack_weights(form, [shape], pack_weights(form, [twin.tensors()]))
+    (tensors,) = unpack_weights(form, [shape.tensors()], pack_weights(form, [twin.tensors()]))
     Network(shape, tensors, numpy_backend())
 
 

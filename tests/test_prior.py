@@ -19,8 +19,8 @@ from inrcodec.decode import decode_parsed
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
-from inrcodec.networks import TENSORS, Network
-from inrcodec.prior import NEWEST, TRUNK_WIDTH, add, prior_networks
+from inrcodec.networks import TENSORS, Network, Tensor, factors
+from inrcodec.prior import MAX_RANK, NEWEST, TRUNK_WIDTH, add, prior_networks
 from inrcodec.traversal import trunk_shape
 from inrcodec.weights import pack_weights, unpack_weights
 from tests.pictures import changed_prior_file, jpeg_scene, scene
@@ -67,27 +67,30 @@ def test_a_colour_history_has_networks_of_its_own() -> None:
     assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
 
 
-def test_a_fit_starts_at_the_prior() -> None:
+@pytest.mark.parametrize("rank", [1, 4, MAX_RANK])
+def test_a_fit_starts_at_the_prior(rank: int) -> None:
     layout = choose_layout(scene(20, 20, 3, np.uint8))
     shape, prior = trunk_shape(2, TRUNK_WIDTH, True), prior_networks(layout, NEWEST)[7]
     rng = np.random.default_rng(0)
     inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
     want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
     x = torch.from_numpy((inputs.T * INPUT_SCALE).astype(np.float32))
-    twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1))
-    twin.start_from(prior)
+    twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1), prior, rank)
     got = twin(twin.weights(), x).detach().numpy().T
     assert np.abs(got - want).max() < 0.02
-    twin.quantise(dict.fromkeys(TENSORS, 1e4))
-    changes = twin.tensors()
-    assert all(not change.values.any() for change in changes.values())
+    twin.quantise(dict.fromkeys(twin.names, 1e4))
+    changed = add(prior, twin.tensors())
+    for name in TENSORS:
+        shift = changed[name].shift - prior[name].shift
+        assert np.array_equal(changed[name].values, prior[name].values << shift)
 
 
-def test_what_was_fitted_is_what_a_reader_adds_up() -> None:
+@pytest.mark.parametrize("rank", [2, MAX_RANK])
+def test_what_was_fitted_is_what_a_reader_adds_up(rank: int) -> None:
     image = scene(48, 48, 3, np.uint8)
-    layout = choose_layout(image, windows=True)
+    layout = choose_layout(image, wide=True)
     prior = prior_networks(layout, NEWEST)
-    plan = fit.Plan(2, TRUNK_WIDTH, 16, 30, "int", 0, prior)
+    plan = fit.Plan(2, TRUNK_WIDTH, 16, 30, "int", 0, prior, rank)
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
         trunks = fit.fit_trunks(
@@ -96,33 +99,55 @@ def test_what_was_fitted_is_what_a_reader_adds_up() -> None:
     changes = [tensors for pair in trunks for tensors in pair]
     assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
     shapes = [trunk_shape(r, TRUNK_WIDTH, True) for r in (0, 0, 1, 1, 2, 2)]
-    read = unpack_weights("int", shapes, pack_weights("int", changes))
+    read = unpack_weights("int", [s.changes(rank) for s in shapes], pack_weights("int", changes))
     for number, (one, other) in enumerate(zip(changes, read, strict=True)):
         start = prior[3 * (number // 2) + number % 2]
         for name in TENSORS:
             whole = add(start, other)[name]
-            parts = start[name], one[name]
-            want = sum(part.values / 2.0**part.shift for part in parts)
+            if name in one:
+                change = one[name].values / 2.0 ** one[name].shift
+            else:
+                u, v = (one[factor] for factor in factors(name))
+                change = (u.values / 2.0**u.shift) @ (v.values / 2.0**v.shift)
+            want = start[name].values / 2.0 ** start[name].shift + change
             assert np.array_equal(whole.values / 2.0**whole.shift, want)
 
 
-def test_an_unknown_prior_is_refused_by_name() -> None:
+def test_factors_that_are_too_fine_are_refused() -> None:
+    layout = choose_layout(scene(20, 20, 1, np.uint8), wide=True)
+    shape, prior = trunk_shape(0, TRUNK_WIDTH, True), prior_networks(layout, NEWEST)[0]
+    sizes = shape.changes(1)
+    changes = {name: Tensor(np.ones(size, np.int64), 16) for name, size in sizes.items()}
+    with pytest.raises(CorruptError, match="shift"):
+        add(prior, changes)
+
+
+def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
     from inrcodec.container import HEADER, SIGNATURE, _section, _sections
 
     data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
     sections = _sections(data, len(SIGNATURE) + 2)
     header = msgpack.unpackb(sections.pop(HEADER))
-    for value, error in ((99, UnsupportedVersionError), (0, CorruptError)):
-        packed = msgpack.packb({**header, "q": value})
-        body = [_section(HEADER, packed), *(_section(*s) for s in sections.items())]
-        with pytest.raises(error, match=r"q|prior"):
-            parse(SIGNATURE + bytes((1, 1)) + b"".join(body))
+    changed = _sections(changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2)
+    without_rank = msgpack.unpackb(changed.pop(HEADER))
+    without_rank.pop("r")
+    for fields, others, error in (
+        ({**header, "q": 99}, sections, UnsupportedVersionError),
+        ({**header, "q": 0}, sections, CorruptError),
+        ({**header, "r": 4}, sections, UnsupportedVersionError),  # of no changes
+        (without_rank, changed, CorruptError),
+        ({**without_rank, "r": 0}, changed, CorruptError),
+        ({**without_rank, "r": MAX_RANK + 1}, changed, CorruptError),
+    ):
+        body = [_section(HEADER, msgpack.packb(fields)), *(_section(*s) for s in others.items())]
+        with pytest.raises(error, match=r"q|r|prior"):
+            parse(SIGNATURE + bytes((1, 2)) + b"".join(body))
 
 
 def test_a_time_limit_stops_the_fit() -> None:
     image = scene(64, 64, 3, np.uint8)
     layout, reports = choose_layout(image), []
-    plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0.6, 0.2)
+    plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
     with Workers(numpy_backend(), 1) as workers:
         args = (numpy_backend(), workers, layout, image)
         trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))

@@ -74,7 +74,7 @@ def test_the_tables_are_the_specs() -> None:
 
 def test_the_limits_are_the_specs() -> None:
     assert [input_count(r) for r in range(3)] == [21, 36, 49]
-    assert [input_count(r, windows=True) for r in range(3)] == [24, 43, 60]
+    assert [input_count(r, wide=True) for r in range(3)] == [32, 51, 68]
     for number in (MAX_HEADER, MAX_SECTIONS, MAX_WIDTH, MAX_BITS_PER_BYTE):
         assert str(number) in SPEC
     assert f"2^{MAX_PIXELS.bit_length() - 1} pixels" in SPEC

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from inrcodec.backend import Backend, numpy_backend, torch_backend
-from inrcodec.context import context_inputs, input_count
+from inrcodec.context import context_inputs
 from inrcodec.inference import inputs_of
 from inrcodec.lattice import PAD
 from inrcodec.layout import Layout, choose_layout
 from inrcodec.tables import log_table
 from inrcodec.traversal import steps
+from inrcodec.windows import statistics_count
 from tests.pictures import scene
 
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
@@ -83,7 +84,7 @@ def by_the_spec(
 @pytest.mark.parametrize("conversion", [0, 1])
 def test_both_forms_do_what_the_spec_says(dtype: type, conversion: int) -> None:
     image = scene(37, 26, 3, dtype)
-    layout = choose_layout(image, conversion, windows=True)
+    layout = choose_layout(image, conversion, wide=True)
     rng = np.random.default_rng(0)
     for position in range(3):
         pairs = zip(
@@ -100,7 +101,7 @@ def test_both_forms_do_what_the_spec_says(dtype: type, conversion: int) -> None:
             want = by_the_spec(
                 seen.own, list(seen.references), y, x, piece.step, layout.exponent, int(base[n])
             )
-            assert inputs[input_count(position) :, n].tolist() == want
+            assert inputs[-statistics_count(position) :, n].tolist() == want
 
 
 def test_arrays_of_any_chunk_agree_where_squares_are_largest() -> None:
@@ -109,7 +110,7 @@ def test_arrays_of_any_chunk_agree_where_squares_are_largest() -> None:
     image = (rng.integers(0, 2, (600, 500, 2)) * 65535).astype(np.float64)
     backend = torch_backend("cpu")
     own, other = (backend.put(image[:, :, k]) for k in range(2))
-    layout = choose_layout(scene(600, 500, 3, np.uint16), windows=True)
+    layout = choose_layout(scene(600, 500, 3, np.uint16), wide=True)
     canvas = backend.xp.zeros_like(own)
     for segment, seen, _ in steps(backend, layout.channels[1], layout, canvas, [other]):
         if segment.level == 0:

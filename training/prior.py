@@ -2,12 +2,12 @@
 
     python training/prior.py [--passes N] [--seed N] [-o prior.bin] FOLDER
 
-FOLDER holds photographs. They are seen turned, halved in size, brighter and darker, with finer
-samples, so that the networks know more cameras than took them. JPEGs of them train the networks of
-Y, Cb, Cr, as do those that have a JPEG history themselves (colour.py).
+FOLDER holds photographs. They are seen turned, halved in size, brighter, darker, in other colours,
+and with finer samples, so that the networks know more cameras than took them. JPEGs of them train
+the networks of Y, Cb, Cr, as do those that have a JPEG history themselves (colour.py).
 
 The priors in inrcodec/ never change, as files depend on them. prior2.bin came of this script and
---passes 24 in MINUTES minutes on two cores; prior1.bin of an earlier one, without windows.py.
+--passes 24 in 14 minutes on two cores; prior1.bin of an earlier one, without the wide context.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from inrcodec.layout import Layout, choose_layout
 from inrcodec.networks import Network, Shape
 from inrcodec.traversal import plane_shape, trunk_shape
 from inrcodec.weights import Tensors, pack_weights
+from inrcodec.windows import statistics_count
 
 TRUNK_WIDTH, PLANE_WIDTH = 32, 16
 SAMPLES = 6_000_000  # per network
@@ -70,6 +71,13 @@ def toned(
     return np.rint(curve * levels).astype(np.uint8 if levels == 255 else np.uint16)
 
 
+def saturated(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """With more or less colour in another light."""
+    grey = image @ np.array([0.3, 0.59, 0.11])
+    colour = grey[:, :, None] + rng.uniform(0.6, 2.0) * (image - grey[:, :, None])
+    return np.asarray(colour * rng.uniform(0.75, 1.3, 3))
+
+
 def turned(image: np.ndarray, orientation: int) -> np.ndarray:
     """In one of its eight orientations."""
     image = image.swapaxes(0, 1) if orientation & 1 else image
@@ -88,13 +96,14 @@ def versions(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iter
     yield np.rint(halved(image, 2)).astype(np.uint8)
     yield toned(halved(image, 2), rng, rng.uniform(0.4, 1))
     yield toned(halved(image, 3), rng, 1.0)
+    yield toned(saturated(halved(image, 2), rng), rng, 1.0)
     yield toned(halved(image, 2), rng, rng.uniform(0.4, 1), 4095)
 
 
 def jpegs(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Decoded JPEGs: the photograph if it is one, and as others could have saved it."""
     if history:
-        for orientation in rng.permutation(8)[:4]:
+        for orientation in range(8):
             yield turned(image, orientation)
     sources = [halved(image, 2)] if history else [image, halved(image, 2)]
     for source in sources:
@@ -117,14 +126,14 @@ def images(folder: Path, conversion: int, rng: np.random.Generator) -> list[Imag
         for version in (jpegs if conversion else versions)(image, history, rng):
             planes = find_jfif(version) if conversion else version
             if planes is not None:
-                layout = choose_layout(planes, conversion, windows=True)
+                layout = choose_layout(planes, conversion, wide=True)
                 found.append((layout, planes))
     return found
 
 
 def coordinates(position: int) -> slice:
     """Which inputs of a trunk INR are y and x."""
-    end = input_count(position)
+    end = input_count(position, wide=True) - statistics_count(position)
     return slice(end - 3, end - 1)
 
 
