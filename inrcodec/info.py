@@ -80,6 +80,7 @@ def describe(
         "bpsp": 8 * size / samples,
         "weights": None if models is None else models.form,
         "prior": None if models is None or not models.prior else models.prior,
+        "rank": None if models is None or not models.rank else models.rank,
         "conversion": "jfif" if layout.conversion else None,
     }
     if models is not None and statistics is not None:

@@ -35,6 +35,16 @@ def test_photographs_without_that_history_have_none() -> None:
         assert colour.find_jfif(other) is None
 
 
+def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = jpeg_scene(70, 80, exceptions=1)
+    whole = colour.find_jfif(image)
+    assert whole is not None
+    restored = colour.jfif_to_rgb(whole)
+    monkeypatch.setattr(colour, "STRIP", 250)
+    assert np.array_equal(colour.find_jfif(image), whole)
+    assert np.array_equal(colour.jfif_to_rgb(whole), restored)
+
+
 @pytest.mark.parametrize("exceptions", [0, 1, 4])
 def test_round_trip(exceptions: int) -> None:
     image = jpeg_scene(70, 80, exceptions)

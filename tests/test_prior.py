@@ -16,6 +16,7 @@ from inrcodec import fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.container import parse
 from inrcodec.decode import decode_parsed
+from inrcodec.encode import choose_rank
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
@@ -53,6 +54,7 @@ def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
     image = scene(45, 38, channels, dtype)
     data = changed_prior_file(image)
     assert len(parse(data).weights) > 100
+    assert inrcodec.info(data, planes=False)["rank"] == 3
     assert np.array_equal(inrcodec.decode(data), image)
     assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
 
@@ -111,6 +113,11 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int) -> None:
                 change = (u.values / 2.0**u.shift) @ (v.values / 2.0**v.shift)
             want = start[name].values / 2.0 ** start[name].shift + change
             assert np.array_equal(whole.values / 2.0**whole.shift, want)
+
+
+def test_larger_images_get_changes_of_higher_rank() -> None:
+    ranks = [choose_rank(pixels) for pixels in (1, 256 * 256, 500 * 500, 768 * 512, 10**8)]
+    assert ranks == [1, 1, 4, MAX_RANK, MAX_RANK]
 
 
 def test_factors_that_are_too_fine_are_refused() -> None:

@@ -87,11 +87,13 @@ def show(name: str, facts: dict[str, Any]) -> None:
     )
     if "planes" not in facts:
         return
-    changes = f", changes to prior {facts['prior']}" if facts["weights_bytes"] else ""
-    if facts["prior"] and not changes:
+    if not facts["prior"]:
+        click.echo(f"  weights  {facts['weights']}")
+    elif not facts["weights_bytes"]:
         click.echo(f"  weights  prior {facts['prior']} as it is")
     else:
-        click.echo(f"  weights  {facts['weights']}{changes if facts['prior'] else ''}")
+        rank = f" of rank {facts['rank']}" if facts["rank"] else ""
+        click.echo(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
     if facts["conversion"]:
         click.echo(f"  colour   {facts['conversion']}: R, G, B are coded as Y, Cb, Cr")
     pixels = facts["width"] * facts["height"]
