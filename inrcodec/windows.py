@@ -47,14 +47,13 @@ def _grid(lattice: Any, segment: Segment, parity: tuple[int, int], offset: tuple
     return lattice[y : y + 2 * rows - 1 : 2, x : x + 2 * cols - 1 : 2]
 
 
-class _Errors:
+def _errors(segment: Segment, lattice: Any) -> list[Any]:
     """Errors of the known samples about a segment, in quarter samples, for each parity."""
-
-    def __init__(self, segment: Segment, lattice: Any) -> None:
-        self.grids = []
-        for parity in PARITIES[segment.step]:
-            a, b, c, d = (_grid(lattice, segment, parity, o) for o in TAPS[segment.step])
-            self.grids.append(_grid(lattice, segment, parity, (0, 0)) * 4 - (a + b + c + d))
+    errors = []
+    for parity in PARITIES[segment.step]:
+        a, b, c, d = (_grid(lattice, segment, parity, o) for o in TAPS[segment.step])
+        errors.append(_grid(lattice, segment, parity, (0, 0)) * 4 - (a + b + c + d))
+    return errors
 
 
 def _sums(backend: Backend, segment: Segment, grids: list[Any], halves: tuple[int, ...]) -> Any:
@@ -105,11 +104,11 @@ def window_statistics(
         ]
         return [backend.look_up(backend.log, index) for index in indices]
 
-    errors = _Errors(segment, own).grids
+    errors = _errors(segment, own)
     features = logarithms(errors)
     half = (HALVES[SLOPE_WINDOW],)
     for reference in references:
-        others = _Errors(segment, reference).grids
+        others = _errors(segment, reference)
         pairs = list(zip(errors, others, strict=True))
         features += logarithms([a - b for a, b in pairs])
         (product,) = _sums(backend, segment, [a * b for a, b in pairs], half)
