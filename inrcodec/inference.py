@@ -160,7 +160,7 @@ def _of_piece(piece: Segment, seen: Surroundings, backend: Backend) -> tuple[Any
     statistics = np.empty((count, piece.pixels))
     lattices = seen.own, seen.references
     if count:
-        from .kernels import window_rows
+        from .window_kernels import window_rows
 
         window_rows(*lattices, numbers, p.step, backend.log, statistics)
     offsets = _OFFSETS[p.step, seen.wide]
