@@ -81,7 +81,7 @@ def pack(file: LinrFile) -> bytes:
         }
         if models.prior:
             header["q"] = models.prior
-            if models.rank:
+            if models.rank and file.weights:
                 header["r"] = models.rank
         else:
             header["w"] = [models.trunk_width, models.plane_width]

@@ -248,7 +248,7 @@ def trunk_rows(  # type: ignore[no-untyped-def]
                     weight = exp[int(below) + (EXP_TOP - WEIGHT_BITS) * UNIT]
                     state[6 + i, at] = weight
                     total += weight
-                floor = np.floor(total * 2.0 ** (CDF_BITS - FLOOR_BITS - planes))
+                floor = np.floor(total * (1 << (CDF_BITS - FLOOR_BITS)) / (1 << planes))
                 state[9, at] = floor
                 state[10, at] = 0.0
                 state[11, at] = total * (1 << CDF_BITS) + floor * (1 << planes)

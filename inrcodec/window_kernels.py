@@ -7,12 +7,12 @@ import numpy as np
 from .compiled import compiled
 from .lattice import PAD
 from .windows import (
+    FACTORS,
     HALVES,
     NEAR,
     PARITIES,
     REACH,
     RIDGE,
-    SHIFTS,
     SLOPE_LIMIT,
     SLOPE_ONE,
     SLOPE_WINDOW,
@@ -57,7 +57,7 @@ def _errors(lattice, y, x, taps, rows, cols, out):  # type: ignore[no-untyped-de
 
 _TAPS, _NEAR = np.array(TAPS), np.array(NEAR)
 _PARITIES = np.array([PARITIES[0] * 2, PARITIES[1]])  # step A has one only
-_PARITY_COUNTS, _SHIFTS, _RIDGE = np.array([1, 2]), np.array(SHIFTS), np.array(RIDGE)
+_PARITY_COUNTS, _FACTORS, _RIDGE = np.array([1, 2]), np.array(FACTORS), np.array(RIDGE)
 
 
 @compiled
@@ -99,7 +99,7 @@ def window_rows(own, references, segment, step, log, out):  # type: ignore[no-un
     f = 0
     for r in range(-1, many):
         for w in range(windows):
-            scale = 2.0 ** _SHIFTS[step, w] / unit
+            scale = _FACTORS[step, w] / unit
             for p in range(n):
                 index = int(totals[r + 1, w, p] * scale) + 16
                 out[f, p] = log[min(index, 65535)]

@@ -23,8 +23,8 @@ HALVES = (2, 4, 8)  # of the windows' sides, in lattice units
 REACH = HALVES[-1]
 SLOPE_WINDOW = 1  # the slope is that of HALVES[1]
 SLOPE_ONE, SLOPE_LIMIT = 1024, 4096
-# log2 is taken of 128 times the mean error in units, about: a sum times 2^SHIFTS[step][window]
-SHIFTS = ((3, 1, -1), (1, 0, -2))
+# log2 is taken of 128 times the mean error in units, about: a sum times FACTORS[step][window]
+FACTORS = ((8.0, 2.0, 0.5), (2.0, 1.0, 0.25))
 RIDGE = (128, 256)  # as if so much (error in quarter units)^2 had a slope of 1, by step
 # Offsets between known samples and the four that their errors are differences to,
 TAPS = (((-2, 0), (0, -2), (0, 2), (2, 0)), ((-1, -1), (-1, 1), (1, -1), (1, 1)))
@@ -99,8 +99,8 @@ def window_statistics(
     def logarithms(grids: list[Any]) -> list[Any]:
         sums = _sums(backend, segment, [xp.abs(g) for g in grids], HALVES)
         indices = [
-            xp.clip(xp.floor(total * (2.0**shift / unit)) + 16, 16, 65535)
-            for total, shift in zip(sums, SHIFTS[step], strict=True)
+            xp.clip(xp.floor(total * (factor / unit)) + 16, 16, 65535)
+            for total, factor in zip(sums, FACTORS[step], strict=True)
         ]
         return [backend.look_up(backend.log, index) for index in indices]
 

@@ -14,17 +14,17 @@ import torch
 import inrcodec
 from inrcodec import fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
-from inrcodec.container import parse
+from inrcodec.container import Models, parse
 from inrcodec.decode import decode_parsed
 from inrcodec.encode import choose_rank
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
 from inrcodec.networks import TENSORS, Network, Tensor, factors
-from inrcodec.prior import MAX_RANK, NEWEST, TRUNK_WIDTH, add, prior_networks
+from inrcodec.prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, add, prior_networks
 from inrcodec.traversal import trunk_shape
 from inrcodec.weights import pack_weights, unpack_weights
-from tests.pictures import changed_prior_file, jpeg_scene, scene
+from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
 
 ROOT = Path(__file__).parent.parent
 
@@ -118,6 +118,16 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int) -> None:
 def test_larger_images_get_changes_of_higher_rank() -> None:
     ranks = [choose_rank(pixels) for pixels in (1, 256 * 256, 500 * 500, 768 * 512, 10**8)]
     assert ranks == [1, 1, 4, MAX_RANK, MAX_RANK]
+
+
+def test_an_image_without_steps_has_no_changes() -> None:
+    image = np.full((1, 1, 3), 7, np.uint8)
+    image[0, 0, 1] = 200
+    for picture in (image, scene(1, 2, 3, np.uint8), scene(2, 1, 1, np.uint16)):
+        data = inrcodec.encode(picture, effort=2, model="context")
+        assert np.array_equal(inrcodec.decode(data), picture)
+    nothing = file_of(image, Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST, 1), b"")
+    assert np.array_equal(inrcodec.decode(nothing), image)
 
 
 def test_factors_that_are_too_fine_are_refused() -> None:
