@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .backend import Backend
-from .lattice import tap
+from .lattice import NEAR, tap
 from .pyramid import Segment
 from .tables import UNIT
 from .windows import statistics_count, window_statistics
@@ -20,9 +20,9 @@ INPUT_CLIP = 1 << 17  # 128 units
 
 # Offsets in lattice units of the neighbours within the channel, the near four first.
 OWN_OFFSETS = (
-    tuple((dy, dx) for dy in (-1, 1) for dx in (-1, 1))
+    NEAR[0]
     + tuple((dy, dx) for dy in (-3, -1, 1, 3) for dx in (-3, -1, 1, 3) if 3 in (abs(dy), abs(dx))),
-    ((-1, 0), (0, -1), (0, 1), (1, 0))
+    NEAR[1]
     + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
     + ((-3, 0), (0, -3), (0, 3), (3, 0)),
 )

@@ -8,6 +8,8 @@ from .backend import Backend
 from .pyramid import Segment
 
 PAD = 9  # as far as a neighbour or a window reaches
+# Offsets of the four nearest known samples of a sub-pixel, in step A and in step B.
+NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 
 
 def _reflected(length: int) -> list[int]:

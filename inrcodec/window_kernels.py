@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled
-from .lattice import PAD
+from .lattice import NEAR, PAD
 from .windows import (
     FACTORS,
     HALVES,
-    NEAR,
     PARITIES,
     REACH,
     RIDGE,

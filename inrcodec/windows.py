@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from .backend import Backend
-from .lattice import PAD, tap
+from .lattice import NEAR, PAD, tap
 from .pyramid import Segment
 from .tables import UNIT
 
@@ -28,8 +28,6 @@ FACTORS = ((8.0, 2.0, 0.5), (2.0, 1.0, 0.25))
 RIDGE = (128, 256)  # as if so much (error in quarter units)^2 had a slope of 1, by step
 # Offsets between known samples and the four that their errors are differences to,
 TAPS = (((-2, 0), (0, -2), (0, 2), (2, 0)), ((-1, -1), (-1, 1), (1, -1), (1, 1)))
-# between a sub-pixel that is coded and the four nearest known ones,
-NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 # and between sub-pixels that are coded and known ones, modulo 2.
 PARITIES = (((1, 1),), ((1, 0), (0, 1)))
 
