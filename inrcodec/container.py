@@ -24,13 +24,15 @@ from .errors import (
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import check_size
 from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
+from .remapping import Values, pack_values, unpack_values
 from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR = 1
 STORED, CONTEXT = 0, 1
 MODES = ("stored", "context")
-HEADER, WEIGHTS, DATA, EXCEPTIONS = b"H", b"W", b"D", b"X"
+HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES = b"H", b"W", b"D", b"X", b"V"
+VALUES_MINOR = 3  # the minor version that brought the section of values
 MAX_HEADER = 1024
 MAX_SECTIONS = 64
 MAX_WIDTH = 64
@@ -59,6 +61,7 @@ class LinrFile:
     weights: bytes
     data: bytes
     exceptions: bytes = b""  # to the colour conversion
+    values: Values = ()  # where the layout is that of ranks (remapping.py)
 
 
 def pack(file: LinrFile) -> bytes:
@@ -91,10 +94,12 @@ def pack(file: LinrFile) -> bytes:
             sections.insert(0, (WEIGHTS, file.weights))
         if file.exceptions:
             sections.append((EXCEPTIONS, file.exceptions))
+        if file.values:
+            sections.append((VALUES, pack_values(file.values, layout.sample_bits)))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
-    minor = models.prior if models is not None else 0
+    minor = VALUES_MINOR if file.values else models.prior if models is not None else 0
     return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
@@ -145,7 +150,7 @@ def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
         if zlib.crc32(tag + payload) != int.from_bytes(data[end : end + 4], "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")
         at = end + 4
-        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS):
+        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES):
             if tag in found:
                 raise CorruptError(f"section {tag!r} appears twice")
             found[tag] = payload
@@ -225,10 +230,15 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         raise CorruptError("a stored image has no weights")
     if EXCEPTIONS in sections and not layout.conversion:
         raise CorruptError("colour exceptions without a conversion")
+    values: Values = ()
+    if VALUES in sections:
+        if models is None or layout.conversion:
+            raise CorruptError("value remapping of a stored image or under a colour conversion")
+        values = unpack_values(sections[VALUES], bits, count)
     if DATA not in sections:
         raise CorruptError("the data section is missing")
     exceptions = sections.get(EXCEPTIONS, b"")
-    return LinrFile(version, layout, digest, models, weights, sections[DATA], exceptions)
+    return LinrFile(version, layout, digest, models, weights, sections[DATA], exceptions, values)
 
 
 def _header(payload: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from .layout import Layout
 from .networks import Network, Shape
 from .prior import add, prior_networks
 from .rangecoder import Decoder
+from .remapping import from_ranks
 from .stored import decompress_stored
 from .traversal import Observer, plane_shape, traverse, trunk_shape
 from .weights import unpack_weights
@@ -75,6 +76,7 @@ def decode_parsed(
             rgb = jfif_to_rgb(image[:, :, :3])
             apply_exceptions(rgb, file.exceptions)
             image[:, :, :3] = rgb
+        from_ranks(image, file.values)
     if digest(image) != file.digest:
         raise ChecksumError("the decoded samples do not match the file's digest")
     return image

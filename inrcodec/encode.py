@@ -23,6 +23,7 @@ from .layout import Layout, choose_layout
 from .limits import check_size
 from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
 from .rangecoder import Encoder
+from .remapping import Values, find_values, to_ranks
 from .stored import compress_stored, estimate_stored
 from .traversal import traverse
 from .weights import FORMS, pack_weights
@@ -175,13 +176,28 @@ def _encode_stored(image: np.ndarray) -> bytes:
     return pack(file)
 
 
-def undo_colour(image: np.ndarray, wide: bool = False) -> tuple[Layout, np.ndarray, bytes]:
-    """The layout to code an image in, its samples there, and the exceptions to the conversion."""
-    planes = find_jfif(image)
+@dataclass(frozen=True)
+class Coded:
+    """An image as the networks see it: the layout, the samples there, and what leads back."""
+
+    layout: Layout
+    samples: np.ndarray  # shape and dtype as the image's
+    exceptions: bytes = b""  # to the layout's colour conversion
+    values: Values = ()  # of which the samples are ranks
+
+
+def representations(image: np.ndarray, wide: bool = False) -> list[Coded]:
+    """The ways to code an image: without its colour history, and as ranks if they may pay."""
+    planes, values = find_jfif(image), find_values(image)
     if planes is None:
-        return choose_layout(image, wide=wide), image, b""
-    exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
-    return choose_layout(planes, JFIF, wide), planes, exceptions
+        found = [Coded(choose_layout(image, wide=wide), image)]
+    else:
+        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
+        found = [Coded(choose_layout(planes, JFIF, wide), planes, exceptions)]
+    if any(used is not None for used in values):
+        ranks = to_ranks(image, values)
+        found.append(Coded(choose_layout(ranks, wide=wide), ranks, values=values))
+    return found
 
 
 def choose_rank(pixels: int) -> int:
@@ -203,11 +219,8 @@ def _encode_context(
     models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
     if form == "int":
         models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
-    layout, coded, exceptions = undo_colour(image, is_wide(models.prior))
-    samples = coded.reshape(layout.height, layout.width, -1)
-    prior = prior_networks(layout, models.prior) if models.prior else None
-    rank = choose_rank(layout.height * layout.width) if prior else 0
-    epochs = EPOCHS[effort] if prior else max(EPOCHS[effort], MIN_EPOCHS)
+    ways = representations(image, is_wide(models.prior))
+    epochs = EPOCHS[effort] if models.prior else max(EPOCHS[effort], MIN_EPOCHS)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
     backend = _fitting_backend("cpu" if device == "auto" and not epochs else device)
     size: float | None = None
@@ -220,21 +233,29 @@ def _encode_context(
     def correcting(fraction: float, _: float) -> None:
         tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
 
-    def file(models: Models, weights: bytes) -> bytes:
+    def file(way: Coded, models: Models, weights: bytes) -> bytes:
         # coded with the weights that a decoder will read, not with those that were packed
-        networks = read_networks(layout, models, weights, backend)
+        networks = read_networks(way.layout, models, weights, backend)
         encoder = Encoder()
-        traverse(backend, workers, layout, networks, encoder, coded)
-        data = encoder.finish()
-        return pack(LinrFile("", layout, digest(image), models, weights, data, exceptions))
+        traverse(backend, workers, way.layout, networks, encoder, way.samples)
+        data, hashed = encoder.finish(), digest(image)
+        return pack(
+            LinrFile("", way.layout, hashed, models, weights, data, way.exceptions, way.values)
+        )
 
     with Workers(backend, threads) as workers:
-        candidates, reserve = [], 0.0
-        if prior:
-            # a fit may lose, where the image is small
+        candidates, reserve, way = [], 0.0, ways[-1]
+        if models.prior:
+            # a fit may lose, where the image is small; and the prior knows which way to go
             started = time.monotonic()
-            candidates.append(file(models, b""))
+            unchanged = [file(way, models, b"") for way in ways]
+            candidates = [min(unchanged, key=len)]
+            way = ways[unchanged.index(candidates[0])]
             reserve = AFTER_FIT * (time.monotonic() - started)
+        layout = way.layout
+        samples = way.samples.reshape(layout.height, layout.width, -1)
+        prior = prior_networks(layout, models.prior) if models.prior else None
+        rank = choose_rank(layout.height * layout.width) if prior else 0
         left = deadline - time.monotonic() - reserve
         if epochs and (left > 0 or not candidates):
             # torch is for encoders that fit
@@ -257,5 +278,5 @@ def _encode_context(
             pairs = zip(trunks, planes, strict=True)
             tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
             tell(Progress("code", FIT_PLANES, size))
-            candidates.append(file(replace(models, rank=rank), pack_weights(form, tensors)))
+            candidates.append(file(way, replace(models, rank=rank), pack_weights(form, tensors)))
     return min(candidates, key=len)

@@ -82,10 +82,19 @@ def describe(
         "prior": None if models is None or not models.prior else models.prior,
         "rank": None if models is None or not models.rank else models.rank,
         "conversion": "jfif" if layout.conversion else None,
+        "values": _values(file),
     }
     if models is not None and statistics is not None:
         result["planes"] = statistics.rows()
     return result
+
+
+def _values(file: LinrFile) -> dict[str, int] | None:
+    """How many values each channel uses that is coded as ranks."""
+    if not file.values:
+        return None
+    names = {channel.index: file.layout.name(channel) for channel in file.layout.channels}
+    return {names[i]: len(used) for i, used in enumerate(file.values) if used is not None}
 
 
 class PlaneStatistics:

@@ -8,7 +8,7 @@ from inrcodec.backend import Workers, numpy_backend
 from inrcodec.colour import jfif_to_rgb
 from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.encode import undo_colour
+from inrcodec.encode import representations
 from inrcodec.networks import Tensor
 from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide
 from inrcodec.rangecoder import Encoder
@@ -43,7 +43,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    layout = undo_colour(image)[0]
+    layout = representations(image)[-1].layout
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
@@ -59,7 +59,7 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
 def changed_prior_file(image: np.ndarray, rank: int = 3) -> bytes:
     """A context file with small changes at random to the prior's weights."""
     models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST, rank)
-    layout, rng = undo_colour(image, wide=True)[0], np.random.default_rng(0)
+    layout, rng = representations(image, wide=True)[-1].layout, np.random.default_rng(0)
     networks = [
         {
             name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
@@ -73,10 +73,9 @@ def changed_prior_file(image: np.ndarray, rank: int = 3) -> bytes:
 def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
     """The context file of an image under given weights."""
     backend, wide = numpy_backend(), is_wide(models.prior)
-    layout, coded, exceptions = undo_colour(image, wide)
-    encoder = Encoder()
+    way, encoder = representations(image, wide)[-1], Encoder()
     with Workers(backend, 1) as workers:
-        read = read_networks(layout, models, weights, backend)
-        traverse(backend, workers, layout, read, encoder, coded)
-    data = encoder.finish()
-    return pack(LinrFile("", layout, digest(image), models, weights, data, exceptions))
+        read = read_networks(way.layout, models, weights, backend)
+        traverse(backend, workers, way.layout, read, encoder, way.samples)
+    data, hashed = encoder.finish(), digest(image)
+    return pack(LinrFile("", way.layout, hashed, models, weights, data, way.exceptions, way.values))

@@ -96,6 +96,9 @@ def show(name: str, facts: dict[str, Any]) -> None:
         click.echo(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
     if facts["conversion"]:
         click.echo(f"  colour   {facts['conversion']}: R, G, B are coded as Y, Cb, Cr")
+    if facts["values"]:
+        used = ", ".join(f"{name} {count}" for name, count in facts["values"].items())
+        click.echo(f"  values   coded as ranks of those in use: {used}")
     pixels = facts["width"] * facts["height"]
     total = sum(plane["bits"] for plane in facts["planes"]) or 1
     channels: dict[str, list[dict[str, Any]]] = {}
