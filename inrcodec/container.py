@@ -13,6 +13,8 @@ from typing import Any
 import msgpack
 
 from .colour import JFIF
+from .coordinate.model import MAX_WIDTH as MAX_COORDINATE_WIDTH
+from .coordinate.model import PLANE_MODES, CoordinateModel, check_model
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -29,10 +31,10 @@ from .weights import FORMS
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR = 1
-STORED, CONTEXT = 0, 1
-MODES = ("stored", "context")
+STORED, CONTEXT, COORDINATE = 0, 1, 2
+MODES = ("stored", "context", "coordinate")
 HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES = b"H", b"W", b"D", b"X", b"V"
-VALUES_MINOR = 3  # the minor version that brought the section of values
+VALUES_MINOR, COORDINATE_MINOR = 3, 4  # the minor versions that brought them
 MAX_HEADER = 1024
 MAX_SECTIONS = 64
 MAX_WIDTH = 64
@@ -57,11 +59,19 @@ class LinrFile:
     version: str
     layout: Layout
     digest: bytes  # BLAKE2b-128 of the samples, little-endian, in C order
-    models: Models | None  # None: stored
+    models: Models | None  # of a context image
     weights: bytes
     data: bytes
     exceptions: bytes = b""  # to the colour conversion
     values: Values = ()  # where the layout is that of ranks (remapping.py)
+    coordinate: CoordinateModel | None = None
+
+    @property
+    def mode(self) -> int:
+        """STORED, CONTEXT or COORDINATE."""
+        if self.coordinate is not None:
+            return COORDINATE
+        return STORED if self.models is None else CONTEXT
 
 
 def pack(file: LinrFile) -> bytes:
@@ -70,7 +80,7 @@ def pack(file: LinrFile) -> bytes:
     header: dict[str, Any] = {
         "s": [layout.height, layout.width, len(layout.channels)],
         "b": layout.sample_bits,
-        "m": STORED if models is None else CONTEXT,
+        "m": file.mode,
         "d": file.digest,
     }
     sections = [(DATA, file.data)]
@@ -96,10 +106,17 @@ def pack(file: LinrFile) -> bytes:
             sections.append((EXCEPTIONS, file.exceptions))
         if file.values:
             sections.append((VALUES, pack_values(file.values, layout.sample_bits)))
+    if file.coordinate is not None:
+        header |= file.coordinate.header()
+        sections.insert(0, (WEIGHTS, file.weights))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
-    minor = VALUES_MINOR if file.values else models.prior if models is not None else 0
+    minor = models.prior if models is not None else 0
+    if file.values:
+        minor = VALUES_MINOR
+    if file.coordinate is not None:
+        minor = COORDINATE_MINOR
     return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
@@ -175,7 +192,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
     header = _header(sections[HEADER])
     mode = _integer(header, "m", 0, 255)
-    if mode not in (STORED, CONTEXT):
+    if mode >= len(MODES):
         raise UnsupportedVersionError(f"model {mode} needs a newer reader")
     digest = header.pop("d", None)
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
@@ -188,10 +205,16 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         raise CorruptError(f"{count} channels: 1 to 4 are legal")
     check_size(width, height, "the file")
 
-    if mode == STORED:
+    coordinate: CoordinateModel | None = None
+    if mode != CONTEXT:
         channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
         layout, models, weights = Layout(height, width, bits, channels, 0), None, b""
-    else:
+    if mode == COORDINATE:
+        coordinate = _coordinate(header, bits, count)
+        if WEIGHTS not in sections:
+            raise CorruptError("the weights section is missing")
+        weights = sections[WEIGHTS]
+    elif mode == CONTEXT:
         order = tuple(_integers(header, "o", count, 0, count - 1))
         if len(set(order)) != count or (count in (2, 4) and order[-1] != count - 1):
             raise CorruptError("the coding order is no order of the channels with alpha last")
@@ -238,7 +261,23 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
     if DATA not in sections:
         raise CorruptError("the data section is missing")
     exceptions = sections.get(EXCEPTIONS, b"")
-    return LinrFile(version, layout, digest, models, weights, sections[DATA], exceptions, values)
+    data = sections[DATA]
+    return LinrFile(version, layout, digest, models, weights, data, exceptions, values, coordinate)
+
+
+def _coordinate(header: dict[str, Any], bits: int, channels: int) -> CoordinateModel:
+    """Takes a coordinate model's fields out of the header."""
+    return check_model(
+        _integer(header, "k", 0, 255),
+        _integer(header, "a", 0, 255),
+        _integers(header, "w", 2, 1, MAX_COORDINATE_WIDTH),
+        header.pop("g", None),
+        _integers(header, "n", bits, 0, len(PLANE_MODES) - 1),
+        _integer(header, "f", 0, 255),
+        _integer(header, "t", 0, (1 << 32) - 1),
+        header.pop("v", None),
+        channels,
+    )
 
 
 def _header(payload: bytes) -> dict[str, Any]:

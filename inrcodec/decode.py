@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from .backend import Backend, Workers, backend_for
 from .colour import apply_exceptions, jfif_to_rgb
 from .container import LinrFile, Models, parse
+from .coordinate.decode import decode_coordinate
 from .errors import ChecksumError, CorruptError, LimitError
 from .images import write_atomic, write_image
 from .inference import ChannelNetworks
 from .layout import Layout
+from .limits import MAX_MULTIPLY_ADDS
 from .networks import Network, Shape
 from .prior import add, prior_networks
 from .rangecoder import Decoder
@@ -23,10 +26,12 @@ from .stored import decompress_stored
 from .traversal import Observer, plane_shape, traverse, trunk_shape
 from .weights import unpack_weights
 
-MAX_MULTIPLY_ADDS = 1 << 44
 # A bit costs at least log2(65536 / 65535) bits, so a byte of data holds fewer than this many.
 MAX_BITS_PER_BYTE = 363_409
 SLACK_BYTES = 16  # what the range coder may leave out at the end, and then some
+
+# Told of each plane that coordinate networks decide: decisions and bits, uint8 (channels, pixels).
+Decided = Callable[[int, np.ndarray, np.ndarray], None]
 
 
 def decode(data: bytes, *, device: str = "cpu", threads: int | None = None) -> np.ndarray:
@@ -59,11 +64,26 @@ def decode_file(
 
 
 def decode_parsed(
-    file: LinrFile, backend: Backend, threads: int | None, observe: Observer | None = None
+    file: LinrFile,
+    backend: Backend,
+    threads: int | None,
+    observe: Observer | None = None,
+    decided: Decided | None = None,
 ) -> np.ndarray:
-    """The image of a parsed file; raises ChecksumError where the samples' digest differs."""
+    """The image of a parsed file; raises ChecksumError where the samples' digest differs.
+
+    observe: told of every plane of a context image, decided: of a coordinate image's.
+    """
     layout = file.layout
-    if file.models is None:
+    if file.coordinate is not None:
+        _check_bits(layout, len(file.data))
+        shape = layout.height, layout.width, len(layout.channels)
+        with Workers(backend, threads or os.cpu_count() or 1) as workers:
+            samples = decode_coordinate(
+                file.coordinate, shape, file.weights, file.data, backend, workers, decided
+            )
+        image = samples.astype(layout.dtype).reshape(layout.shape)
+    elif file.models is None:
         image = decompress_stored(file.data, layout.shape, layout.dtype)
     else:
         _check_work(layout, file.models, len(file.data))
@@ -120,13 +140,17 @@ def read_networks(
     ]
 
 
-def _check_work(layout: Layout, models: Models, data_bytes: int) -> None:
-    """Refuses a file that asks for more time than its size can account for, or than is allowed."""
-    pixels = layout.height * layout.width
-    bits = pixels * sum(c.planes for c in layout.channels)
+def _check_bits(layout: Layout, data_bytes: int) -> None:
+    """Refuses a file whose data cannot hold the bits of its image."""
+    bits = layout.height * layout.width * sum(c.planes for c in layout.channels)
     if bits > (data_bytes + SLACK_BYTES) * MAX_BITS_PER_BYTE:
         raise CorruptError(f"{data_bytes} bytes of data are too few for {bits} bits")
-    work = 0
+
+
+def _check_work(layout: Layout, models: Models, data_bytes: int) -> None:
+    """Refuses a file that asks for more time than its size can account for, or than is allowed."""
+    _check_bits(layout, data_bytes)
+    pixels, work = layout.height * layout.width, 0
     shapes = iter(network_shapes(layout, models))
     for channel in layout.channels:
         if channel.planes:

@@ -15,11 +15,13 @@ import numpy as np
 from .backend import Backend, Workers, backend_for
 from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
 from .container import LinrFile, Models, pack, parse
+from .coordinate.encode import encode_coordinate
+from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest, read_networks
 from .errors import DeviceError, ImageError, VerificationError
 from .images import read_image, write_atomic
-from .info import PlaneStatistics, describe
-from .layout import Layout, choose_layout
+from .info import Decisions, PlaneStatistics, describe
+from .layout import Channel, Layout, choose_layout
 from .limits import check_size
 from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
 from .rangecoder import Encoder
@@ -33,7 +35,7 @@ EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
 MIN_EPOCHS = 2  # where there is no prior
 DEFAULT_EFFORT = 5
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
-MODEL_CHOICES = ("auto", "context", "stored")
+MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH = 16  # of networks without a prior
@@ -66,9 +68,11 @@ def encode(
     seed: int = 0,
     threads: int | None = None,
     model: str = "auto",
+    coordinate: Coordinate | None = None,
     time_limit: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
+    watch: Callable[[Any], None] | None = None,
 ) -> bytes:
     """Encodes an image without loss; the result was decoded and compared before it is returned.
 
@@ -76,10 +80,11 @@ def encode(
     effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
     "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
-    for the smaller. time_limit: about how many seconds to take at most; the fit stops in time, and
-    the result then depends on the machine. progress: called now and then, from any thread, one call
-    at a time. report: called at the end with what info() says of the result, the planes' bit error
-    rates included.
+    for the smaller; or "coordinate" for the published coordinate networks, with the options
+    `coordinate` (effort is not theirs). time_limit: about how many seconds to take at most; the fit
+    stops in time, and the result then depends on the machine. progress: called now and then, from
+    any thread, one call at a time. report: called at the end with what info() says of the result,
+    the planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
@@ -102,6 +107,15 @@ def encode(
         backend_for(device)  # which says so if there is none
 
     candidates, estimate = [], estimate_stored(image)
+    if model == "coordinate":
+        options = coordinate or Coordinate()
+        candidates.append(
+            _encode_coordinate(
+                image, options, weights, seed, device, threads, deadline, tell, watch
+            )
+        )
+        if options.optimize == "size":
+            candidates.append(_encode_stored(image))
     if model == "stored" or (model == "auto" and estimate < image.nbytes * LIKELY_STORED + TINY):
         tell(Progress("store", 0.0, None))
         candidates.append(_encode_stored(image))
@@ -123,13 +137,15 @@ def encode(
     bpsp = 8 * len(data) / image.size
     tell(Progress("verify", CODE, bpsp))
     file = parse(data)
-    statistics = None if report is None else PlaneStatistics(file.layout)
+    statistics, decisions = None, None
+    if report is not None:
+        statistics, decisions = PlaneStatistics(file.layout), Decisions()
     # on the CPU wherever the fit ran, so that two devices have agreed on every bit
-    decoded = decode_parsed(file, backend_for("cpu"), threads, statistics)
+    decoded = decode_parsed(file, backend_for("cpu"), threads, statistics, decisions)
     if decoded.dtype != image.dtype or not np.array_equal(decoded, image):
         raise VerificationError("the encoded image does not decode to itself; please report this")
     if report is not None:
-        report(describe(file, len(data), statistics))
+        report(describe(file, len(data), statistics, decisions))
     tell(Progress("verify", 1.0, bpsp))
     return data
 
@@ -160,6 +176,44 @@ def _checked(image: np.ndarray) -> np.ndarray:
     check_size(image.shape[1], image.shape[0], "the image")
     image = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+
+
+def _encode_coordinate(
+    image: np.ndarray,
+    options: Coordinate,
+    form: str,
+    seed: int,
+    device: str,
+    threads: int,
+    deadline: float,
+    tell: Callable[[Progress], None],
+    watch: Callable[[Any], None] | None,
+) -> bytes:
+    samples = image.reshape(*image.shape[:2], -1)
+    backend = _fitting_backend(device)
+
+    def each(step: Any) -> None:
+        bpsp = step.loss * 8 * image.itemsize if options.layout != "value" else None
+        tell(Progress("fit", CODE * step.step / options.steps, bpsp))
+        if watch is not None:
+            watch(step)
+
+    with Workers(backend, threads) as workers:
+        model, weights, data = encode_coordinate(
+            samples,
+            options,
+            form,
+            seed=seed,
+            backend=backend,
+            workers=workers,
+            deadline=deadline,
+            report=each,
+        )
+    # what is coded is samples as they are
+    channels = tuple(Channel(i, 0, 8 * image.itemsize, ()) for i in range(samples.shape[2]))
+    layout = Layout(image.shape[0], image.shape[1], 8 * image.itemsize, channels, 0)
+    file = LinrFile("", layout, digest(image), None, weights, data, coordinate=model)
+    return pack(file)
 
 
 def _fitting_backend(device: str) -> Backend:

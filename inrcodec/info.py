@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .backend import backend_for
-from .container import MODES, LinrFile, parse
+from .container import MODES, STORED, LinrFile, parse
+from .coordinate.model import PLANE_MODES
 from .decode import decode_parsed
 from .errors import LinrError
 from .layout import Channel, Layout
@@ -22,11 +23,11 @@ def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dic
     networks' decisions before correction and the bits spent on the plane. Raises as decode.
     """
     file = parse(bytes(data))
-    if not planes or file.models is None:
+    if not planes or file.mode == STORED:
         return describe(file, len(data))
-    statistics = PlaneStatistics(file.layout)
-    decode_parsed(file, backend_for("cpu"), threads, statistics)
-    return describe(file, len(data), statistics)
+    statistics, decisions = PlaneStatistics(file.layout), Decisions()
+    decode_parsed(file, backend_for("cpu"), threads, statistics, decisions)
+    return describe(file, len(data), statistics, decisions)
 
 
 def bit_map(data: bytes, *, threads: int | None = None) -> np.ndarray:
@@ -34,11 +35,11 @@ def bit_map(data: bytes, *, threads: int | None = None) -> np.ndarray:
 
     Each bit counts as -log2 of the probability that the networks gave it, so that the sum is that
     of the planes' bits in info(); header and weights belong to no pixel. Raises as decode, and
-    LinrError for a stored file, which has no such bits.
+    LinrError for other files, which have no such bits.
     """
     bits = survey(data, threads=threads)[2]
     if bits is None:
-        raise LinrError("the file is stored, not coded in bit planes")
+        raise LinrError(f"the file is {MODES[parse(bytes(data)).mode]}, not of the context model")
     return bits
 
 
@@ -60,14 +61,18 @@ def survey(
 
 
 def describe(
-    file: LinrFile, size: int, statistics: PlaneStatistics | None = None
+    file: LinrFile,
+    size: int,
+    statistics: PlaneStatistics | None = None,
+    decisions: Decisions | None = None,
 ) -> dict[str, Any]:
-    """info's dict of a parsed file of that many bytes; statistics: as its decoding found them."""
+    """info's dict of a parsed file of that many bytes; statistics, decisions: as its decoding found
+    them."""
     layout, models = file.layout, file.models
     samples = layout.height * layout.width * len(layout.channels)
     result: dict[str, Any] = {
         "version": file.version,
-        "mode": MODES[models is not None],
+        "mode": MODES[file.mode],
         "height": layout.height,
         "width": layout.width,
         "channels": len(layout.channels),
@@ -84,6 +89,20 @@ def describe(
         "conversion": "jfif" if layout.conversion else None,
         "values": _values(file),
     }
+    model = file.coordinate
+    if model is not None:
+        result["weights"] = model.form
+        result["coordinate"] = {
+            "layout": model.layout,
+            "backbone": model.backbone,
+            "width": model.width,
+            "depth": model.depth,
+            "networks": model.networks(),
+            "steps": model.step,
+            "transform": model.transform.kind if model.transform else None,
+        }
+        if decisions is not None and model.transform is None:
+            result["planes"] = decisions.rows(file.layout, model.modes)
     if models is not None and statistics is not None:
         result["planes"] = statistics.rows()
     return result
@@ -125,6 +144,29 @@ class PlaneStatistics:
             for channel in self._layout.channels
             for plane in reversed(range(channel.planes))
             for count, wrong, spent in [self._counts[channel.index, plane]]
+        ]
+
+
+class Decisions:
+    """Counts the wrong decisions of coordinate networks, per plane and channel (decode.Decided)."""
+
+    def __init__(self) -> None:
+        self._ber: dict[int, np.ndarray] = {}
+
+    def __call__(self, plane: int, decisions: np.ndarray, bits: np.ndarray) -> None:
+        self._ber[plane] = (decisions != bits).mean(axis=1)
+
+    def rows(self, layout: Layout, modes: tuple[int, ...]) -> list[dict[str, Any]]:
+        """One dict per channel and plane: how it is coded and, of a network, the BER."""
+        return [
+            {
+                "channel": layout.name(channel),
+                "plane": plane,
+                "mode": PLANE_MODES[modes[plane]],
+                "ber": float(self._ber[plane][channel.index]) if plane in self._ber else None,
+            }
+            for channel in layout.channels
+            for plane in reversed(range(len(modes)))
         ]
 
 

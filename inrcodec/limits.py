@@ -5,6 +5,7 @@ from __future__ import annotations
 from .errors import ImageError, LimitError
 
 MAX_PIXELS = 2**28
+MAX_MULTIPLY_ADDS = 1 << 44  # of a decoder
 
 
 def check_size(width: int, height: int, name: str) -> None:

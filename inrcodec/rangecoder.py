@@ -45,6 +45,14 @@ def _shift(state, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def template(bits, y, x):  # type: ignore[no-untyped-def]
+    """The six nearest bits that come before one in raster order."""
+    left = bits[y, x - 1] | bits[y, x - 2] << 1
+    above = bits[y - 1, x - 1] | bits[y - 1, x] << 1 | bits[y - 1, x + 1] << 2
+    return left | above << 2 | bits[y - 2, x] << 5
+
+
+@compiled
 def _encode_bit(state, out, bit, p):  # type: ignore[no-untyped-def]
     bound = (state[1] >> _U16) * np.uint64(p)
     if bit:
@@ -71,6 +79,20 @@ def _encode_adaptive(state, out, bit, model, context):  # type: ignore[no-untype
         model[context] = p + ((65536 - p) >> ADAPTATION)
     else:
         model[context] = p - (p >> ADAPTATION)
+
+
+@compiled
+def _encode_flags(state, out, bits, contexts, model):  # type: ignore[no-untyped-def]
+    for i in range(bits.size):
+        _encode_adaptive(state, out, bits[i], model, contexts[i])
+
+
+@compiled
+def _encode_plane(state, out, bits, around, model):  # type: ignore[no-untyped-def]
+    for y in range(2, bits.shape[0]):
+        for x in range(2, bits.shape[1] - 1):
+            context = around[y, x] << 6 | template(bits, y, x)
+            _encode_adaptive(state, out, bits[y, x], model, context)
 
 
 @compiled
@@ -132,6 +154,20 @@ def _decode_adaptive(state, data, model, context):  # type: ignore[no-untyped-de
 
 
 @compiled
+def _decode_flags(state, data, bits, contexts, model):  # type: ignore[no-untyped-def]
+    for i in range(bits.size):
+        bits[i] = _decode_adaptive(state, data, model, contexts[i])
+
+
+@compiled
+def _decode_plane(state, data, bits, around, model):  # type: ignore[no-untyped-def]
+    for y in range(2, bits.shape[0]):
+        for x in range(2, bits.shape[1] - 1):
+            context = around[y, x] << 6 | template(bits, y, x)
+            bits[y, x] = _decode_adaptive(state, data, model, context)
+
+
+@compiled
 def _decode_integers(state, data, values, model):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         values[i] = 0
@@ -147,6 +183,12 @@ def _decode_integers(state, data, values, model):  # type: ignore[no-untyped-def
                 else:
                     m = 2 * m + _decode_bit(state, data, 32768)
             values[i] = -m if negative else m
+
+
+def _framed(bits: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """With two rows above, two columns to the left and one to the right of zeros."""
+    frame = ((2, 0), (2, 1))
+    return np.pad(bits, frame), np.pad(around, frame)
 
 
 def integer_model() -> np.ndarray:
@@ -176,6 +218,30 @@ class Encoder:
             raise TypeError("an encoder needs the bits")
         out = self._room(bits.size)
         _encode(self._state, out, bits, probabilities)
+        self._keep(out)
+        return bits
+
+    def code_flags(
+        self, contexts: np.ndarray, model: np.ndarray, bits: np.ndarray | None
+    ) -> np.ndarray:
+        """Writes bits uint8 (n,), each under the adaptive probability of its context int64 (n,);
+        model: int64, P(1) * 65536 of each context, updated. Returns the bits."""
+        if bits is None:
+            raise TypeError("an encoder needs the bits")
+        out = self._room(bits.size)
+        _encode_flags(self._state, out, bits, contexts, model)
+        self._keep(out)
+        return bits
+
+    def code_plane(
+        self, around: np.ndarray, model: np.ndarray, bits: np.ndarray | None
+    ) -> np.ndarray:
+        """Writes a bit plane uint8 (H, W) in raster order. A bit's context is what `around`, int64
+        (H, W), says of it, and the six bits nearest to it that came before. Returns the plane."""
+        if bits is None:
+            raise TypeError("an encoder needs the bits")
+        out = self._room(bits.size)
+        _encode_plane(self._state, out, *_framed(bits, around), model)
         self._keep(out)
         return bits
 
@@ -213,6 +279,22 @@ class Decoder:
         bits = np.empty(probabilities.size, dtype=np.uint8)
         _decode(self._state, self._data, probabilities, bits)
         return bits
+
+    def code_flags(
+        self, contexts: np.ndarray, model: np.ndarray, bits: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The next n bits, given their contexts; bits is not looked at."""
+        bits = np.empty(contexts.size, dtype=np.uint8)
+        _decode_flags(self._state, self._data, bits, contexts, model)
+        return bits
+
+    def code_plane(
+        self, around: np.ndarray, model: np.ndarray, bits: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The next bit plane; bits is not looked at."""
+        framed, around = _framed(np.zeros(around.shape, dtype=np.uint8), around)
+        _decode_plane(self._state, self._data, framed, around, model)
+        return framed[2:, 2:-1]
 
     def decode_integers(self, count: int, model: np.ndarray) -> np.ndarray:
         """The next integers, int64 (count,)."""

@@ -18,6 +18,8 @@ PROBABILITY_ONE = 1 << PROBABILITY_BITS
 CDF_BITS = 20  # F = 1 is 2^20
 CDF_RANGE = 16  # octaves either side of the middle
 CDF_STEPS = 64  # entries per octave
+TURN = 1 << 16  # entries of sin_table, and its one
+NORMAL_BITS, NORMAL_RANGE, NORMAL_STEPS = 20, 8, 64  # of normal_table: F = 1 is 2^20
 EXP_TOP = 22  # exp_table()[0] = 2^22
 
 
@@ -81,3 +83,48 @@ def logit_table() -> np.ndarray:
     p = np.arange(PROBABILITY_ONE)
     p[0] = 1
     return log[p] - log[PROBABILITY_ONE - p]
+
+
+@cache
+def sin_table() -> np.ndarray:
+    """float64 (65536,): 2^16 sin(2 pi j / 65536) to the nearest integer."""
+    one = 1 << 96
+    # (cos, sin) of a quarter turn, and of each half of the angle before
+    c, s = 0, one
+    halves = []
+    for _ in range(14):
+        c, s = isqrt((one + c) * one // 2), isqrt((one - c) * one // 2)
+        halves.append((c, s))
+    quarter = [(one, 0)]
+    for c, s in reversed(halves):  # the lowest bit of j stands for the smallest angle
+        quarter += [((a * c - b * s) >> 96, (a * s + b * c) >> 96) for a, b in quarter]
+    up = [(b + (1 << 79)) >> 80 for _, b in quarter]
+    half = [*up, TURN, *up[:0:-1]]
+    return np.array([*half, *(-v for v in half)], dtype=np.float64)
+
+
+@cache
+def normal_table() -> np.ndarray:
+    """float64 (1025,): F(x) = floor(2^20 P(X < x)) for a standard normal X, x = (i - 512) / 64."""
+    one, n = 1 << 160, NORMAL_RANGE * NORMAL_STEPS
+
+    def arctan(inverse: int) -> int:
+        total, power, k = 0, one // inverse, 1
+        while power:
+            total += power // k if k % 4 == 1 else -(power // k)
+            power, k = power // inverse**2, k + 2
+        return total
+
+    pi = 4 * (4 * arctan(5) - arctan(239))  # Machin 1706
+    root = isqrt(2 * pi * one)
+    upper = []
+    for i in range(n + 1):
+        # the sum over k of (-1)^k x^(2k+1) / (2^k k! (2k+1)), to 160 bits
+        power, total, k = one * i // NORMAL_STEPS, 0, 0
+        while power:
+            total += power // (2 * k + 1) if k % 2 == 0 else -(power // (2 * k + 1))
+            k += 1
+            power = power * i * i // (2 * k * NORMAL_STEPS**2)
+        upper.append((one // 2 + total * one // root) >> (160 - NORMAL_BITS))
+    lower = [(1 << NORMAL_BITS) - 1 - v for v in upper[:0:-1]]
+    return np.array([*lower, *upper], dtype=np.float64)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import CorruptError, TruncatedError
-from .networks import TENSORS, Tensor
+from .networks import Tensor
 from .rangecoder import Decoder, Encoder, integer_model
 
 FORMS = ("int", "fp16", "ternary")
@@ -27,12 +27,12 @@ Sizes = dict[str, tuple[int, ...]]  # the shapes of a network's stored tensors
 
 
 def is_bias(name: str) -> bool:
-    return name in ("b1", "b2", "b3")
+    return name[0] == "b" and name != "bypass"
 
 
 def is_ternary(name: str) -> bool:
     """Whether the ternary form stores this tensor in trits."""
-    return name in ("w1", "w2", "w3")
+    return name[0] == "w"
 
 
 def pack_weights(form: str, networks: list[Tensors]) -> bytes:
@@ -42,8 +42,7 @@ def pack_weights(form: str, networks: list[Tensors]) -> bytes:
         return _pack_integers(networks)
     parts = []
     for tensors in networks:
-        for name in TENSORS:
-            tensor = tensors[name]
+        for name, tensor in tensors.items():
             if form == "ternary" and is_ternary(name):
                 scales = np.abs(tensor.values).max(axis=1)
                 parts.append(_halves(Tensor(scales, tensor.shift)))
@@ -53,9 +52,12 @@ def pack_weights(form: str, networks: list[Tensors]) -> bytes:
     return b"".join(parts)
 
 
-def unpack_weights(form: str, sizes: list[Sizes], data: bytes) -> list[Tensors]:
+def unpack_weights(
+    form: str, sizes: list[Sizes], data: bytes, *, fine_biases: bool = False
+) -> list[Tensors]:
     """The tensors of networks, given the shape of each by name in the order in which they are
-    stored. Raises TruncatedError or CorruptError."""
+    stored. fine_biases: those in half precision are not rounded to 1/1024. Raises TruncatedError or
+    CorruptError."""
     if form == "int":
         return _unpack_integers(sizes, data)
     reader = _Reader(data)
@@ -68,7 +70,7 @@ def unpack_weights(form: str, sizes: list[Sizes], data: bytes) -> list[Tensors]:
                 scales = reader.halves(size[0])
                 trits = reader.trits(count).reshape(size)
                 tensors[name] = Tensor(trits * scales[:, None], HALF_SHIFT)
-            elif is_bias(name):
+            elif is_bias(name) and not fine_biases:
                 tensors[name] = Tensor(bias_of_half(reader.halves(count)), BIAS_SHIFT)
             else:
                 tensors[name] = Tensor(reader.halves(count).reshape(size), HALF_SHIFT)

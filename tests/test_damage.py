@@ -154,7 +154,7 @@ def test_headers_that_ask_for_too_much() -> None:
         ({"s": [True, 7, 3]}, inrcodec.CorruptError),
         ({"s": None}, inrcodec.CorruptError),
         ({"b": 12}, inrcodec.CorruptError),
-        ({"m": 2}, inrcodec.UnsupportedVersionError),
+        ({"m": 3}, inrcodec.UnsupportedVersionError),
         ({"f": 3}, inrcodec.UnsupportedVersionError),
         ({"z": 0}, inrcodec.UnsupportedVersionError),
         ({"o": [0, 0, 1]}, inrcodec.CorruptError),

@@ -1,0 +1,94 @@
+"""Decoding a coordinate image: networks from their weights, logits of every plane, correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..backend import Backend, Workers
+from ..errors import CorruptError, LimitError
+from ..limits import MAX_MULTIPLY_ADDS
+from ..rangecoder import Decoder
+from ..transforms import OUTPUT_LIMIT, inverse_table
+from ..weights import Tensors, unpack_weights
+from .correction import code_planes, code_residuals
+from .model import CoordinateModel
+from .networks import CoordinateNetwork, coordinates, grid, network_inputs
+
+CHUNK = 1 << 13  # pixels at a time on a CPU
+
+
+def read_tensors(model: CoordinateModel, channels: int, weights: bytes) -> list[Tensors]:
+    """The tensors of each network, from the weights section."""
+    sizes = [model.sizes(channels)] * model.networks()
+    return unpack_weights(model.form, sizes, weights, fine_biases=True)
+
+
+def check_work(model: CoordinateModel, pixels: int, channels: int) -> None:
+    """Refuses a file that asks for more multiply-adds than are allowed."""
+    work = pixels * len(model.planes()) * model.weights(channels)
+    if work > MAX_MULTIPLY_ADDS:
+        raise LimitError(f"decoding needs {work} multiply-adds; {MAX_MULTIPLY_ADDS} are allowed")
+
+
+class Evaluation:
+    """The networks of an image, ready to be asked for the logits of a plane anywhere."""
+
+    def __init__(
+        self, model: CoordinateModel, tensors: list[Tensors], bits: int, backend: Backend,
+        workers: Workers,
+    ) -> None:  # fmt: skip
+        self._model, self._bits = model, bits
+        self._backend, self._workers = backend, workers
+        self._networks = [CoordinateNetwork(model, t, backend) for t in tensors]
+
+    def logits(self, plane: int, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+        """int64 (channels, len(ys) * len(xs)) in units of 2^-16; ys, xs as from coordinates().
+
+        A plane below the lowest one is an extrapolation of a joint model."""
+        model, backend = self._model, self._backend
+        number = model.planes().index(plane) if model.layout == "per-plane" else 0
+        network = self._networks[number]
+        chunk = CHUNK if backend.is_cpu else backend.chunk
+        rows = max(1, chunk // len(xs))
+
+        def run(first: int) -> np.ndarray:
+            positions = grid(backend, ys[first : first + rows], xs)
+            if model.layout == "joint":
+                (at,) = coordinates(plane, 1, self._bits - 1)
+                positions = backend.xp.concat([positions, positions[:1, :] * 0 + at])
+            return backend.get(network.run(network_inputs(backend, model, positions)))
+
+        parts = self._workers.map(run, list(range(0, len(ys), rows)))
+        return np.concatenate(parts, axis=1).astype(np.int64)
+
+    def values(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+        """What a model of values predicts, int64 (len(ys), len(xs), channels)."""
+        assert self._model.transform is not None
+        table = inverse_table(self._model.transform, self._bits)
+        outputs = self.logits(0, ys, xs)
+        predicted = table[np.clip(outputs, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1) + OUTPUT_LIMIT]
+        return np.moveaxis(predicted.reshape(-1, len(ys), len(xs)), 0, 2)
+
+
+def decode_coordinate(
+    model: CoordinateModel, shape: tuple[int, int, int], weights: bytes, data: bytes,
+    backend: Backend, workers: Workers,
+    decided: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """The samples, int64 (H, W, C) of shape. decided: as correction.code_planes has it."""
+    height, width, channels = shape
+    check_work(model, height * width, channels)
+    tensors = read_tensors(model, channels, weights)
+    evaluation = Evaluation(model, tensors, len(model.modes), backend, workers)
+    ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
+    if model.transform is not None:
+        samples = code_residuals(Decoder(data), evaluation.values(ys, xs), None)
+        if samples.min() < 0 or int(samples.max()) >> len(model.modes):
+            raise CorruptError("a decoded sample exceeds the sample depth")
+        return samples
+    return code_planes(
+        Decoder(data), shape, model.modes, lambda plane: evaluation.logits(plane, ys, xs),
+        None, decided,
+    )  # fmt: skip

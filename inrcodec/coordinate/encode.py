@@ -1,0 +1,163 @@
+"""Encoding with coordinate networks: fit them, choose which planes they pay for, code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..backend import Backend, Workers
+from ..rangecoder import Encoder
+from ..transforms import fit_transform
+from ..weights import Tensors, pack_weights
+from .correction import code_planes, code_residuals, network_plane, other_plane
+from .decode import Evaluation, read_tensors
+from .model import NETWORK, RAW, TEMPLATE, Coordinate, CoordinateModel
+from .networks import coordinates
+
+LEAST_WIDTH = 8  # where the search for the smallest file begins
+
+
+class Trial:
+    """An image (H, W, C), and what models make of it in integers."""
+
+    def __init__(self, image: np.ndarray, backend: Backend, workers: Workers) -> None:
+        self.image, self.samples = image, image.astype(np.int64)
+        self._backend, self._workers = backend, workers
+        height, width, _ = image.shape
+        self._ys = coordinates(0, height, height - 1)
+        self._xs = coordinates(0, width, width - 1)
+
+    def bits(self, plane: int) -> np.ndarray:
+        """A plane of the image, uint8 (channels, H, W)."""
+        return (np.moveaxis(self.samples, 2, 0) >> plane & 1).astype(np.uint8)
+
+    def _evaluation(self, model: CoordinateModel, tensors: list[Tensors]) -> Evaluation:
+        # as a decoder has them: packed and read again
+        stored = read_tensors(model, self.image.shape[2], pack_weights(model.form, tensors))
+        return Evaluation(model, stored, len(model.modes), self._backend, self._workers)
+
+    def logits(self, model: CoordinateModel, tensors: list[Tensors]) -> dict[int, np.ndarray]:
+        """Of each plane that networks code: (channels, pixels)."""
+        evaluation = self._evaluation(model, tensors)
+        return {p: evaluation.logits(p, self._ys, self._xs) for p in model.planes()}
+
+    def errors(self, model: CoordinateModel, tensors: list[Tensors]) -> int:
+        """How many bits the networks get wrong."""
+        return sum(
+            int(np.count_nonzero((logits.reshape(-1) > 0) != self.bits(plane).reshape(-1)))
+            for plane, logits in self.logits(model, tensors).items()
+        )
+
+    def code(self, model: CoordinateModel, tensors: list[Tensors]) -> tuple[bytes, bytes]:
+        """The weights and data sections."""
+        encoder, weights = Encoder(), pack_weights(model.form, tensors)
+        if model.transform is not None:
+            predicted = self._evaluation(model, tensors).values(self._ys, self._xs)
+            code_residuals(encoder, predicted, self.samples)
+        else:
+            logits = self.logits(model, tensors)
+            code_planes(encoder, self.image.shape, model.modes, logits.__getitem__, self.samples)
+        return weights, encoder.finish()
+
+    def other_cost(self, plane: int) -> tuple[int, int]:
+        """The bytes of a plane without a network, and the mode that takes them."""
+        found = []
+        for mode in (TEMPLATE, RAW):
+            encoder = Encoder()
+            above = np.moveaxis(self.samples, 2, 0) >> (plane + 1)
+            other_plane(encoder, mode, above, self.bits(plane))
+            found.append((len(encoder.finish()), mode))
+        return min(found)
+
+    def network_cost(self, plane: int, logits: np.ndarray) -> int:
+        """The bytes of a plane's correction."""
+        encoder = Encoder()
+        network_plane(encoder, logits, self.bits(plane))
+        return len(encoder.finish())
+
+
+Coded = tuple[CoordinateModel, bytes, bytes]
+
+
+def encode_coordinate(
+    image: np.ndarray,
+    options: Coordinate,
+    form: str,
+    *,
+    seed: int,
+    backend: Backend,
+    workers: Workers,
+    deadline: float,
+    report: Callable[[Any], None],
+) -> Coded:
+    """The model, weights and data sections of an image (H, W, C) uint8 or uint16.
+
+    deadline: of time.monotonic(), at which the fit stops; report: told of each fit.Step.
+    """
+    trial, bits = Trial(image, backend, workers), 8 * image.itemsize
+    size = options.width, options.depth
+    constants = options.constants()
+    model = CoordinateModel(
+        form, options.layout, options.backbone, *size, constants, (NETWORK,) * bits, 0
+    )
+    if options.layout == "value":
+        model = replace(model, transform=fit_transform(options.transform, image, bits))
+
+    def fitted(model: CoordinateModel) -> tuple[CoordinateModel, list[Tensors]]:
+        from .fit import fit
+
+        result = fit(
+            model,
+            replace(options, width=model.width, depth=model.depth),
+            image,
+            seed=seed,
+            backend=backend,
+            errors=lambda tensors: trial.errors(model, tensors),
+            report=report,
+            stop=lambda: time.monotonic() > deadline,
+        )
+        return replace(model, step=result.step), result.tensors
+
+    if options.optimize == "size" and model.transform is None:
+        return _smallest(trial, model, fitted)
+    model, tensors = fitted(model)
+    return model, *trial.code(model, tensors)
+
+
+def _smallest(
+    trial: Trial,
+    model: CoordinateModel,
+    fitted: Callable[[CoordinateModel], tuple[CoordinateModel, list[Tensors]]],
+) -> Coded:
+    """The smallest of: no networks at all, and networks of growing width, then depth, for as long
+    as the file gets smaller, for those planes that they pay for."""
+    others = [trial.other_cost(plane) for plane in range(len(model.modes))]
+    largest = model.width, model.depth
+    none = replace(model, modes=tuple(mode for _, mode in others), width=1, depth=1)
+    best: Coded = none, *trial.code(none, [])
+    width, depth = min(LEAST_WIDTH, largest[0]), 1
+    while width <= largest[0] and depth <= largest[1]:
+        tried, tensors = fitted(replace(model, width=width, depth=depth))
+        chosen, modes = [], list(none.modes)
+        for number, (plane, logits) in enumerate(trial.logits(tried, tensors).items()):
+            own = [tensors[number]] if tried.layout == "per-plane" else []
+            cost = trial.network_cost(plane, logits) + len(pack_weights(tried.form, own))
+            if cost < others[plane][0]:
+                modes[plane] = NETWORK
+                chosen += own
+        tried = replace(tried, modes=tuple(modes))
+        if tried.layout == "joint" and tried.planes():
+            chosen = tensors
+        coded: Coded = tried, *trial.code(tried, chosen)
+        if sum(map(len, coded[1:])) < sum(map(len, best[1:])):
+            best, model = coded, replace(model, modes=tried.modes)
+            width *= 2
+        elif width > best[0].width > 1 and depth == best[0].depth:
+            width, depth = best[0].width, depth + 1
+        else:
+            break
+    return best

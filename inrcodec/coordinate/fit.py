@@ -1,0 +1,291 @@
+"""Fits coordinate networks to bit planes: the float twins of networks.py, all planes at once.
+
+The loss is the mean binary cross-entropy of the bits (Han et al. 2025, LosslessINR). Networks are
+batched: a plane's is one slice of each weight tensor, and a step is one batched product a layer.
+Once the bits' signs are right, or from the start for ternary weights, the forward pass uses the
+weights as they will be stored, with straight-through gradients (Bengio et al. 2013).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from ..backend import Backend
+from ..networks import Tensor
+from ..transforms import forward
+from ..weights import HALF_SHIFT, MAX_SHIFT, Tensors
+from .model import Coordinate, CoordinateModel
+from .networks import BELL_OCTAVES, ONE, coordinates, grid, network_inputs
+
+WARM_UP = 0.02  # of the steps
+MAX_VALUE = (1 << 20) - 1  # of a stored integer
+ADAM_BETAS = (0.9, 0.99)
+# Bits of an integer weight's resolution, relative to its tensor's size: to begin with, and the
+# least that is tried, and how many steps each may take to be exact again.
+FIRST_BITS, MIN_BITS, TUNE = 8, 1, 60
+HARD, MANY = 0.1, 100
+CHECK_EVERY = 100  # steps, where a step does not see all pixels
+
+
+class FloatNetworks:
+    """The networks of a model in float32, one for each plane, or one for all.
+
+    parameters: name -> (networks, *shape). Starts as SIREN does (Sitzmann et al. 2020, 3.2), with
+    FINER's first biases from -k .. k (Liu et al. 2024), or as He et al. 2015 for the others.
+    """
+
+    def __init__(
+        self, model: CoordinateModel, options: Coordinate, channels: int, device: Any,
+        rng: torch.Generator,
+    ) -> None:  # fmt: skip
+        self.model = model
+        count = model.networks()
+        self.parameters: dict[str, Any] = {}
+        for name, size in model.sizes(channels).items():
+            layer = int(name[1:])
+            fan_in = size[1] if name[0] == "w" else model.sizes(channels)[f"w{layer}"][1]
+            uniform = torch.rand((count, *size), generator=rng) * 2 - 1
+            bound = 1 / math.sqrt(fan_in)
+            if name[0] == "w":
+                bound = self._bound(layer, fan_in, options)
+            elif layer == 1 and model.backbone == "finer":
+                bound = options.bias_range
+            self.parameters[name] = (uniform * bound).to(device).requires_grad_()
+        self._constants = options.omega, options.activation_scale
+        self.shifts: dict[str, Any] | None = None  # of the int form, once it is quantised
+
+    def _bound(self, layer: int, fan_in: int, options: Coordinate) -> float:
+        kind = self.model.backbone
+        if kind in ("siren", "finer", "wire"):
+            return 1 / fan_in if layer == 1 else math.sqrt(6 / fan_in) / options.omega
+        return math.sqrt({"pe-relu": 6, "pe-gelu": 3, "gauss": 1}[kind] / fan_in)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the forward pass has the weights as they will be stored."""
+        return self.model.form != "int" or self.shifts is not None
+
+    def stored(self) -> dict[str, Any]:
+        """The weights as they will be stored; gradients pass through."""
+        if not self.rounds:
+            return self.parameters
+        result = {}
+        for name, value in self.parameters.items():
+            with torch.no_grad():
+                rounded = self._rounded(name, value)
+            result[name] = value + (rounded - value).detach()
+        return result
+
+    def _rounded(self, name: str, value: Any) -> Any:
+        if self.model.form == "int":
+            assert self.shifts is not None
+            step = 2.0 ** -self.shifts[name].view(-1, *[1] * (value.ndim - 1))
+            return torch.clamp(torch.round(value / step), -MAX_VALUE, MAX_VALUE) * step
+        if self.model.form == "ternary" and name[0] == "w":
+            scale = value.abs().mean(-1, keepdim=True).clamp(min=2.0**-14)
+            return torch.clamp(torch.round(value / scale), -1, 1) * scale.half().float()
+        return value.half().float()
+
+    def __call__(self, weights: dict[str, Any], inputs: Any) -> Any:
+        """inputs (networks or 1, n, f) in units -> logits (networks, n, channels)."""
+        model, h = self.model, inputs
+        for layer in range(1, model.depth + 2):
+            w, b = weights[f"w{layer}"], weights.get(f"b{layer}")
+            if model.backbone == "wire":
+                w = _complex(w, first=layer == 1, last=layer > model.depth)
+            elif model.backbone == "pe-gelu":
+                h = torch.nn.functional.layer_norm(h, h.shape[-1:], eps=1e-7)
+            w = w.transpose(1, 2)
+            if h.shape[0] != w.shape[0]:
+                h = h.expand(w.shape[0], -1, -1)
+            h = torch.bmm(h, w) if b is None else torch.baddbmm(b[:, None, :], h, w)
+            if layer <= model.depth:
+                h = self._activate(h)
+        return h
+
+    def _activate(self, z: Any) -> Any:
+        kind, (omega, scale) = self.model.backbone, self._constants
+        if kind == "siren":
+            return torch.sin(omega * z)
+        if kind == "finer":
+            return torch.sin(omega * (z.detach().abs() + 1) * z)
+        if kind == "gauss":
+            return torch.exp(-((scale * z) ** 2))
+        if kind == "pe-relu":
+            return torch.relu(z)
+        if kind == "pe-gelu":
+            return torch.nn.functional.gelu(z)
+        real, imaginary = z.chunk(2, -1)
+        octaves = (omega * imaginary + scale**2 * (real**2 + imaginary**2)) / math.log(2)
+        size = torch.exp2(-octaves.clamp(min=-BELL_OCTAVES))
+        return torch.cat([size * torch.cos(omega * real), size * torch.sin(omega * real)], -1)
+
+    def quantise(self, bits: int) -> None:
+        """From here on the forward pass uses integers times steps, each about 2^-bits of the size
+        (RMS) of its tensor's weights."""
+        self.shifts = {}
+        for name, value in self.parameters.items():
+            with torch.no_grad():
+                size = value.reshape(len(value), -1).square().mean(1).sqrt().clamp(min=1e-9)
+            self.shifts[name] = torch.clamp(torch.round(bits - torch.log2(size)), 0, MAX_SHIFT)
+
+    def tensors(self) -> list[Tensors]:
+        """The integers of the stored form, network by network."""
+        weights = {n: v.detach().cpu().double().numpy() for n, v in self.stored().items()}
+        result: list[Tensors] = []
+        for network in range(self.model.networks()):
+            tensors: Tensors = {}
+            for name, value in weights.items():
+                shift = HALF_SHIFT
+                if self.model.form == "int":
+                    assert self.shifts is not None
+                    shift = int(self.shifts[name][network])
+                real = np.nan_to_num(value[network])
+                tensors[name] = Tensor(np.rint(np.ldexp(real, shift)).astype(np.int64), shift)
+            result.append(tensors)
+        return result
+
+
+def _complex(w: Any, *, first: bool, last: bool) -> Any:
+    """networks._complex for (networks, rows, columns)."""
+    if first:
+        return w
+    real, imaginary = w.chunk(2, 1)
+    upper = torch.cat([real, -imaginary], 2)
+    return upper if last else torch.cat([upper, torch.cat([imaginary, real], 2)], 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a fit stands: the loss, in bits a bit or the mean squared error of values, and for bits
+    the BER of each plane of the model."""
+
+    step: int
+    loss: float
+    ber: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit came to."""
+
+    tensors: list[Tensors]
+    step: int  # at which it stopped
+    exact: bool  # whether the stored networks have BER 0
+
+
+class Data:
+    """An image as the networks learn it.
+
+    inputs: (1 or planes, pixels, f) in units; targets: the bits (planes, pixels, channels), or what
+    stands for the values (1, pixels, channels). Both float32 on the device.
+    """
+
+    def __init__(self, model: CoordinateModel, image: np.ndarray, backend: Backend, device: Any):
+        height, width, channels = image.shape
+        where = grid(backend, coordinates(0, height, height - 1), coordinates(0, width, width - 1))
+        points = [where]
+        if model.layout == "joint":
+            levels = [coordinates(plane, 1, len(model.modes) - 1) for plane in model.planes()]
+            points = [backend.xp.concat([where, where[:1, :] * 0 + level[0]]) for level in levels]
+        inputs = [backend.get(network_inputs(backend, model, p)).T / ONE for p in points]
+        self.inputs = torch.from_numpy(np.stack(inputs).astype(np.float32)).to(device)
+        pixels = image.reshape(-1, channels).astype(np.int64)
+        if model.transform is not None:
+            targets = forward(model.transform, pixels.astype(image.dtype), len(model.modes))[None]
+        else:
+            targets = np.stack([pixels >> plane & 1 for plane in model.planes()])
+        self.targets = torch.from_numpy(targets.astype(np.float32)).to(device)
+
+    def batch(self, size: int | None, rng: torch.Generator) -> tuple[Any, Any]:
+        """All pixels, or some at random: inputs as a network takes them, and targets."""
+        inputs, targets = self.inputs, self.targets
+        if size is not None and size < targets.shape[1]:
+            chosen = torch.randint(targets.shape[1], (size,), generator=rng).to(inputs.device)
+            inputs, targets = inputs[:, chosen], targets[:, chosen]
+        return inputs.reshape(1, -1, inputs.shape[2]), targets
+
+
+def fit(
+    model: CoordinateModel,
+    options: Coordinate,
+    image: np.ndarray,
+    *,
+    seed: int,
+    backend: Backend,
+    errors: Callable[[list[Tensors]], int],
+    report: Callable[[Step], None],
+    stop: Callable[[], bool],
+) -> Fitted:
+    """Fits the networks of a model to an image (H, W, C).
+
+    errors: how many bits the integer networks of some tensors get wrong; with options.optimize
+    "ber" the fit of bits ends when there are none. report: told of every step; stop: whether
+    time is up.
+    """
+    device = torch.device(backend.device)
+    rng = torch.Generator().manual_seed(seed)
+    data = Data(model, image, backend, device)
+    networks = FloatNetworks(model, options, image.shape[2], device, rng)
+    parameters = list(networks.parameters.values())
+    optimiser = torch.optim.Adam(parameters, lr=options.rate, betas=ADAM_BETAS)
+    whole = options.batch is None or options.batch >= data.targets.shape[1]
+    of_bits = model.transform is None
+    until_exact = of_bits and options.optimize == "ber"
+    step = 0
+
+    def advance(last: int) -> bool:
+        """Steps on to a last one, or until the stored networks are exact: whether they are."""
+        nonlocal step
+        while step < last and not stop():
+            step += 1
+            for group in optimiser.param_groups:
+                group["lr"] = options.rate * _schedule(step / options.steps)
+            inputs, targets = data.batch(options.batch, rng)
+            outputs = networks(networks.stored(), inputs).view(targets.shape)
+            missed = ((outputs.detach() > 0) != (targets > 0)).float()
+            if of_bits:
+                each = cross_entropy(outputs, targets, reduction="none") / math.log(2)
+            else:
+                each = (outputs - targets).square()
+            loss = total = each.mean()
+            if until_exact and networks.rounds:
+                # the last wrong bits among many right ones would hardly be heard
+                total = loss + HARD * (each * missed).sum() / missed.sum().clamp(min=MANY)
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            wrong = missed.mean((1, 2))
+            report(Step(step, float(loss.detach()), wrong.cpu().numpy()))
+            right = not wrong.any() if whole else step % CHECK_EVERY == 0
+            if not networks.rounds:
+                if right if until_exact else step >= options.steps // 2:
+                    networks.quantise(FIRST_BITS)
+            elif until_exact and right and not errors(networks.tensors()):
+                return True
+        return False
+
+    exact = advance(options.steps)
+    if not networks.rounds:
+        networks.quantise(FIRST_BITS)
+    tensors, stopped = networks.tensors(), step
+    if model.form == "int" and exact:
+        for bits in reversed(range(MIN_BITS, FIRST_BITS)):
+            networks.quantise(bits)
+            if errors(networks.tensors()) and not advance(step + TUNE):
+                break
+            tensors = networks.tensors()
+    return Fitted(tensors, stopped, exact)
+
+
+def _schedule(progress: float) -> float:
+    """The rate at a part of the fit, relative to its peak: a short rise, and a half cosine down to
+    a twentieth, which keeps ternary weights moving to the end."""
+    return min(1.0, progress / WARM_UP) * (0.525 + 0.475 * math.cos(math.pi * progress))
