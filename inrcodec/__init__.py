@@ -8,6 +8,8 @@
 True
 """
 
+from .coordinate.model import Coordinate
+from .coordinate.resample import resample
 from .decode import decode, decode_file
 from .encode import Progress, encode, encode_file
 from .errors import (
@@ -29,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ChecksumError",
+    "Coordinate",
     "CorruptError",
     "DeviceError",
     "ImageError",
@@ -46,4 +49,5 @@ __all__ = [
     "encode",
     "encode_file",
     "info",
+    "resample",
 ]

@@ -85,7 +85,10 @@ def show(name: str, facts: dict[str, Any]) -> None:
         f"  bytes    {facts['total_bytes']} ({parts})\n"
         f"  rate     {facts['bpp']:.3f} bpp, {facts['bpsp']:.4f} bpsp"
     )
-    if "planes" not in facts:
+    if "planes" not in facts and facts["mode"] != "coordinate":
+        return
+    if facts["mode"] == "coordinate":
+        _show_coordinate(facts)
         return
     if not facts["prior"]:
         click.echo(f"  weights  {facts['weights']}")
@@ -117,6 +120,27 @@ def show(name: str, facts: dict[str, Any]) -> None:
         _print_rich(table)
     else:
         _print_plain(table)
+
+
+def _show_coordinate(facts: dict[str, Any]) -> None:
+    model = facts["coordinate"]
+    what = f"{model['layout']}, {model['backbone']}, {model['depth']} x {model['width']}"
+    if model["transform"]:
+        what += f", transform {model['transform']}"
+    click.echo(
+        f"  model    {what}, {model['networks']} networks, {model['steps']} steps\n"
+        f"  weights  {facts['weights']}"
+    )
+    rows = [
+        (row["channel"], str(row["plane"]), row["mode"], _rate(row["ber"]))
+        for row in facts.get("planes", ())
+    ]
+    for row in (("channel", "plane", "coded by", "BER"), *rows) if rows else ():
+        click.echo("  {:9}{:>11}  {:10}{:>10}".format(*row))
+
+
+def _rate(ber: float | None) -> str:
+    return "" if ber is None else f"{ber:.5f}"
 
 
 def _cost(bits: float, pixels: int, total: float) -> tuple[str, str, str]:

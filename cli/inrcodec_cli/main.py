@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 from inrcodec.errors import LinrError, VerificationError
 
 from .bench import bench
+from .coordinate import Record, coordinate_arguments, coordinate_options
 from .files import (
     FAILURES,
     STREAM,
@@ -56,6 +58,13 @@ def cli() -> None:
     help="1 is fastest, 9 smallest.",
 )
 @click.option(
+    "--model",
+    type=click.Choice(["auto", "context", "stored", "coordinate"]),
+    default="auto",
+    show_default=True,
+    help="auto is the smaller of context and stored.",
+)
+@click.option(
     "--weights",
     type=click.Choice(["int", "fp16", "ternary"]),
     default="int",
@@ -85,10 +94,12 @@ def cli() -> None:
     "-v", "--verbose", is_flag=True, help="Also show what the networks got wrong, per bit plane."
 )
 @json_option
+@coordinate_options
 def encode(
     images: tuple[str, ...],
     output: str | None,
     effort: int,
+    model: str,
     weights: str,
     device: str,
     seed: int,
@@ -98,15 +109,26 @@ def encode(
     quiet: bool,
     verbose: bool,
     as_json: bool,
+    **rest: Any,
 ) -> None:
-    """Compress images to .linr files, beside the images unless -o says where."""
+    """Compress images to .linr files, beside the images unless -o says where.
+
+    The options from --layout on are for --model coordinate, the published networks of (x, y).
+    """
+    chosen = coordinate_arguments(model, rest)
+    log_dir, preview = chosen.pop("log_dir", None), chosen.pop("preview", None)
     outputs = choose_outputs(images, output, ".linr")
     if (as_json or verbose) and STREAM in outputs:
         raise click.UsageError("Only the file itself can go to stdout.")
     # Imported here, so that help and usage errors do not wait for the library.
+    from inrcodec import Coordinate, resample
     from inrcodec import encode as encode_image
-    from inrcodec.images import read_image
+    from inrcodec.images import read_image, write_image
 
+    try:
+        coordinate = Coordinate(**chosen) if model == "coordinate" else None
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
     failed = False
     for source, target in zip(images, outputs, strict=True):
         try:
@@ -115,10 +137,16 @@ def encode(
             data = read_input(source)
             image = read_image(data, label(source))
             facts: dict[str, Any] = {}
-            with progress_bar(label(source), quiet) as progress:
+            with ExitStack() as stack:
+                progress = stack.enter_context(progress_bar(label(source), quiet))
+                watch = None
+                if log_dir is not None:
+                    watch = Record(log_dir, source, chosen.get("layout") != "value", stack)
                 packed = encode_image(
                     image,
                     effort=effort,
+                    model=model,
+                    coordinate=coordinate,
                     weights=weights,
                     device=device,
                     seed=seed,
@@ -127,7 +155,13 @@ def encode(
                     progress=progress,
                     # what the planes took is counted only where it will be shown
                     report=facts.update if verbose or as_json else None,
+                    watch=watch,
                 )
+            if preview is not None:
+                Path(preview).mkdir(parents=True, exist_ok=True)
+                picture = write_image(resample(packed, threads=threads), ".png")
+                name = f"{Path(label(source)).stem}.preview.png"
+                write_output(str(Path(preview) / name), picture, force)
             write_output(target, packed, force)
         except FAILURES as error:
             report(source, error)
@@ -173,6 +207,16 @@ def encode(
     metavar="OUT",
     help="File (.png, .tif, .tiff, .pgm, .ppm, .pnm, .pam) or existing folder to write to.",
 )
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 64),
+    help="Evaluate coordinate networks so many times as densely: not the original image.",
+)
+@click.option(
+    "--bits",
+    type=click.IntRange(8, 16),
+    help="Continue a joint coordinate network to more bits: not the original image.",
+)
 @device_option
 @threads_option
 @force_option
@@ -180,14 +224,18 @@ def encode(
 def decode(
     files: tuple[str, ...],
     output: str | None,
+    scale: int | None,
+    bits: int | None,
     device: str,
     threads: int | None,
     force: bool,
     quiet: bool,
 ) -> None:
     """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
-    outputs = choose_outputs(files, output, ".png")
+    original = scale is None and bits is None
+    outputs = choose_outputs(files, output, ".png" if original else ".resampled.png")
     from inrcodec import decode as decode_image
+    from inrcodec import resample
     from inrcodec.images import EXTENSIONS, write_image
 
     failed = False
@@ -199,8 +247,14 @@ def decode(
         try:
             check_output(target, force)
             started = time.perf_counter()
-            image = decode_image(read_input(source), device=device, threads=threads)
+            data = read_input(source)
+            if original:
+                image = decode_image(data, device=device, threads=threads)
+            else:
+                image = resample(data, scale=scale or 1, bits=bits, device=device, threads=threads)
             write_output(target, write_image(image, extension), force)
+        except ValueError as error:
+            raise click.UsageError(f"{error}.") from None
         except FAILURES as error:
             report(source, error)
             failed = True
@@ -211,7 +265,8 @@ def decode(
             click.echo(
                 f"{label(source)} -> {label(target, 'stdout')}"
                 f"  {width} x {height}, {channels} x {image.itemsize * 8} bit"
-                f"  {time.perf_counter() - started:.1f} s",
+                f"  {time.perf_counter() - started:.1f} s"
+                + ("" if original else "  (the networks' picture, not the original image)"),
                 err=target == STREAM,
             )
     if failed:

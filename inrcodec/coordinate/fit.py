@@ -165,11 +165,14 @@ def _complex(w: Any, *, first: bool, last: bool) -> Any:
 @dataclass(frozen=True)
 class Step:
     """How a fit stands: the loss, in bits a bit or the mean squared error of values, and for bits
-    the BER of each plane of the model."""
+    the BER of each plane of the model. psnr: in dB, of the picture that the outputs make; bpp: what
+    the loss is of bits, with the weights in their form, to a pixel."""
 
     step: int
     loss: float
     ber: np.ndarray
+    psnr: float
+    bpp: float
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,23 @@ def fit(
     until_exact = of_bits and options.optimize == "ber"
     step = 0
 
+    weights = sum(value.numel() for value in parameters)
+    weight_bits = {"int": FIRST_BITS + 1.0, "fp16": 16.0, "ternary": math.log2(3)}[model.form]
+    powers = 2.0 ** torch.tensor(model.planes(), device=device)
+    peak = 2.0 ** len(model.modes) - 1
+
+    def quality(outputs: Any, targets: Any) -> tuple[float, float]:
+        """PSNR and bits a pixel of a step."""
+        with torch.no_grad():
+            error, size = (outputs - targets) * (peak / 2), outputs.numel()
+            if of_bits:
+                error = (((outputs > 0).float() - targets) * powers[:, None, None]).sum(0)
+                size *= float(cross_entropy(outputs, targets)) / math.log(2)
+            squares = float(error.square().mean())
+        bits = size * len(data.targets[0]) / targets.shape[1] if of_bits else math.nan
+        psnr = 10 * math.log10(peak**2 / squares) if squares else math.inf
+        return psnr, (bits + weights * weight_bits) / data.targets.shape[1]
+
     def advance(last: int) -> bool:
         """Steps on to a last one, or until the stored networks are exact: whether they are."""
         nonlocal step
@@ -263,7 +283,9 @@ def fit(
             total.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             wrong = missed.mean((1, 2))
-            report(Step(step, float(loss.detach()), wrong.cpu().numpy()))
+            report(
+                Step(step, float(loss.detach()), wrong.cpu().numpy(), *quality(outputs, targets))
+            )
             right = not wrong.any() if whole else step % CHECK_EVERY == 0
             if not networks.rounds:
                 if right if until_exact else step >= options.steps // 2:

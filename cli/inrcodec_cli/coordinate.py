@@ -1,0 +1,126 @@
+"""Options of `inrcodec encode --model coordinate`, and the record of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .files import label
+
+_NAMES = (
+    "layout", "backbone", "width", "depth", "omega", "scale", "bias_range", "learning_rate",
+    "steps", "batch", "optimize", "target", "transform", "log_dir", "preview",
+)  # fmt: skip
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of the coordinate model to a command."""
+    for option in reversed(
+        (
+            click.option(
+                "--layout",
+                type=click.Choice(["joint", "per-plane"]),
+                help="One network f(x, y, plane), or one f(x, y) for each plane.  [joint]",
+            ),
+            click.option(
+                "--backbone",
+                type=click.Choice(["siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu"]),
+                help="[finer]",
+            ),
+            click.option("--width", type=click.IntRange(2, 1024), help="Units a layer.  [256]"),
+            click.option("--depth", type=click.IntRange(1, 16), help="Hidden layers.  [3]"),
+            click.option("--omega", type=_POSITIVE, help="Of SIREN, FINER and WIRE.  [30]"),
+            click.option("--scale", type=_POSITIVE, help="Of Gauss [30] and WIRE [10]."),
+            click.option(
+                "--bias-range", type=click.FloatRange(min=0), help="FINER's first biases.  [1]"
+            ),
+            click.option("--learning-rate", type=_POSITIVE, help="[the backbone's own]"),
+            click.option("--steps", type=click.IntRange(min=1), help="At most.  [5000]"),
+            click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.  [all]"),
+            click.option(
+                "--optimize",
+                type=click.Choice(["ber", "size"]),
+                help="Fit until BER is 0, or look for the smallest file.  [ber]",
+            ),
+            click.option(
+                "--target",
+                type=click.Choice(["bits", "value"]),
+                help="Fit bit planes, or values whose residuals are coded.  [bits]",
+            ),
+            click.option(
+                "--transform",
+                type=click.Choice(["none", "zscore", "gamma", "box-cox", "sym-power"]),
+                help="Of values.  [none]",
+            ),
+            click.option(
+                "--log-dir", metavar="DIR", help="Write TensorBoard curves and a text record."
+            ),
+            click.option(
+                "--preview", metavar="DIR", help="Write the image as the networks alone have it."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def coordinate_arguments(model: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Takes the options out of a command's arguments; those that the library knows by keyword.
+
+    Raises UsageError for options without --model coordinate, or that contradict each other.
+    """
+    chosen = {name: given.pop(name) for name in _NAMES if given[name] is not None}
+    for name in _NAMES:
+        given.pop(name, None)
+    if chosen and model != "coordinate":
+        option = next(iter(chosen)).replace("_", "-")
+        raise click.UsageError(f"--{option} is for --model coordinate.")
+    target = chosen.pop("target", "bits")
+    if target == "value" and "layout" in chosen:
+        raise click.UsageError("--layout is of bit planes; --target value has one network.")
+    if "transform" in chosen and target != "value":
+        raise click.UsageError("--transform is for --target value.")
+    if target == "value":
+        chosen["layout"] = "value"
+    return chosen
+
+
+class Record:
+    """What a fit writes into a folder: TensorBoard curves, and a line of text every so often.
+
+    Called with each step (inrcodec's `watch`).
+    """
+
+    def __init__(self, folder: str, source: str, planes: bool, stack: ExitStack) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise click.UsageError(
+                "--log-dir needs TensorBoard: pip install inrcodec[log]"
+            ) from None
+        place = Path(folder) / Path(label(source)).stem
+        place.mkdir(parents=True, exist_ok=True)
+        self._planes, self._last = planes, 0
+        self._writer = SummaryWriter(str(place))  # type: ignore[no-untyped-call]
+        stack.callback(self._writer.close)
+        self._text = stack.enter_context((place / "fit.txt").open("w"))
+        self._text.write("step\tloss\tBER\tPSNR\tbpp\n")
+
+    def __call__(self, step: Any) -> None:
+        add = self._writer.add_scalar
+        add("loss", step.loss, step.step)
+        add("PSNR", step.psnr, step.step)
+        if self._planes:
+            add("bpp", step.bpp, step.step)
+            for plane, ber in enumerate(step.ber):
+                add(f"BER/plane {plane}", ber, step.step)
+        ber = float(step.ber.mean())
+        if step.step >= 1.1 * self._last or (self._planes and ber == 0):
+            self._last = step.step
+            row = (f"{step.loss:.6f}", f"{ber:.6f}", f"{step.psnr:.2f}", f"{step.bpp:.3f}")
+            self._text.write("\t".join((str(step.step), *row)) + "\n")

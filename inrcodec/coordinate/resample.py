@@ -1,0 +1,63 @@
+"""A coordinate model as the continuous picture that it is: between its pixels, beyond its bits."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..backend import Workers, backend_for
+from ..container import parse
+from ..errors import LinrError
+from ..limits import check_size
+from .decode import Evaluation, check_work, read_tensors
+from .model import NETWORK
+from .networks import coordinates
+
+MAX_SCALE = 64
+
+
+def resample(
+    data: bytes,
+    *,
+    scale: int = 1,
+    bits: int | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> np.ndarray:
+    """The picture that a file's coordinate networks give by themselves. It is not the image that
+    was encoded, which is what decode() returns.
+
+    scale: samples along each side for one of the image's, from corner to corner. bits: per sample;
+    more than the image has are the planes that a joint model continues to (bit-depth expansion, Han
+    et al. 2025). Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError for a file of
+    another model or with planes that no network codes, and as parse and decode do.
+    """
+    file = parse(bytes(data))
+    model, layout = file.coordinate, file.layout
+    if model is None:
+        raise LinrError("only files of the coordinate model can be evaluated between the pixels")
+    if any(mode != NETWORK for mode in model.modes):
+        raise LinrError("some planes of the file have no network")
+    extra = 0 if bits is None else bits - layout.sample_bits
+    if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - layout.sample_bits:
+        raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {layout.sample_bits} to 16")
+    if extra and model.layout != "joint":
+        raise LinrError("only a joint model goes beyond the bits of its image")
+    height, width, channels = layout.height * scale, layout.width * scale, len(layout.channels)
+    check_size(width, height, "the picture")
+    check_work(model, height * width, channels)
+    backend = backend_for(device)
+    ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
+    with Workers(backend, threads or os.cpu_count() or 1) as workers:
+        tensors = read_tensors(model, channels, file.weights)
+        evaluation = Evaluation(model, tensors, layout.sample_bits, backend, workers)
+        if model.transform is not None:
+            samples = evaluation.values(ys, xs)
+        else:
+            samples = np.zeros((height, width, channels), dtype=np.int64)
+            for plane in range(-extra, layout.sample_bits):
+                decided = (evaluation.logits(plane, ys, xs) > 0).reshape(channels, height, width)
+                samples += np.moveaxis(decided.astype(np.int64), 0, 2) << (plane + extra)
+    picture = samples.astype(np.uint8 if layout.sample_bits + extra == 8 else np.uint16)
+    return picture[:, :, 0] if channels == 1 else picture
