@@ -11,7 +11,7 @@ True
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
 from .decode import decode, decode_file
-from .encode import Progress, encode, encode_file
+from .encode import Progress, encode, encode_file, encode_set
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -48,6 +48,7 @@ __all__ = [
     "decode_file",
     "encode",
     "encode_file",
+    "encode_set",
     "info",
     "resample",
 ]

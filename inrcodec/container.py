@@ -6,6 +6,7 @@ is a flat chain of named checks; nothing is allocated from a stated size before 
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgpack
 
 from .colour import JFIF
+from .coordinate.mixture import Member, pack_members, unpack_members
 from .coordinate.model import MAX_WIDTH as MAX_COORDINATE_WIDTH
 from .coordinate.model import PLANE_MODES, CoordinateModel, check_model
 from .errors import (
@@ -33,7 +35,7 @@ SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR = 1
 STORED, CONTEXT, COORDINATE = 0, 1, 2
 MODES = ("stored", "context", "coordinate")
-HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES = b"H", b"W", b"D", b"X", b"V"
+HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES = b"H", b"W", b"D", b"X", b"V", b"A"
 VALUES_MINOR, COORDINATE_MINOR = 3, 4  # the minor versions that brought them
 MAX_HEADER = 1024
 MAX_SECTIONS = 64
@@ -65,6 +67,12 @@ class LinrFile:
     exceptions: bytes = b""  # to the colour conversion
     values: Values = ()  # where the layout is that of ranks (remapping.py)
     coordinate: CoordinateModel | None = None
+    members: tuple[Member, ...] = ()  # where there are several images
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return max(1, len(self.members))
 
     @property
     def mode(self) -> int:
@@ -109,6 +117,8 @@ def pack(file: LinrFile) -> bytes:
     if file.coordinate is not None:
         header |= file.coordinate.header()
         sections.insert(0, (WEIGHTS, file.weights))
+        if file.members:
+            sections.append((IMAGES, pack_members(file.members)))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
@@ -167,7 +177,7 @@ def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
         if zlib.crc32(tag + payload) != int.from_bytes(data[end : end + 4], "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")
         at = end + 4
-        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES):
+        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES):
             if tag in found:
                 raise CorruptError(f"section {tag!r} appears twice")
             found[tag] = payload
@@ -206,11 +216,17 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
     check_size(width, height, "the file")
 
     coordinate: CoordinateModel | None = None
+    members: tuple[Member, ...] = ()
     if mode != CONTEXT:
         channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
         layout, models, weights = Layout(height, width, bits, channels, 0), None, b""
     if mode == COORDINATE:
-        coordinate = _coordinate(header, bits, count)
+        if IMAGES in sections:
+            members = unpack_members(sections[IMAGES], len(sections.get(DATA, b"")))
+            if digest_of_members(members) != digest:
+                raise ChecksumError("the digests of the images do not match the file's")
+        sets = len(members[0].coefficients) if members else 1
+        coordinate = _coordinate(header, bits, count, sets)
         if WEIGHTS not in sections:
             raise CorruptError("the weights section is missing")
         weights = sections[WEIGHTS]
@@ -249,6 +265,8 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         weights = sections.get(WEIGHTS, b"")
     if header:
         raise UnsupportedVersionError(f"header field {next(iter(header))!r} needs a newer reader")
+    if mode != COORDINATE and IMAGES in sections:
+        raise CorruptError("several images of a model that is not coordinate")
     if mode == STORED and WEIGHTS in sections:
         raise CorruptError("a stored image has no weights")
     if EXCEPTIONS in sections and not layout.conversion:
@@ -262,10 +280,18 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
         raise CorruptError("the data section is missing")
     exceptions = sections.get(EXCEPTIONS, b"")
     data = sections[DATA]
-    return LinrFile(version, layout, digest, models, weights, data, exceptions, values, coordinate)
+    return LinrFile(
+        version, layout, digest, models, weights, data, exceptions, values, coordinate, members
+    )
 
 
-def _coordinate(header: dict[str, Any], bits: int, channels: int) -> CoordinateModel:
+def digest_of_members(members: tuple[Member, ...]) -> bytes:
+    """The digest in the header of a file of several images: of the images' digests."""
+    digests = b"".join(member.digest for member in members)
+    return hashlib.blake2b(digests, digest_size=DIGEST_BYTES).digest()
+
+
+def _coordinate(header: dict[str, Any], bits: int, channels: int, sets: int) -> CoordinateModel:
     """Takes a coordinate model's fields out of the header."""
     return check_model(
         _integer(header, "k", 0, 255),
@@ -277,6 +303,7 @@ def _coordinate(header: dict[str, Any], bits: int, channels: int) -> CoordinateM
         _integer(header, "t", 0, (1 << 32) - 1),
         header.pop("v", None),
         channels,
+        sets,
     )
 
 

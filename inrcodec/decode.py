@@ -34,16 +34,19 @@ SLACK_BYTES = 16  # what the range coder may leave out at the end, and then some
 Decided = Callable[[int, np.ndarray, np.ndarray], None]
 
 
-def decode(data: bytes, *, device: str = "cpu", threads: int | None = None) -> np.ndarray:
+def decode(
+    data: bytes, *, index: int = 0, device: str = "cpu", threads: int | None = None
+) -> np.ndarray:
     """The image in a .linr file.
 
-    device: "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither
-    changes a bit of the result.
+    index: which, of a file of several (info(data)["images"] of them); ValueError beyond. device:
+    "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither changes a
+    bit of the result.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
     (RGBA). Raises a LinrError where the data is no whole, undamaged .linr file.
     """
-    return decode_parsed(parse(bytes(data)), backend_for(device), threads)
+    return decode_parsed(parse(bytes(data)), backend_for(device), threads, index=index)
 
 
 def decode_file(
@@ -69,18 +72,28 @@ def decode_parsed(
     threads: int | None,
     observe: Observer | None = None,
     decided: Decided | None = None,
+    index: int = 0,
 ) -> np.ndarray:
     """The image of a parsed file; raises ChecksumError where the samples' digest differs.
 
-    observe: told of every plane of a context image, decided: of a coordinate image's.
+    observe: told of every plane of a context image, decided: of a coordinate image's; index: of the
+    image in a file of several.
     """
-    layout = file.layout
+    layout, want = file.layout, file.digest
+    if not 0 <= index < file.images:
+        raise ValueError(f"index is {index}; the file has {file.images} images")
     if file.coordinate is not None:
-        _check_bits(layout, len(file.data))
+        data, mixed = file.data, None
+        if file.members:
+            member = file.members[index]
+            first = sum(m.length for m in file.members[:index])
+            data, mixed = data[first : first + member.length], member.coefficients
+            want = member.digest
+        _check_bits(layout, len(data))
         shape = layout.height, layout.width, len(layout.channels)
         with Workers(backend, threads or os.cpu_count() or 1) as workers:
             samples = decode_coordinate(
-                file.coordinate, shape, file.weights, file.data, backend, workers, decided
+                file.coordinate, shape, file.weights, data, backend, workers, decided, mixed
             )
         image = samples.astype(layout.dtype).reshape(layout.shape)
     elif file.models is None:
@@ -97,7 +110,7 @@ def decode_parsed(
             apply_exceptions(rgb, file.exceptions)
             image[:, :, :3] = rgb
         from_ranks(image, file.values)
-    if digest(image) != file.digest:
+    if digest(image) != want:
         raise ChecksumError("the decoded samples do not match the file's digest")
     return image
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from .backend import Backend, Workers, backend_for
 from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
-from .container import LinrFile, Models, pack, parse
-from .coordinate.encode import encode_coordinate
+from .container import LinrFile, Models, digest_of_members, pack, parse
+from .coordinate.encode import encode_coordinate, encode_mixture
+from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest, read_networks
 from .errors import DeviceError, ImageError, VerificationError
@@ -150,6 +151,74 @@ def encode(
     return data
 
 
+def encode_set(
+    images: list[np.ndarray],
+    *,
+    sets: int = 2,
+    coordinate: Coordinate | None = None,
+    weights: str = "int",
+    device: str = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    time_limit: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    watch: Callable[[Any], None] | None = None,
+) -> bytes:
+    """Encodes several images of one shape and type into one file, from shared sets of coordinate
+    networks' weights (a mixture); decode(data, index=i) gives the i-th.
+
+    sets: of weights, 1 to 16; other options as encode's, the layout being joint. Each image was
+    decoded and compared before the file is returned. Raises as encode, and ImageError for images
+    that differ in shape or type.
+    """
+    images = [_checked(image) for image in images]
+    first = images[0]
+    if any(image.shape != first.shape or image.dtype != first.dtype for image in images):
+        raise ImageError("images of one file have the same shape and type")
+    options = coordinate or Coordinate()
+    if not 1 <= sets <= MAX_SETS or not 1 <= len(images) <= MAX_IMAGES:
+        raise ValueError(f"sets can be 1 to {MAX_SETS}, images 1 to {MAX_IMAGES}")
+    if options.layout != "joint" or options.optimize != "ber":
+        raise ValueError("images share the weights of joint networks that are fitted to BER 0")
+    backend, tell = _fitting_backend(device), progress or (lambda _: None)
+
+    def each(step: Any) -> None:
+        tell(Progress("fit", CODE * step.step / options.steps, step.loss * 8 * first.itemsize))
+        if watch is not None:
+            watch(step)
+
+    with Workers(backend, threads or os.cpu_count() or 1) as workers:
+        model, packed, parts = encode_mixture(
+            [image.reshape(*image.shape[:2], -1) for image in images],
+            options,
+            weights,
+            sets,
+            seed=seed,
+            backend=backend,
+            workers=workers,
+            deadline=time.monotonic() + (time_limit or math.inf),
+            report=each,
+        )
+    members = tuple(
+        Member(digest(image), len(part), row)
+        for image, (row, part) in zip(images, parts, strict=True)
+    )
+    joined = b"".join(part for _, part in parts)
+    data = pack(
+        LinrFile(
+            "", _plain_layout(first), digest_of_members(members), None, packed, joined,
+            coordinate=model, members=members,
+        )
+    )  # fmt: skip
+    file = parse(data)
+    for index, image in enumerate(images):
+        tell(Progress("verify", CODE + (1 - CODE) * index / len(images), None))
+        decoded = decode_parsed(file, backend_for("cpu"), threads, index=index)
+        if not np.array_equal(decoded, image):
+            raise VerificationError("the encoded images do not decode to themselves")
+    return data
+
+
 def encode_file(
     source: str | Path, target: str | Path, *, force: bool = False, **options: Any
 ) -> int:
@@ -209,11 +278,15 @@ def _encode_coordinate(
             deadline=deadline,
             report=each,
         )
-    # what is coded is samples as they are
-    channels = tuple(Channel(i, 0, 8 * image.itemsize, ()) for i in range(samples.shape[2]))
-    layout = Layout(image.shape[0], image.shape[1], 8 * image.itemsize, channels, 0)
-    file = LinrFile("", layout, digest(image), None, weights, data, coordinate=model)
-    return pack(file)
+    layout = _plain_layout(image)
+    return pack(LinrFile("", layout, digest(image), None, weights, data, coordinate=model))
+
+
+def _plain_layout(image: np.ndarray) -> Layout:
+    """Of an image whose samples are coded as they are."""
+    bits, count = 8 * image.itemsize, image.shape[2] if image.ndim == 3 else 1
+    channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
+    return Layout(image.shape[0], image.shape[1], bits, channels, 0)
 
 
 def _fitting_backend(device: str) -> Backend:

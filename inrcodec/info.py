@@ -69,20 +69,21 @@ def describe(
     """info's dict of a parsed file of that many bytes; statistics, decisions: as its decoding found
     them."""
     layout, models = file.layout, file.models
-    samples = layout.height * layout.width * len(layout.channels)
+    pixels = layout.height * layout.width * file.images
     result: dict[str, Any] = {
         "version": file.version,
         "mode": MODES[file.mode],
         "height": layout.height,
         "width": layout.width,
         "channels": len(layout.channels),
+        "images": file.images,
         "bits": layout.sample_bits,
         "total_bytes": size,
         "header_bytes": size - len(file.weights) - len(file.data),  # exceptions to colour included
         "weights_bytes": len(file.weights),
         "data_bytes": len(file.data),
-        "bpp": 8 * size / (layout.height * layout.width),
-        "bpsp": 8 * size / samples,
+        "bpp": 8 * size / pixels,
+        "bpsp": 8 * size / (pixels * len(layout.channels)),
         "weights": None if models is None else models.form,
         "prior": None if models is None or not models.prior else models.prior,
         "rank": None if models is None or not models.rank else models.rank,

@@ -81,3 +81,29 @@ def test_wrong_usage(picture: Path) -> None:
     ):
         assert run("encode", picture, *options).exit_code == 2, options
     assert json.loads(run("encode", picture, *SMALL[:-1], "--json").stdout)["info"]["coordinate"]
+
+
+def test_a_mixture_of_images(tmp_path: Path) -> None:
+    paths = []
+    for seed in range(3):
+        paths.append(tmp_path / f"{seed}.png")
+        paths[-1].write_bytes(write_image(scene(7, 6, 3, np.uint8, seed), ".png"))
+    target = tmp_path / "set.linr"
+    result = run("encode", *paths, *SMALL, "--mixture", "2", "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert run("decode", target).exit_code == 0
+    for number, path in enumerate(paths, 1):
+        decoded = read_image((tmp_path / f"set-{number}.png").read_bytes())
+        assert np.array_equal(decoded, read_image(path.read_bytes()))
+        assert run("verify", target, path).exit_code == 0
+    assert json.loads(run("info", target, "--json").stdout)["images"] == 3
+    (tmp_path / "other.png").write_bytes(write_image(scene(7, 6, 3, np.uint8, 9), ".png"))
+    assert run("verify", target, tmp_path / "other.png").exit_code == 1
+    (tmp_path / "large.png").write_bytes(write_image(scene(8, 6, 3, np.uint8), ".png"))
+    more = (*paths, tmp_path / "large.png")
+    result = run("encode", *more, *SMALL, "--mixture", "2", "-o", tmp_path / "x.linr")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert run("encode", *paths, *SMALL, "--mixture", "2").exit_code == 2
+    assert run("encode", *paths, *SMALL, "--coefficients", "fixed").exit_code == 2
+    assert run("decode", target, "-o", "-").exit_code == 2

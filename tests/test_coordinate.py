@@ -68,7 +68,7 @@ def test_integers_agree_with_the_float_twin(backbone: str, form: str) -> None:
         [grid(backend, coordinates(0, 9, 8), coordinates(0, 11, 10)), np.full((1, 99), 0.25 * ONE)]
     )
     inputs = network_inputs(backend, model, positions)
-    (tensors,) = read_tensors(model, 3, pack_weights(form, networks.tensors()))
+    (tensors,) = read_tensors(model, 3, pack_weights(form, networks.integers()[0]))
     outputs = CoordinateNetwork(model, tensors, backend).run(inputs)
     assert np.array_equal(outputs, np.floor(outputs))
     twin = networks(networks.stored(), torch.from_numpy(inputs.T[None] / ONE).float())
@@ -237,3 +237,61 @@ def test_headers_that_ask_for_too_much() -> None:
     for changes in ({"n": [1] * 8}, {"v": []}, {"v": [0, 3, 2]}, {"v": [1, 0, 9, 0, 0]}):
         damaged = (b"H", msgpack.packb({**header, **changes}))
         assert refusal(sealed([damaged, *values[1:]], b"\1\4")) is not None
+
+
+@pytest.mark.parametrize("form", ["int", "fp16", "ternary"])
+@pytest.mark.parametrize("coefficients", ["learned", "fixed"])
+def test_several_images_from_shared_weights(form: str, coefficients: str) -> None:
+    images = [scene(6, 7, 3, np.uint8, seed) for seed in range(3)]
+    backbone = "pe-gelu" if form == "ternary" else "finer"
+    options = Coordinate(width=12, depth=2, steps=10, coefficients=coefficients, backbone=backbone)
+    data = inrcodec.encode_set(
+        images, sets=2, coordinate=options, weights=form, device="cpu", threads=1
+    )
+    for index, image in enumerate(images):
+        assert np.array_equal(inrcodec.decode(data, index=index), image)
+        assert inrcodec.resample(data, index=index).shape == image.shape
+    file = parse(data)
+    found = np.array([member.coefficients for member in file.members]) / 65536
+    fixed = np.array([[1, 0], [0.5, 0.5], [0, 1]])
+    assert np.array_equal(found, fixed) == (coefficients == "fixed")
+    assert inrcodec.info(data)["images"] == 3
+    with pytest.raises(ValueError, match="index"):
+        inrcodec.decode(data, index=3)
+
+
+def test_damaged_files_of_several_images() -> None:
+    images = [scene(4, 3, 1, np.uint8, seed) for seed in range(2)]
+    options = Coordinate(width=4, depth=1, steps=2)
+    data = inrcodec.encode_set(images, coordinate=options, device="cpu", threads=1)
+    chain = sections(data)
+    assert [tag for tag, _ in chain] == [b"H", b"W", b"D", b"A"]
+
+    def check(damaged: bytes) -> None:
+        for index, image in enumerate(images):
+            try:
+                decoded = inrcodec.decode(damaged, index=index, threads=1)
+            except (inrcodec.LinrError, ValueError):
+                continue
+            assert np.array_equal(decoded, image)
+
+    for length in range(len(data)):
+        check(data[:length])
+    for number, (tag, payload) in enumerate(chain):
+        for at in range(len(payload)):
+            for change in (0x01, 0x80, 0xFF):
+                damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
+                others = [*chain[:number], (tag, damaged), *chain[number + 1 :]]
+                check(sealed(others, b"\1\4"))
+    for wrong in (b"", b"\0", chain[3][1][:-1], chain[3][1] + b"\0", chain[3][1][:1]):
+        with pytest.raises(inrcodec.LinrError):
+            inrcodec.decode(sealed([*chain[:3], (b"A", wrong)], b"\1\4"))
+
+
+def test_images_of_one_file_are_alike() -> None:
+    options = Coordinate(width=4, depth=1, steps=2)
+    for other in (scene(5, 3, 1, np.uint8), scene(4, 3, 3, np.uint8), scene(4, 3, 1, np.uint16)):
+        with pytest.raises(inrcodec.ImageError):
+            inrcodec.encode_set([scene(4, 3, 1, np.uint8), other], coordinate=options)
+    with pytest.raises(ValueError, match="joint"):
+        inrcodec.encode_set([scene(4, 3, 1, np.uint8)], coordinate=Coordinate(layout="per-plane"))

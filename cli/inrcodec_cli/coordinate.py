@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from .files import label
+from .files import FAILURES, check_output, label, read_input, report, write_output
+from .progress import progress_bar
 
 _NAMES = (
     "layout", "backbone", "width", "depth", "omega", "scale", "bias_range", "learning_rate",
-    "steps", "batch", "optimize", "target", "transform", "log_dir", "preview",
+    "steps", "batch", "optimize", "target", "transform", "log_dir", "preview", "mixture",
+    "coefficients",
 )  # fmt: skip
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
@@ -58,6 +60,17 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Of values.  [none]",
             ),
             click.option(
+                "--mixture",
+                type=click.IntRange(1, 16),
+                metavar="N",
+                help="Put all IMAGEs, of one size, into the file OUT, from N shared weight sets.",
+            ),
+            click.option(
+                "--coefficients",
+                type=click.Choice(["learned", "fixed"]),
+                help="Of the weight sets: fitted, or in even steps.  [learned]",
+            ),
+            click.option(
                 "--log-dir", metavar="DIR", help="Write TensorBoard curves and a text record."
             ),
             click.option(
@@ -83,6 +96,8 @@ def coordinate_arguments(model: str, given: dict[str, Any]) -> dict[str, Any]:
     target = chosen.pop("target", "bits")
     if target == "value" and "layout" in chosen:
         raise click.UsageError("--layout is of bit planes; --target value has one network.")
+    if "coefficients" in chosen and "mixture" not in chosen:
+        raise click.UsageError("--coefficients is for --mixture.")
     if "transform" in chosen and target != "value":
         raise click.UsageError("--transform is for --target value.")
     if target == "value":
@@ -124,3 +139,50 @@ class Record:
             self._last = step.step
             row = (f"{step.loss:.6f}", f"{ber:.6f}", f"{step.psnr:.2f}", f"{step.bpp:.3f}")
             self._text.write("\t".join((str(step.step), *row)) + "\n")
+
+
+def encode_mixture(
+    images: tuple[str, ...],
+    target: str,
+    sets: int,
+    chosen: dict[str, Any],
+    weights: str,
+    common: dict[str, Any],
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Compresses images into one file, from shared weight sets; common: encode_set's keywords."""
+    from inrcodec import Coordinate, encode_set
+    from inrcodec.images import read_image
+
+    source = images[0]
+    try:
+        check_output(target, force)
+        arrays, size = [], 0
+        for source in images:
+            data = read_input(source)
+            size += len(data)
+            arrays.append(read_image(data, label(source)))
+        with progress_bar(label(target), quiet) as progress:
+            packed = encode_set(
+                arrays,
+                sets=sets,
+                coordinate=Coordinate(**chosen),
+                weights=weights,
+                progress=progress,
+                **common,
+            )
+        source = target
+        write_output(target, packed, force)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+    except FAILURES as error:
+        report(source, error)
+        click.get_current_context().exit(1)
+    if not quiet:
+        bpsp = 8 * len(packed) / sum(array.size for array in arrays)
+        change = 100 * len(packed) / size - 100
+        click.echo(
+            f"{len(images)} images -> {label(target)}  {len(packed)} bytes"
+            f"  {bpsp:.3f} bpsp  (input {change:+.1f} %)"
+        )

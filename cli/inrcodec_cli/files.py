@@ -103,6 +103,18 @@ def choose_outputs(inputs: Sequence[str], output: str | None, suffix: str) -> li
     return outputs
 
 
+def member_names(target: str, count: int) -> list[str]:
+    """The outputs of a file's images: the target, or with several numbered ones like it.
+
+    Raises UsageError for several at stdout."""
+    if count == 1:
+        return [target]
+    if target == STREAM:
+        raise click.UsageError("several images cannot go to stdout: name an output with -o.")
+    path = Path(target)
+    return [str(path.with_name(f"{path.stem}-{n}{path.suffix}")) for n in range(1, count + 1)]
+
+
 def _choose_output(source: str, output: str | None, suffix: str) -> str:
     if output is None:
         return STREAM if source == STREAM else str(Path(source).with_suffix(suffix))

@@ -14,7 +14,7 @@ import click
 from inrcodec.errors import LinrError, VerificationError
 
 from .bench import bench
-from .coordinate import Record, coordinate_arguments, coordinate_options
+from .coordinate import Record, coordinate_arguments, coordinate_options, encode_mixture
 from .files import (
     FAILURES,
     STREAM,
@@ -24,6 +24,7 @@ from .files import (
     force_option,
     json_option,
     label,
+    member_names,
     quiet_option,
     read_input,
     report,
@@ -117,6 +118,13 @@ def encode(
     """
     chosen = coordinate_arguments(model, rest)
     log_dir, preview = chosen.pop("log_dir", None), chosen.pop("preview", None)
+    sets = chosen.pop("mixture", None)
+    if sets is not None:
+        if output is None or Path(output).is_dir() or preview or log_dir:
+            raise click.UsageError("--mixture needs a file -o OUT, and has no record or preview.")
+        common = {"device": device, "seed": seed, "threads": threads, "time_limit": time_limit}
+        encode_mixture(images, output, sets, chosen, weights, common, force, quiet)
+        return
     outputs = choose_outputs(images, output, ".linr")
     if (as_json or verbose) and STREAM in outputs:
         raise click.UsageError("Only the file itself can go to stdout.")
@@ -157,12 +165,12 @@ def encode(
                     report=facts.update if verbose or as_json else None,
                     watch=watch,
                 )
+            write_output(target, packed, force)
             if preview is not None:
                 Path(preview).mkdir(parents=True, exist_ok=True)
                 picture = write_image(resample(packed, threads=threads), ".png")
                 name = f"{Path(label(source)).stem}.preview.png"
                 write_output(str(Path(preview) / name), picture, force)
-            write_output(target, packed, force)
         except FAILURES as error:
             report(source, error)
             failed = True
@@ -235,6 +243,7 @@ def decode(
     original = scale is None and bits is None
     outputs = choose_outputs(files, output, ".png" if original else ".resampled.png")
     from inrcodec import decode as decode_image
+    from inrcodec import info as describe
     from inrcodec import resample
     from inrcodec.images import EXTENSIONS, write_image
 
@@ -245,14 +254,17 @@ def decode(
         if extension not in EXTENSIONS:
             raise click.UsageError(f"{target} must end in one of {', '.join(EXTENSIONS)}.")
         try:
-            check_output(target, force)
             started = time.perf_counter()
             data = read_input(source)
-            if original:
-                image = decode_image(data, device=device, threads=threads)
-            else:
-                image = resample(data, scale=scale or 1, bits=bits, device=device, threads=threads)
-            write_output(target, write_image(image, extension), force)
+            options: dict[str, Any] = {"device": device, "threads": threads}
+            count = describe(data, planes=False)["images"]
+            for index, name in enumerate(member_names(target, count)):
+                check_output(name, force)
+                if original:
+                    image = decode_image(data, index=index, **options)
+                else:
+                    image = resample(data, scale=scale or 1, bits=bits, index=index, **options)
+                write_output(name, write_image(image, extension), force)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
         except FAILURES as error:
@@ -265,7 +277,8 @@ def decode(
             click.echo(
                 f"{label(source)} -> {label(target, 'stdout')}"
                 f"  {width} x {height}, {channels} x {image.itemsize * 8} bit"
-                f"  {time.perf_counter() - started:.1f} s"
+                + (f", {count} images" if count > 1 else "")
+                + f"  {time.perf_counter() - started:.1f} s"
                 + ("" if original else "  (the networks' picture, not the original image)"),
                 err=target == STREAM,
             )
@@ -280,25 +293,39 @@ def decode(
 @threads_option
 @quiet_option
 def verify(file: str, original: str | None, device: str, threads: int | None, quiet: bool) -> None:
-    """Decode FILE, check its digest, and compare it with the image ORIGINAL if given."""
+    """Decode FILE, check its digest, and compare it with the image ORIGINAL if given.
+
+    Of a FILE of several images, one has to be ORIGINAL.
+    """
     from inrcodec import decode as decode_image
+    from inrcodec import info as describe
     from inrcodec.images import read_image
 
     if file == original == STREAM:
         raise click.UsageError("'-' must be the only input.")
     path = file
     try:
-        image = decode_image(read_input(file), device=device, threads=threads)
+        data = read_input(file)
+        count, options = describe(data, planes=False)["images"], {"device": device}
+        images = [decode_image(data, index=i, threads=threads, **options) for i in range(count)]
         if original is not None:
             path = original
             expected = read_image(read_input(original), label(original))
             path = file
-            _compare(image, expected, label(original))
+            if count == 1:
+                _compare(images[0], expected, label(original))
+            elif not any(_same(image, expected) for image in images):
+                raise VerificationError(f"none of {count} images is {label(original)}")
     except FAILURES as error:
         report(path, error)
         click.get_current_context().exit(1)
     if not quiet:
         click.echo(f"{label(file)}: OK")
+
+
+def _same(image: np.ndarray, expected: np.ndarray) -> bool:
+    same = image.dtype == expected.dtype and image.shape == expected.shape
+    return same and bool((image == expected).all())
 
 
 def _compare(image: np.ndarray, expected: np.ndarray, name: str) -> None:

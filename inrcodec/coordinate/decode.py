@@ -13,16 +13,21 @@ from ..rangecoder import Decoder
 from ..transforms import OUTPUT_LIMIT, inverse_table
 from ..weights import Tensors, unpack_weights
 from .correction import code_planes, code_residuals
+from .mixture import Coefficients, mix
 from .model import CoordinateModel
 from .networks import CoordinateNetwork, coordinates, grid, network_inputs
 
 CHUNK = 1 << 13  # pixels at a time on a CPU
 
 
-def read_tensors(model: CoordinateModel, channels: int, weights: bytes) -> list[Tensors]:
-    """The tensors of each network, from the weights section."""
+def read_tensors(
+    model: CoordinateModel, channels: int, weights: bytes, mixed: Coefficients | None = None
+) -> list[Tensors]:
+    """The tensors of each network, from the weights section; mixed: of the one of an image of
+    several."""
     sizes = [model.sizes(channels)] * model.networks()
-    return unpack_weights(model.form, sizes, weights, fine_biases=True)
+    stored = unpack_weights(model.form, sizes, weights, fine_biases=True)
+    return stored if mixed is None or not stored else [mix(stored, mixed)]
 
 
 def check_work(model: CoordinateModel, pixels: int, channels: int) -> None:
@@ -76,11 +81,13 @@ def decode_coordinate(
     model: CoordinateModel, shape: tuple[int, int, int], weights: bytes, data: bytes,
     backend: Backend, workers: Workers,
     decided: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
+    mixed: Coefficients | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The samples, int64 (H, W, C) of shape. decided: as correction.code_planes has it."""
+    """The samples, int64 (H, W, C) of shape. decided: as correction.code_planes has it; mixed: of
+    an image of several, the coefficients of the weight sets."""
     height, width, channels = shape
     check_work(model, height * width, channels)
-    tensors = read_tensors(model, channels, weights)
+    tensors = read_tensors(model, channels, weights, mixed)
     evaluation = Evaluation(model, tensors, len(model.modes), backend, workers)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
     if model.transform is not None:

@@ -15,6 +15,7 @@ from ..transforms import fit_transform
 from ..weights import Tensors, pack_weights
 from .correction import code_planes, code_residuals, network_plane, other_plane
 from .decode import Evaluation, read_tensors
+from .mixture import Coefficients, linear_coefficients
 from .model import NETWORK, RAW, TEMPLATE, Coordinate, CoordinateModel
 from .networks import coordinates
 
@@ -35,31 +36,40 @@ class Trial:
         """A plane of the image, uint8 (channels, H, W)."""
         return (np.moveaxis(self.samples, 2, 0) >> plane & 1).astype(np.uint8)
 
-    def _evaluation(self, model: CoordinateModel, tensors: list[Tensors]) -> Evaluation:
+    def _evaluation(
+        self, model: CoordinateModel, tensors: list[Tensors], mixed: Coefficients | None = None
+    ) -> Evaluation:
         # as a decoder has them: packed and read again
-        stored = read_tensors(model, self.image.shape[2], pack_weights(model.form, tensors))
+        packed = pack_weights(model.form, tensors)
+        stored = read_tensors(model, self.image.shape[2], packed, mixed)
         return Evaluation(model, stored, len(model.modes), self._backend, self._workers)
 
-    def logits(self, model: CoordinateModel, tensors: list[Tensors]) -> dict[int, np.ndarray]:
+    def logits(
+        self, model: CoordinateModel, tensors: list[Tensors], mixed: Coefficients | None = None
+    ) -> dict[int, np.ndarray]:
         """Of each plane that networks code: (channels, pixels)."""
-        evaluation = self._evaluation(model, tensors)
+        evaluation = self._evaluation(model, tensors, mixed)
         return {p: evaluation.logits(p, self._ys, self._xs) for p in model.planes()}
 
-    def errors(self, model: CoordinateModel, tensors: list[Tensors]) -> int:
+    def errors(
+        self, model: CoordinateModel, tensors: list[Tensors], mixed: Coefficients | None = None
+    ) -> int:
         """How many bits the networks get wrong."""
         return sum(
             int(np.count_nonzero((logits.reshape(-1) > 0) != self.bits(plane).reshape(-1)))
-            for plane, logits in self.logits(model, tensors).items()
+            for plane, logits in self.logits(model, tensors, mixed).items()
         )
 
-    def code(self, model: CoordinateModel, tensors: list[Tensors]) -> tuple[bytes, bytes]:
+    def code(
+        self, model: CoordinateModel, tensors: list[Tensors], mixed: Coefficients | None = None
+    ) -> tuple[bytes, bytes]:
         """The weights and data sections."""
         encoder, weights = Encoder(), pack_weights(model.form, tensors)
         if model.transform is not None:
             predicted = self._evaluation(model, tensors).values(self._ys, self._xs)
             code_residuals(encoder, predicted, self.samples)
         else:
-            logits = self.logits(model, tensors)
+            logits = self.logits(model, tensors, mixed)
             code_planes(encoder, self.image.shape, model.modes, logits.__getitem__, self.samples)
         return weights, encoder.finish()
 
@@ -81,6 +91,46 @@ class Trial:
 
 
 Coded = tuple[CoordinateModel, bytes, bytes]
+
+
+def encode_mixture(
+    images: list[np.ndarray],
+    options: Coordinate,
+    form: str,
+    sets: int,
+    *,
+    seed: int,
+    backend: Backend,
+    workers: Workers,
+    deadline: float,
+    report: Callable[[Any], None],
+) -> tuple[CoordinateModel, bytes, list[tuple[Coefficients, bytes]]]:
+    """The model and weights section of images (H, W, C) of one shape, and for each its coefficients
+    and its part of the data section."""
+    from .fit import fit
+
+    trials = [Trial(image, backend, workers) for image in images]
+    model = CoordinateModel(
+        form, options.layout, options.backbone, options.width, options.depth, options.constants(),
+        (NETWORK,) * (8 * images[0].itemsize), 0, sets=sets,
+    )  # fmt: skip
+
+    def errors(tensors: list[Tensors], coefficients: np.ndarray | None) -> int:
+        assert coefficients is not None
+        rows = zip(trials, coefficients.tolist(), strict=True)
+        return sum(trial.errors(model, tensors, tuple(row)) for trial, row in rows)
+
+    fitted = fit(
+        model, options, images, seed=seed, backend=backend, threads=workers.threads, errors=errors,
+        report=report, stop=lambda: time.monotonic() > deadline,
+        coefficients=linear_coefficients(len(images), sets),
+    )  # fmt: skip
+    assert fitted.coefficients is not None
+    model, parts = replace(model, step=fitted.step), []
+    for trial, row in zip(trials, fitted.coefficients.tolist(), strict=True):
+        weights, data = trial.code(model, fitted.tensors, tuple(row))
+        parts.append((tuple(row), data))
+    return model, weights, parts
 
 
 def encode_coordinate(
@@ -113,10 +163,11 @@ def encode_coordinate(
         result = fit(
             model,
             replace(options, width=model.width, depth=model.depth),
-            image,
+            [image],
             seed=seed,
             backend=backend,
-            errors=lambda tensors: trial.errors(model, tensors),
+            threads=workers.threads,
+            errors=lambda tensors, _: trial.errors(model, tensors),
             report=report,
             stop=lambda: time.monotonic() > deadline,
         )

@@ -21,6 +21,7 @@ from ..backend import Backend
 from ..networks import Tensor
 from ..transforms import forward
 from ..weights import HALF_SHIFT, MAX_SHIFT, Tensors
+from .mixture import COEFFICIENT_BITS, MAX_COEFFICIENT
 from .model import Coordinate, CoordinateModel
 from .networks import BELL_OCTAVES, ONE, coordinates, grid, network_inputs
 
@@ -37,21 +38,28 @@ CHECK_EVERY = 100  # steps, where a step does not see all pixels
 class FloatNetworks:
     """The networks of a model in float32, one for each plane, or one for all.
 
-    parameters: name -> (networks, *shape). Starts as SIREN does (Sitzmann et al. 2020, 3.2), with
+    parameters: name -> (networks, *shape). coefficients: None, or float (images, networks): the
+    parameters are then weight sets, alike at first, and each image's network is a mixture of them.
+    Starts as SIREN does (Sitzmann et al. 2020, 3.2), with
     FINER's first biases from -k .. k (Liu et al. 2024), or as He et al. 2015 for the others.
     """
 
     def __init__(
         self, model: CoordinateModel, options: Coordinate, channels: int, device: Any,
-        rng: torch.Generator,
+        rng: torch.Generator, coefficients: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.model = model
+        self.coefficients: Any = None
+        if coefficients is not None:
+            self.coefficients = torch.from_numpy(coefficients).float().to(device)
         count = model.networks()
         self.parameters: dict[str, Any] = {}
         for name, size in model.sizes(channels).items():
             layer = int(name[1:])
             fan_in = size[1] if name[0] == "w" else model.sizes(channels)[f"w{layer}"][1]
             uniform = torch.rand((count, *size), generator=rng) * 2 - 1
+            if coefficients is not None:
+                uniform = uniform[:1].repeat(count, *[1] * len(size))
             bound = 1 / math.sqrt(fan_in)
             if name[0] == "w":
                 bound = self._bound(layer, fan_in, options)
@@ -94,8 +102,11 @@ class FloatNetworks:
         return value.half().float()
 
     def __call__(self, weights: dict[str, Any], inputs: Any) -> Any:
-        """inputs (networks or 1, n, f) in units -> logits (networks, n, channels)."""
+        """weights: of stored(); inputs (networks or 1, n, f) in units -> outputs (networks or
+        images, n, channels)."""
         model, h = self.model, inputs
+        if self.coefficients is not None:
+            weights = {n: torch.tensordot(self.coefficients, w, 1) for n, w in weights.items()}
         for layer in range(1, model.depth + 2):
             w, b = weights[f"w{layer}"], weights.get(f"b{layer}")
             if model.backbone == "wire":
@@ -136,8 +147,16 @@ class FloatNetworks:
                 size = value.reshape(len(value), -1).square().mean(1).sqrt().clamp(min=1e-9)
             self.shifts[name] = torch.clamp(torch.round(bits - torch.log2(size)), 0, MAX_SHIFT)
 
-    def tensors(self) -> list[Tensors]:
-        """The integers of the stored form, network by network."""
+    def integers(self) -> tuple[list[Tensors], np.ndarray | None]:
+        """What is stored: the tensors, network by network, and the coefficients in 2^-16."""
+        coefficients = None
+        if self.coefficients is not None:
+            one, limit = 1 << COEFFICIENT_BITS, MAX_COEFFICIENT
+            real = self.coefficients.detach().cpu().double().numpy()
+            coefficients = np.clip(np.rint(real * one), -limit, limit).astype(np.int64)
+        return self._tensors(), coefficients
+
+    def _tensors(self) -> list[Tensors]:
         weights = {n: v.detach().cpu().double().numpy() for n, v in self.stored().items()}
         result: list[Tensors] = []
         for network in range(self.model.networks()):
@@ -180,19 +199,22 @@ class Fitted:
     """What a fit came to."""
 
     tensors: list[Tensors]
+    coefficients: np.ndarray | None  # int64 (images, sets), in units of 2^-16
     step: int  # at which it stopped
     exact: bool  # whether the stored networks have BER 0
 
 
 class Data:
-    """An image as the networks learn it.
+    """Images of one shape as the networks learn them.
 
-    inputs: (1 or planes, pixels, f) in units; targets: the bits (planes, pixels, channels), or what
-    stands for the values (1, pixels, channels). Both float32 on the device.
+    inputs: (1 or planes, pixels, f) in units; targets: the bits (images * planes, pixels,
+    channels), or what stands for the values (images, pixels, channels). Both float32 on the device.
     """
 
-    def __init__(self, model: CoordinateModel, image: np.ndarray, backend: Backend, device: Any):
-        height, width, channels = image.shape
+    def __init__(
+        self, model: CoordinateModel, images: list[np.ndarray], backend: Backend, device: Any
+    ):
+        height, width, channels = images[0].shape
         where = grid(backend, coordinates(0, height, height - 1), coordinates(0, width, width - 1))
         points = [where]
         if model.layout == "joint":
@@ -200,11 +222,11 @@ class Data:
             points = [backend.xp.concat([where, where[:1, :] * 0 + level[0]]) for level in levels]
         inputs = [backend.get(network_inputs(backend, model, p)).T / ONE for p in points]
         self.inputs = torch.from_numpy(np.stack(inputs).astype(np.float32)).to(device)
-        pixels = image.reshape(-1, channels).astype(np.int64)
+        pixels = [image.reshape(-1, channels) for image in images]
         if model.transform is not None:
-            targets = forward(model.transform, pixels.astype(image.dtype), len(model.modes))[None]
+            targets = np.stack([forward(model.transform, p, len(model.modes)) for p in pixels])
         else:
-            targets = np.stack([pixels >> plane & 1 for plane in model.planes()])
+            targets = np.stack([p >> plane & 1 for p in pixels for plane in model.planes()])
         self.targets = torch.from_numpy(targets.astype(np.float32)).to(device)
 
     def batch(self, size: int | None, rng: torch.Generator) -> tuple[Any, Any]:
@@ -219,25 +241,30 @@ class Data:
 def fit(
     model: CoordinateModel,
     options: Coordinate,
-    image: np.ndarray,
+    images: list[np.ndarray],
     *,
     seed: int,
     backend: Backend,
-    errors: Callable[[list[Tensors]], int],
+    threads: int,
+    errors: Callable[[list[Tensors], np.ndarray | None], int],
     report: Callable[[Step], None],
     stop: Callable[[], bool],
+    coefficients: np.ndarray | None = None,
 ) -> Fitted:
-    """Fits the networks of a model to an image (H, W, C).
+    """Fits the networks of a model to an image (H, W, C), or to several of one shape.
 
-    errors: how many bits the integer networks of some tensors get wrong; with options.optimize
-    "ber" the fit of bits ends when there are none. report: told of every step; stop: whether
-    time is up.
+    coefficients: where several images share weight sets, what to start from, float64 (images,
+    sets); with options.coefficients "learned" they are fitted, too. errors: how many bits the
+    integer networks of some tensors and coefficients get wrong; with options.optimize "ber" the
+    fit of bits ends when there are none. report: told of every step; stop: whether time is up.
     """
     device = torch.device(backend.device)
     rng = torch.Generator().manual_seed(seed)
-    data = Data(model, image, backend, device)
-    networks = FloatNetworks(model, options, image.shape[2], device, rng)
+    data = Data(model, images, backend, device)
+    networks = FloatNetworks(model, options, images[0].shape[2], device, rng, coefficients)
     parameters = list(networks.parameters.values())
+    if coefficients is not None and options.coefficients == "learned":
+        parameters.append(networks.coefficients.requires_grad_())
     optimiser = torch.optim.Adam(parameters, lr=options.rate, betas=ADAM_BETAS)
     whole = options.batch is None or options.batch >= data.targets.shape[1]
     of_bits = model.transform is None
@@ -246,7 +273,7 @@ def fit(
 
     weights = sum(value.numel() for value in parameters)
     weight_bits = {"int": FIRST_BITS + 1.0, "fp16": 16.0, "ternary": math.log2(3)}[model.form]
-    powers = 2.0 ** torch.tensor(model.planes(), device=device)
+    powers = 2.0 ** torch.tensor(model.planes(), device=device).view(-1, 1, 1)
     peak = 2.0 ** len(model.modes) - 1
 
     def quality(outputs: Any, targets: Any) -> tuple[float, float]:
@@ -254,12 +281,13 @@ def fit(
         with torch.no_grad():
             error, size = (outputs - targets) * (peak / 2), outputs.numel()
             if of_bits:
-                error = (((outputs > 0).float() - targets) * powers[:, None, None]).sum(0)
+                error = (outputs > 0).float() - targets
+                error = (error.view(len(images), -1, *error.shape[1:]) * powers).sum(1)
                 size *= float(cross_entropy(outputs, targets)) / math.log(2)
             squares = float(error.square().mean())
-        bits = size * len(data.targets[0]) / targets.shape[1] if of_bits else math.nan
+        bits = size / targets.shape[1] if of_bits else math.nan
         psnr = 10 * math.log10(peak**2 / squares) if squares else math.inf
-        return psnr, (bits + weights * weight_bits) / data.targets.shape[1]
+        return psnr, (bits + weights * weight_bits / data.targets.shape[1]) / len(images)
 
     def advance(last: int) -> bool:
         """Steps on to a last one, or until the stored networks are exact: whether they are."""
@@ -270,10 +298,11 @@ def fit(
                 group["lr"] = options.rate * _schedule(step / options.steps)
             inputs, targets = data.batch(options.batch, rng)
             outputs = networks(networks.stored(), inputs).view(targets.shape)
-            missed = ((outputs.detach() > 0) != (targets > 0)).float()
             if of_bits:
+                missed = ((outputs.detach() > 0) != (targets > 0)).float()
                 each = cross_entropy(outputs, targets, reduction="none") / math.log(2)
             else:
+                missed = torch.full_like(targets, math.nan)
                 each = (outputs - targets).square()
             loss = total = each.mean()
             if until_exact and networks.rounds:
@@ -290,21 +319,26 @@ def fit(
             if not networks.rounds:
                 if right if until_exact else step >= options.steps // 2:
                     networks.quantise(FIRST_BITS)
-            elif until_exact and right and not errors(networks.tensors()):
+            elif until_exact and right and not errors(*networks.integers()):
                 return True
         return False
 
-    exact = advance(options.steps)
-    if not networks.rounds:
-        networks.quantise(FIRST_BITS)
-    tensors, stopped = networks.tensors(), step
-    if model.form == "int" and exact:
-        for bits in reversed(range(MIN_BITS, FIRST_BITS)):
-            networks.quantise(bits)
-            if errors(networks.tensors()) and not advance(step + TUNE):
-                break
-            tensors = networks.tensors()
-    return Fitted(tensors, stopped, exact)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        exact = advance(options.steps)
+        if not networks.rounds:
+            networks.quantise(FIRST_BITS)
+        integers, stopped = networks.integers(), step
+        if model.form == "int" and exact:
+            for bits in reversed(range(MIN_BITS, FIRST_BITS)):
+                networks.quantise(bits)
+                if errors(*networks.integers()) and not advance(step + TUNE):
+                    break
+                integers = networks.integers()
+    finally:
+        torch.set_num_threads(before)
+    return Fitted(*integers, stopped, exact)
 
 
 def _schedule(progress: float) -> float:

@@ -40,7 +40,8 @@ class Coordinate:
     SIREN, FINER and WIRE; scale: Gauss's and WIRE's s; bias_range: FINER's first biases are drawn
     from -k .. k. learning_rate: Adam's, None for the backbone's own. steps: at most; batch: pixels
     a step, None for all. optimize: "ber" fits until the stored networks have BER 0, "size" looks
-    for the smallest file.
+    for the smallest file. coefficients: of weight sets that several images share, "learned" or
+    "fixed" as published.
     """
 
     layout: str = "joint"
@@ -55,11 +56,12 @@ class Coordinate:
     batch: int | None = None
     optimize: str = "ber"
     transform: str = "none"
+    coefficients: str = "learned"
 
     def __post_init__(self) -> None:
         for name, choices in (
             ("layout", LAYOUTS), ("backbone", BACKBONES), ("optimize", ("ber", "size")),
-            ("transform", TRANSFORMS),
+            ("transform", TRANSFORMS), ("coefficients", ("learned", "fixed")),
         ):  # fmt: skip
             if getattr(self, name) not in choices:
                 value = getattr(self, name)
@@ -113,6 +115,7 @@ class CoordinateModel:
     modes: tuple[int, ...]  # how each plane is coded, the lowest first
     step: int  # at which the fit stopped
     transform: Transform | None = None  # of the samples, in the value layout
+    sets: int = 1  # of weights, of which networks are mixtures (mixture.py)
 
     def header(self) -> dict[str, Any]:
         """The header fields."""
@@ -134,9 +137,9 @@ class CoordinateModel:
         return [plane for plane, mode in enumerate(self.modes) if mode == NETWORK]
 
     def networks(self) -> int:
-        """How many networks there are."""
+        """How many networks' weights are stored."""
         planes = len(self.planes())
-        return planes if self.layout == "per-plane" else min(planes, 1)
+        return self.sets * (planes if self.layout == "per-plane" else min(planes, 1))
 
     @property
     def coordinates(self) -> int:
@@ -175,7 +178,7 @@ class CoordinateModel:
 
 def check_model(
     layout: int, backbone: int, size: list[int], constants: Any, modes: list[int], form: int,
-    step: int, transform: Any, channels: int,
+    step: int, transform: Any, channels: int, sets: int,
 ) -> CoordinateModel:  # fmt: skip
     """The model that a header states. Raises a LinrError for one that cannot be."""
     if layout >= len(LAYOUTS) or backbone >= len(BACKBONES) or form >= len(FORMS):
@@ -198,8 +201,19 @@ def check_model(
         raise CorruptError("a transform of bits")
     width, depth = size
     model = CoordinateModel(
-        FORMS[form], LAYOUTS[layout], name, width, depth, tuple(constants), tuple(modes), step, read
+        FORMS[form],
+        LAYOUTS[layout],
+        name,
+        width,
+        depth,
+        tuple(constants),
+        tuple(modes),
+        step,
+        read,
+        sets,
     )
+    if sets > 1 and LAYOUTS[layout] != "joint":
+        raise CorruptError("several weight sets of a model that is not joint")
     if read is not None and any(modes):
         raise CorruptError("a model of values codes no planes")
     if model.hidden < 1 or model.depth > MAX_DEPTH:

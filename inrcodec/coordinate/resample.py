@@ -22,6 +22,7 @@ def resample(
     *,
     scale: int = 1,
     bits: int | None = None,
+    index: int = 0,
     device: str = "cpu",
     threads: int | None = None,
 ) -> np.ndarray:
@@ -30,8 +31,8 @@ def resample(
 
     scale: samples along each side for one of the image's, from corner to corner. bits: per sample;
     more than the image has are the planes that a joint model continues to (bit-depth expansion, Han
-    et al. 2025). Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError for a file of
-    another model or with planes that no network codes, and as parse and decode do.
+    et al. 2025). index: as decode's. Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError
+    for a file of another model or with planes that no network codes, and as parse and decode do.
     """
     file = parse(bytes(data))
     model, layout = file.coordinate, file.layout
@@ -45,12 +46,15 @@ def resample(
     if extra and model.layout != "joint":
         raise LinrError("only a joint model goes beyond the bits of its image")
     height, width, channels = layout.height * scale, layout.width * scale, len(layout.channels)
+    if not 0 <= index < file.images:
+        raise ValueError(f"index is {index}; the file has {file.images} images")
     check_size(width, height, "the picture")
     check_work(model, height * width, channels)
     backend = backend_for(device)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
     with Workers(backend, threads or os.cpu_count() or 1) as workers:
-        tensors = read_tensors(model, channels, file.weights)
+        mixed = file.members[index].coefficients if file.members else None
+        tensors = read_tensors(model, channels, file.weights, mixed)
         evaluation = Evaluation(model, tensors, layout.sample_bits, backend, workers)
         if model.transform is not None:
             samples = evaluation.values(ys, xs)
