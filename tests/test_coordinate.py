@@ -253,7 +253,7 @@ def test_several_images_from_shared_weights(form: str, coefficients: str) -> Non
         assert inrcodec.resample(data, index=index).shape == image.shape
     file = parse(data)
     found = np.array([member.coefficients for member in file.members]) / 65536
-    fixed = np.array([[1, 0], [0.5, 0.5], [0, 1]])
+    fixed = np.array([[1, 0], [1, 0.5], [1, 1]])
     assert np.array_equal(found, fixed) == (coefficients == "fixed")
     assert inrcodec.info(data)["images"] == 3
     with pytest.raises(ValueError, match="index"):

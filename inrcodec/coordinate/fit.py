@@ -39,9 +39,9 @@ class FloatNetworks:
     """The networks of a model in float32, one for each plane, or one for all.
 
     parameters: name -> (networks, *shape). coefficients: None, or float (images, networks): the
-    parameters are then weight sets, alike at first, and each image's network is a mixture of them.
-    Starts as SIREN does (Sitzmann et al. 2020, 3.2), with
-    FINER's first biases from -k .. k (Liu et al. 2024), or as He et al. 2015 for the others.
+    parameters are then weight sets, all but the first 0 to begin with, and each image's network is
+    a mixture of them. Starts as SIREN does (Sitzmann et al. 2020, 3.2), with FINER's first biases
+    from -k .. k (Liu et al. 2024), or as He et al. 2015 for the others.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FloatNetworks:
             fan_in = size[1] if name[0] == "w" else model.sizes(channels)[f"w{layer}"][1]
             uniform = torch.rand((count, *size), generator=rng) * 2 - 1
             if coefficients is not None:
-                uniform = uniform[:1].repeat(count, *[1] * len(size))
+                uniform[1:] = 0
             bound = 1 / math.sqrt(fan_in)
             if name[0] == "w":
                 bound = self._bound(layer, fan_in, options)
@@ -145,6 +145,8 @@ class FloatNetworks:
         for name, value in self.parameters.items():
             with torch.no_grad():
                 size = value.reshape(len(value), -1).square().mean(1).sqrt().clamp(min=1e-9)
+                if self.coefficients is not None:
+                    size = size[:1].expand(len(size))  # sets are added to the first
             self.shifts[name] = torch.clamp(torch.round(bits - torch.log2(size)), 0, MAX_SHIFT)
 
     def integers(self) -> tuple[list[Tensors], np.ndarray | None]:

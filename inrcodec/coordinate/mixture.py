@@ -1,7 +1,9 @@
 """Several images from shared weight sets (INR mixture network, arXiv 2409.13117).
 
 The weights of image i are sum_j a_ij W_j over sets W_j, tensor by tensor. In a file the sets are
-stored once, and of each image its coefficients, its correction and its digest.
+stored once, and of each image its coefficients, its correction and its digest. The published
+mixture of two sets, (1 - t) V_0 + t V_1, is W_0 + t W_1 with W_0 = V_0 and W_1 = V_1 - V_0, which
+is the smaller the more alike the images' networks are.
 """
 
 from __future__ import annotations
@@ -33,10 +35,15 @@ class Member:
 
 
 def linear_coefficients(images: int, sets: int) -> np.ndarray:
-    """The published coefficients, float64 (images, sets): images are at even steps along the line
-    through the sets, each between its two neighbours. A single image is at the first set."""
-    at = np.linspace(0, sets - 1, images) if images > 1 else np.zeros(1)
-    return np.clip(1 - np.abs(at[:, None] - np.arange(sets)), 0, 1)
+    """The published coefficients, float64 (images, sets), of sets that are the differences to the
+    first: images are at even steps along the line through the sets, each between its two
+    neighbours. Of a single set images have 0.75 to 1.25."""
+    if sets == 1:
+        return np.linspace(0.75, 1.25, images)[:, None]
+    at = np.linspace(0, sets - 1, images)
+    coefficients = np.clip(1 - np.abs(at[:, None] - np.arange(sets)), 0, 1)
+    coefficients[:, 0] = 1
+    return coefficients
 
 
 def mix(sets: list[Tensors], coefficients: Coefficients) -> Tensors:
