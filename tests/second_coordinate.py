@@ -7,16 +7,7 @@ from itertools import product
 from math import isqrt
 
 import numpy as np
-from second_decoder import (
-    EXP,
-    Array,
-    Header,
-    RangeDecoder,
-    Shapes,
-    Tensors,
-    half_weights,
-    int_weights,
-)
+from second_decoder import EXP, Array, Header, RangeDecoder, Tensors, half_weights, int_weights
 
 JOINT, PER_PLANE, VALUE = range(3)  # k
 SIREN, FINER, GAUSS, WIRE, PE_RELU, PE_GELU = range(6)  # a
@@ -142,10 +133,11 @@ def inputs(header: Header, plane: int) -> Array:
     return np.vstack(rows)
 
 
-def network_shapes(header: Header) -> Shapes:  # 15.1
+def network_shapes(header: Header) -> dict[str, tuple[int, ...]]:  # 15.1
     (width, depth), wire, gelu = header["w"], header["a"] == WIRE, header["a"] == PE_GELU
     u = max(1, isqrt(width**2 // 2)) if wire else width
-    sizes, shapes = [len(inputs(header, 0)), *[u] * depth, header["s"][2]], Shapes()
+    sizes = [len(inputs(header, 0)), *[u] * depth, header["s"][2]]
+    shapes: dict[str, tuple[int, ...]] = {}
     for j in range(1, depth + 2):
         cols, rows = sizes[j - 1 : j + 1]
         shapes[f"w{j}"] = (rows * (2 if wire else 1), cols)
@@ -208,8 +200,7 @@ def transform(y: Array, header: Header) -> Array:
     ys = np.arange(-(2**19), 2**19)  # all of them, as none may be less than one before it
     w = np.clip(ys + 2**16, 0, 2**17)
     if kind == 1:
-        mean, deviation = scalars
-        big_x = (mean * 2**16 + deviation * ys) * 2**8
+        big_x = (scalars[0] * 2**16 + scalars[1] * ys) * 2**8
     elif kind == 3:
         (z,), s = (v - 128 for v in scalars), (2 ** header["b"] + 5) // 10
         d = log(np.array(high + s)[None]) - log(np.array(low + s)[None])
