@@ -36,7 +36,7 @@ def read_sections(data: bytes) -> dict[str, bytes]:  # 1
         start, at = head.end(), head.end() + sum((n & 127) << 7 * i for i, n in enumerate(head[2]))
         crc = zlib.crc32(head[1] + data[start:at]).to_bytes(4, "little")
         assert crc == data[at : at + 4], "CRC"
-        assert head[1].islower() or head[1] in b"HWDXV", "unknown section"
+        assert head[1].islower() or head[1] in b"HWDXVA", "unknown section"
         sections[head[1].decode()], at = data[start:at], at + 4
     return sections
 
@@ -150,7 +150,9 @@ def int_weights(payload: bytes, networks: list[Shapes]) -> list[Tensors]:
     return weights
 
 
-def half_weights(payload: bytes, networks: list[Shapes], ternary: bool) -> list[Tensors]:
+def half_weights(
+    payload: bytes, networks: list[Shapes], ternary: bool, bias_shift: int = 10
+) -> list[Tensors]:
     stream = BytesIO(payload)
 
     def halves(*shape: int) -> Array:  # times 2^24
@@ -161,7 +163,8 @@ def half_weights(payload: bytes, networks: list[Shapes], ternary: bool) -> list[
 
     def tensor(name: str, shape: tuple[int, ...]) -> tuple[Array, int]:
         if name[0] == "b" and name != "bypass":
-            return (halves(*shape) + 2**13) >> 14, 10
+            drop = 24 - bias_shift
+            return (halves(*shape) + 2**drop // 2) >> drop, bias_shift
         if name == "bypass" or not ternary:
             return halves(*shape), 24
         scale, packed = halves(shape[0], 1), stream.read(-(-prod(shape) // 5))
@@ -389,12 +392,18 @@ def context_image(sections: dict[str, bytes], header: Header) -> Array:  # 4
     return samples
 
 
-def decode(data: bytes) -> Array:
-    """The samples (height, width, channels) of a file as uint8 or uint16."""
+def decode(data: bytes, index: int = 0) -> Array:
+    """The samples (height, width, channels) of a file's image as uint8 or uint16."""
     sections = read_sections(data)
-    header = {"q": 0, "r": 0, "c": 0, "w": [32, 16]} | msgpack.unpackb(sections["H"])  # 2
-    assert set(header) <= set("sbmdolpefwqrc"), "header keys"
-    samples = (stored_image, context_image)[header["m"]](sections, header)
+    header = msgpack.unpackb(sections["H"])  # 2
+    if header["m"] == 2:
+        from second_coordinate import coordinate_image  # which imports this module
+
+        samples, digest = coordinate_image(sections, header, index)
+    else:
+        header = {"q": 0, "r": 0, "c": 0, "w": [32, 16]} | header
+        assert set(header) <= set("sbmdolpefwqrc"), "header keys"
+        samples, digest = (stored_image, context_image)[header["m"]](sections, header), header["d"]
     image = samples.astype(f"<u{header['b'] // 8}")
-    assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == header["d"], "digest"
+    assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == digest, "digest"
     return image

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from second_decoder import decode
+from second_decoder import decode, read_sections
 
 TESTS = Path(__file__).parent
 FOLDER = TESTS / "golden"
@@ -25,9 +25,17 @@ def test_golden_file(name: str) -> None:
     assert hashlib.sha256(image.tobytes()).hexdigest() == want["sha256"]
 
 
+def test_all_images_of_a_set() -> None:
+    data = (FOLDER / "coordinate_set_rgb8.linr").read_bytes()
+    table = read_sections(data)["A"]
+    images = [decode(data, index) for index in range((len(table) - 1) // (20 + 4 * table[0]))]
+    assert len(images) > 1
+    assert len({image.tobytes() for image in images}) == len(images)
+
+
 def test_examples_of_the_specification() -> None:
     text = (TESTS.parent / "format_spec.md").read_text()
-    blocks = re.findall(r"```\n(.*?)```", text.split("## 15.")[1], re.DOTALL)
+    blocks = re.findall(r"```\n(.*?)```", text.split("## 16.")[1], re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
         lines = re.findall(r"^((?:[0-9a-f]{2} ?)+)(?:   |$)", block, re.MULTILINE)
