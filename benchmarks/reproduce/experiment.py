@@ -133,12 +133,12 @@ def experiment(
     parser.add_argument("--plot", metavar="FILE", help="a chart (.png, .svg or .pdf)")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     options = parser.parse_args(arguments)
-    default = published if options.device == "cuda" else reduced
+    usual = published if options.device == "cuda" else reduced
     scale = Scale(
-        options.size or default.size,
-        options.width or default.width,
-        options.depth or default.depth,
-        options.steps or default.steps,
+        options.size or usual.size,
+        options.width or usual.width,
+        options.depth or usual.depth,
+        options.steps or usual.steps,
     )
     try:
         if options.plot is not None:

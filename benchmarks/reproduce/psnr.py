@@ -21,7 +21,7 @@ from inrcodec.coordinate.model import Coordinate
 from .experiment import Crop, Curve, Experiment, Row, Scale, experiment, mean, train
 
 PUBLISHED_SCALE, REDUCED = Scale(512, 256, 3, 5000), Scale(128, 64, 3, 500)
-BACKBONES = {  # published dB, rate, constants
+BACKBONES: dict[str, tuple[str, float, dict[str, Any]]] = {  # published dB, rate, constants
     "siren": ("40.06", 5e-4, {}),
     "finer": ("42.13", 5e-4, {"bias_range": 10.0}),
     "gauss": ("35.05", 5e-3, {"scale": 30.0}),

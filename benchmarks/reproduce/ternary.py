@@ -5,7 +5,8 @@
 Published: 128 x 128, 16 bits, 16 networks of 3 hidden layers (after the first) of 256 units, GELU,
 205,056 weights each, BER 0 at 80,000 steps, by when the published rate has fallen to nothing;
 656,179 bytes at 5 weights a byte. Measured: what inrcodec.encode does with layout "per-plane",
-backbone "pe-gelu" and ternary weights: the step at which the stored networks have BER 0, and the whole file.
+backbone "pe-gelu" and ternary weights: the step at which the stored networks have BER 0, and the
+whole file.
 """
 
 from __future__ import annotations
