@@ -97,6 +97,7 @@ def test_a_mixture_of_images(tmp_path: Path) -> None:
         assert np.array_equal(decoded, read_image(path.read_bytes()))
         assert run("verify", target, path).exit_code == 0
     assert json.loads(run("info", target, "--json").stdout)["images"] == 3
+    assert "6 x 7, 3 x 8 bit, 3 images" in run("info", target).stdout
     (tmp_path / "other.png").write_bytes(write_image(scene(7, 6, 3, np.uint8, 9), ".png"))
     assert run("verify", target, tmp_path / "other.png").exit_code == 1
     (tmp_path / "large.png").write_bytes(write_image(scene(8, 6, 3, np.uint8), ".png"))

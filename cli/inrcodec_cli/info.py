@@ -77,11 +77,12 @@ def info(
 def show(name: str, facts: dict[str, Any]) -> None:
     """Print what inrcodec.info says of a file."""
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in ("header", "weights", "data"))
+    several = f", {facts['images']} images" if facts["images"] > 1 else ""
     click.echo(
         f"{name}\n"
         f"  format   .linr {facts['version']}, {facts['mode']}\n"
         f"  image    {facts['width']} x {facts['height']}, {facts['channels']} x"
-        f" {facts['bits']} bit\n"
+        f" {facts['bits']} bit{several}\n"
         f"  bytes    {facts['total_bytes']} ({parts})\n"
         f"  rate     {facts['bpp']:.3f} bpp, {facts['bpsp']:.4f} bpsp"
     )
