@@ -5,8 +5,8 @@
 Published, DIV2K, SIREN, PSNR at 5000 steps: 0-1 scaling 33.60, z-score 35.64, box-cox 35.47,
 inverse 36.37, scaled 36.18, symmetric power 36.75. Measured: files of inrcodec.encode with layout
 "value": PSNR of the picture that the stored network gives (inrcodec.resample), and the bits per
-sub-pixel of the residuals, which is the data section of the file. "none" scales to -1 .. 1; "gamma"
-is a power without the calibration and the soft boundary.
+sub-pixel of the residuals, which is the data section of the file. "none" is what is published as
+"scaled", to -1 .. 1; "gamma" is a power without the calibration and the soft boundary.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .experiment import MISSING, NONE, Crop, Curve, Experiment, Row, Scale, expe
 
 PUBLISHED_SCALE, REDUCED = Scale(512, 256, 3, 5000), Scale(128, 128, 3, 500)
 PUBLISHED = {
-    "none": "33.60", "zscore": "35.64", "box-cox": "35.47", "inverse": "36.37", "scaled": "36.18",
-    "gamma": NONE, "sym-power": "36.75",
+    "0-1 scaling": "33.60", "none": "36.18", "zscore": "35.64", "box-cox": "35.47",
+    "inverse": "36.37", "gamma": NONE, "sym-power": "36.75",
 }  # fmt: skip
 
 
