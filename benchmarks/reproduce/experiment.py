@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Experiment:
     scale: Scale
     device: str
     seed: int
+    threads: int
     csv: str | None
     plot: str | None
     force: bool
@@ -129,6 +131,7 @@ def experiment(
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text}  [{default}]")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if cuda else "cpu")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("-T", "--threads", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--csv", metavar="FILE", help="a row for each fit")
     parser.add_argument("--plot", metavar="FILE", help="a chart (.png, .svg or .pdf)")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
@@ -149,8 +152,9 @@ def experiment(
         crops = [middle(path, scale.size) for path in options.paths]
     except (LinrError, OSError) as error:
         parser.error(str(error))
-    places = options.device, options.seed, options.csv, options.plot, options.force
-    return Experiment(crops, published, scale, *places)
+    torch.set_num_threads(options.threads)
+    how = options.device, options.seed, options.threads
+    return Experiment(crops, published, scale, *how, options.csv, options.plot, options.force)
 
 
 def middle(path: Path, size: int) -> Crop:

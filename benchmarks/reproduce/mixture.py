@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             backbone="siren", width=run.scale.width, depth=run.scale.depth, steps=run.scale.steps,
             coefficients=coefficients,
         )  # fmt: skip
-        place: dict[str, Any] = {"device": run.device, "seed": run.seed}
+        place: dict[str, Any] = {"device": run.device, "seed": run.seed, "threads": run.threads}
         if sets:
             files = [inrcodec.encode_set(images, sets=sets, coordinate=options, **place)]
         else:

@@ -10,7 +10,7 @@ right, as published; "stored" the step at which that holds for the integer netwo
 reads from the file. The fit differs from the published one in a warm-up of 2 % and a cosine of the
 rate over --steps (loss.py has it as published). Rates are in proportion to 1 / width. Bits grow as
 size^2 and weights as width^2: a width of twice the size keeps their published ratio.
-On a GPU the published size needs about 25 GB (8 bits) or 50 GB (16 bits).
+On a GPU the published size should need about 25 GB (8 bits) or 50 GB (16 bits), which nobody tried.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def fit(run: Experiment, crop: Crop, backbone: str) -> tuple[Row, Curve]:
     started = time.perf_counter()
     data = inrcodec.encode(
         crop.samples, model="coordinate", coordinate=options, device=run.device, seed=run.seed,
-        watch=watch,
+        threads=run.threads, watch=watch,
     )  # fmt: skip
     seconds, facts = time.perf_counter() - started, inrcodec.info(data)
     wrong = [plane["ber"] for plane in facts["planes"]]

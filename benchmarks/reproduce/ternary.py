@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         data = inrcodec.encode(
             crop.samples, model="coordinate", coordinate=options, weights="ternary",
-            device=run.device, seed=run.seed, watch=watch,
+            device=run.device, seed=run.seed, threads=run.threads, watch=watch,
         )  # fmt: skip
         facts = inrcodec.info(data)
         wrong = [plane["ber"] for plane in facts["planes"]]
