@@ -23,7 +23,7 @@ from inrcodec.transforms import TRANSFORMS
 
 from .experiment import MISSING, NONE, Crop, Curve, Experiment, Row, Scale, experiment, mean
 
-PUBLISHED_SCALE, REDUCED = Scale(512, 256, 3, 5000), Scale(128, 128, 3, 500)
+PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(128, 128, 4, 500)
 PUBLISHED = {
     "0-1 scaling": "33.60", "none": "36.18", "zscore": "35.64", "box-cox": "35.47",
     "inverse": "36.37", "gamma": NONE, "sym-power": "36.75",
@@ -37,8 +37,9 @@ def fit(run: Experiment, crop: Crop, transform: str) -> Row:
         steps=run.scale.steps, transform=transform, learning_rate=5e-4,
     )  # fmt: skip
     data = inrcodec.encode(
-        crop.samples, model="coordinate", coordinate=options, device=run.device, seed=run.seed
-    )
+        crop.samples, model="coordinate", coordinate=options, device=run.device, seed=run.seed,
+        threads=run.threads,
+    )  # fmt: skip
     picture = inrcodec.resample(data).reshape(crop.samples.shape).astype(np.float64)
     error = float(((picture - crop.samples) ** 2).mean())
     peak = (1 << crop.bits) - 1
