@@ -30,7 +30,7 @@ MAX_VALUE = (1 << 20) - 1  # of a stored integer
 ADAM_BETAS = (0.9, 0.99)
 # Bits of an integer weight's resolution, relative to its tensor's size: to begin with, and the
 # least that is tried, and how many steps each may take to be exact again.
-FIRST_BITS, MIN_BITS, TUNE = 8, 1, 60
+FIRST_BITS, MIN_BITS, TUNE = 10, 1, 60
 HARD, MANY = 0.1, 100
 CHECK_EVERY = 100  # steps, where a step does not see all pixels
 
