@@ -258,7 +258,8 @@ def decode(
             data = read_input(source)
             options: dict[str, Any] = {"device": device, "threads": threads}
             count = describe(data, planes=False)["images"]
-            for index, name in enumerate(member_names(target, count)):
+            names = member_names(target, count)
+            for index, name in enumerate(names):
                 check_output(name, force)
                 if original:
                     image = decode_image(data, index=index, **options)
@@ -275,7 +276,7 @@ def decode(
             height, width = image.shape[:2]
             channels = image.size // (height * width)
             click.echo(
-                f"{label(source)} -> {label(target, 'stdout')}"
+                f"{label(source)} -> {', '.join(label(n, 'stdout') for n in names)}"
                 f"  {width} x {height}, {channels} x {image.itemsize * 8} bit"
                 + (f", {count} images" if count > 1 else "")
                 + f"  {time.perf_counter() - started:.1f} s"
