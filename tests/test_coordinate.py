@@ -153,6 +153,24 @@ def test_planes_without_networks_are_coded_by_templates_or_as_they_are() -> None
     assert costs[0][0] <= 20 * 30 * 3 / 8 + 8
 
 
+def test_steps_of_a_large_image_see_some_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, sizes = scene(9, 8, 1, np.uint8), []
+    batch = fitting.Data.batch
+
+    def watched(self: fitting.Data, size: int, rng: torch.Generator) -> tuple:
+        inputs, targets = batch(self, size, rng)
+        sizes.append(targets.shape[1])
+        return inputs, targets
+
+    monkeypatch.setattr(fitting.Data, "batch", watched)
+    assert np.array_equal(inrcodec.decode(coded(image)), image)
+    assert set(sizes) == {72}
+    sizes.clear()
+    monkeypatch.setattr(fitting, "FULL", 12 * 3 * 8 * 20)  # width, layers, planes, pixels
+    assert np.array_equal(inrcodec.decode(coded(image)), image)
+    assert set(sizes) == {20}
+
+
 def test_a_time_limit_stops_the_fit() -> None:
     image = scene(16, 16, 3, np.uint8)
     options = Coordinate(width=64, steps=10**6, optimize="ber", learning_rate=1e-9)

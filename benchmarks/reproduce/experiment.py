@@ -191,7 +191,9 @@ def train(
     backend, rng = backend_for(run.device), torch.Generator().manual_seed(run.seed)
     device = torch.device(backend.device)
     networks = FloatNetworks(model, options, crop.samples.shape[2], device, rng)
-    inputs, targets = Data(model, [crop.samples], backend, device).batch(None, rng)
+    inputs, targets = Data(model, [crop.samples], backend, device).batch(
+        crop.samples.shape[0] * crop.samples.shape[1], rng
+    )
     optimiser = torch.optim.Adam(list(networks.parameters.values()))
     for step in range(run.scale.steps):
         for group in optimiser.param_groups:

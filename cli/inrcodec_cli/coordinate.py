@@ -43,7 +43,7 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--learning-rate", type=_POSITIVE, help="[the backbone's own]"),
             click.option("--steps", type=click.IntRange(min=1), help="At most.  [5000]"),
-            click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.  [all]"),
+            click.option("--batch", type=click.IntRange(min=1), help="Pixels a step.  [as fit]"),
             click.option(
                 "--optimize",
                 type=click.Choice(["ber", "size"]),

@@ -32,6 +32,7 @@ ADAM_BETAS = (0.9, 0.99)
 # least that is tried, and how many steps each may take to be exact again.
 FIRST_BITS, MIN_BITS, TUNE = 10, 1, 60
 HARD, MANY = 0.1, 100
+FULL = 1 << 28  # activations of a step at most, 1 GiB: of larger images steps see some pixels
 CHECK_EVERY = 100  # steps, where a step does not see all pixels
 
 
@@ -231,10 +232,10 @@ class Data:
             targets = np.stack([p >> plane & 1 for p in pixels for plane in model.planes()])
         self.targets = torch.from_numpy(targets.astype(np.float32)).to(device)
 
-    def batch(self, size: int | None, rng: torch.Generator) -> tuple[Any, Any]:
+    def batch(self, size: int, rng: torch.Generator) -> tuple[Any, Any]:
         """All pixels, or some at random: inputs as a network takes them, and targets."""
         inputs, targets = self.inputs, self.targets
-        if size is not None and size < targets.shape[1]:
+        if size < targets.shape[1]:
             chosen = torch.randint(targets.shape[1], (size,), generator=rng).to(inputs.device)
             inputs, targets = inputs[:, chosen], targets[:, chosen]
         return inputs.reshape(1, -1, inputs.shape[2]), targets
@@ -268,7 +269,9 @@ def fit(
     if coefficients is not None and options.coefficients == "learned":
         parameters.append(networks.coefficients.requires_grad_())
     optimiser = torch.optim.Adam(parameters, lr=options.rate, betas=ADAM_BETAS)
-    whole = options.batch is None or options.batch >= data.targets.shape[1]
+    units = model.hidden * (model.depth + 1) * data.targets.shape[0]
+    batch = options.batch or max(1, FULL // units)
+    whole = batch >= data.targets.shape[1]
     of_bits = model.transform is None
     until_exact = of_bits and options.optimize == "ber"
     step = 0
@@ -298,7 +301,7 @@ def fit(
             step += 1
             for group in optimiser.param_groups:
                 group["lr"] = options.rate * _schedule(step / options.steps)
-            inputs, targets = data.batch(options.batch, rng)
+            inputs, targets = data.batch(batch, rng)
             outputs = networks(networks.stored(), inputs).view(targets.shape)
             if of_bits:
                 missed = ((outputs.detach() > 0) != (targets > 0)).float()
