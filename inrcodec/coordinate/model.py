@@ -39,9 +39,9 @@ class Coordinate:
     width, depth: of the hidden layers (WIRE's, being complex, are narrower by sqrt 2). omega: of
     SIREN, FINER and WIRE; scale: Gauss's and WIRE's s; bias_range: FINER's first biases are drawn
     from -k .. k. learning_rate: Adam's, None for the backbone's own. steps: at most; batch: pixels
-    a step, None for as many as fit. optimize: "ber" fits until the stored networks have BER 0, "size" looks
-    for the smallest file. coefficients: of weight sets that several images share, "learned" or
-    "fixed" as published.
+    a step, None for as many as fit. optimize: "ber" fits until the stored networks have BER 0,
+    "size" looks for the smallest file. coefficients: of weight sets that several images share,
+    "learned" or "fixed" as published.
     """
 
     layout: str = "joint"
