@@ -26,6 +26,7 @@ from .errors import (
     VerificationError,
 )
 from .info import bit_map, info
+from .limits import Limits
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "DeviceError",
     "ImageError",
     "LimitError",
+    "Limits",
     "LinrError",
     "NotLinrError",
     "OutputExistsError",

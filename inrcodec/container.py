@@ -26,7 +26,7 @@ from .errors import (
     UnsupportedVersionError,
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
-from .limits import check_size
+from .limits import DEFAULT, Limits, check_size
 from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
 from .remapping import Values, pack_values, unpack_values
 from .weights import FORMS
@@ -38,7 +38,6 @@ MODES = ("stored", "context", "coordinate")
 HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES = b"H", b"W", b"D", b"X", b"V", b"A"
 VALUES_MINOR, COORDINATE_MINOR = 3, 4  # the minor versions that brought them
 MAX_HEADER = 1024
-MAX_SECTIONS = 64
 MAX_WIDTH = 64
 DIGEST_BYTES = 16
 
@@ -145,7 +144,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def parse(data: bytes) -> LinrFile:
+def parse(data: bytes, limits: Limits = DEFAULT) -> LinrFile:
     """Parses and checks a file, short of its pixels. Raises a LinrError by cause."""
     if data[: len(SIGNATURE)] != SIGNATURE:
         if SIGNATURE.startswith(data[: len(SIGNATURE)]):
@@ -156,18 +155,19 @@ def parse(data: bytes) -> LinrFile:
     major, minor = data[len(SIGNATURE) : len(SIGNATURE) + 2]
     if major != MAJOR:
         raise UnsupportedVersionError(f"format version {major}.{minor}; this reader knows {MAJOR}")
-    sections = _sections(data, len(SIGNATURE) + 2)
+    sections = _sections(data, len(SIGNATURE) + 2, limits)
     if HEADER not in sections:
         raise CorruptError("the header section is missing")
-    return _file(f"{major}.{minor}", sections)
+    return _file(f"{major}.{minor}", sections, limits)
 
 
-def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
+def _sections(data: bytes, at: int, limits: Limits) -> dict[bytes, bytes]:
     """The payloads of all known sections, by tag; every checksum is checked."""
     found: dict[bytes, bytes] = {}
-    for _ in range(MAX_SECTIONS):
-        if at == len(data):
-            return found
+    count = 0
+    while at < len(data):
+        count += 1
+        limits.check("sections", count, f"the file: {count} or more sections")
         tag = data[at : at + 1]
         length, start = _read_varint(data, at + 1)
         end = start + length
@@ -183,7 +183,7 @@ def _sections(data: bytes, at: int) -> dict[bytes, bytes]:
             found[tag] = payload
         elif not b"a" <= tag <= b"z":
             raise UnsupportedVersionError(f"section {tag!r} needs a newer reader")
-    raise LimitError(f"more than {MAX_SECTIONS} sections")
+    return found
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -199,7 +199,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     raise CorruptError("a section's length has more than 8 bytes")
 
 
-def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
+def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFile:
     header = _header(sections[HEADER])
     mode = _integer(header, "m", 0, 255)
     if mode >= len(MODES):
@@ -213,7 +213,7 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
     height, width, count = _integers(header, "s", 3, 1, 1 << 31)
     if count > 4:
         raise CorruptError(f"{count} channels: 1 to 4 are legal")
-    check_size(width, height, "the file")
+    check_size(width, height, "the file", limits)
 
     coordinate: CoordinateModel | None = None
     members: tuple[Member, ...] = ()
@@ -226,7 +226,7 @@ def _file(version: str, sections: dict[bytes, bytes]) -> LinrFile:
             if digest_of_members(members) != digest:
                 raise ChecksumError("the digests of the images do not match the file's")
         sets = len(members[0].coefficients) if members else 1
-        coordinate = _coordinate(header, bits, count, sets)
+        coordinate = _coordinate(header, bits, count, sets, limits)
         if WEIGHTS not in sections:
             raise CorruptError("the weights section is missing")
         weights = sections[WEIGHTS]
@@ -291,7 +291,9 @@ def digest_of_members(members: tuple[Member, ...]) -> bytes:
     return hashlib.blake2b(digests, digest_size=DIGEST_BYTES).digest()
 
 
-def _coordinate(header: dict[str, Any], bits: int, channels: int, sets: int) -> CoordinateModel:
+def _coordinate(
+    header: dict[str, Any], bits: int, channels: int, sets: int, limits: Limits
+) -> CoordinateModel:
     """Takes a coordinate model's fields out of the header."""
     return check_model(
         _integer(header, "k", 0, 255),
@@ -304,6 +306,7 @@ def _coordinate(header: dict[str, Any], bits: int, channels: int, sets: int) -> 
         header.pop("v", None),
         channels,
         sets,
+        limits,
     )
 
 

@@ -13,11 +13,11 @@ from .backend import Backend, Workers, backend_for
 from .colour import apply_exceptions, jfif_to_rgb
 from .container import LinrFile, Models, parse
 from .coordinate.decode import decode_coordinate
-from .errors import ChecksumError, CorruptError, LimitError
+from .errors import ChecksumError, CorruptError
 from .images import write_atomic, write_image
 from .inference import ChannelNetworks
 from .layout import Layout
-from .limits import MAX_MULTIPLY_ADDS
+from .limits import DEFAULT, Limits
 from .networks import Network, Shape
 from .prior import add, prior_networks
 from .rangecoder import Decoder
@@ -35,18 +35,24 @@ Decided = Callable[[int, np.ndarray, np.ndarray], None]
 
 
 def decode(
-    data: bytes, *, index: int = 0, device: str = "cpu", threads: int | None = None
+    data: bytes,
+    *,
+    index: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+    limits: Limits = DEFAULT,
 ) -> np.ndarray:
     """The image in a .linr file.
 
     index: which, of a file of several (info(data)["images"] of them); ValueError beyond. device:
     "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither changes a
-    bit of the result.
+    bit of the result. limits: what the file may ask for; LimitError above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
     (RGBA). Raises a LinrError where the data is no whole, undamaged .linr file.
     """
-    return decode_parsed(parse(bytes(data)), backend_for(device), threads, index=index)
+    file = parse(bytes(data), limits)
+    return decode_parsed(file, backend_for(device), threads, limits, index=index)
 
 
 def decode_file(
@@ -56,13 +62,14 @@ def decode_file(
     force: bool = False,
     device: str = "cpu",
     threads: int | None = None,
+    limits: Limits = DEFAULT,
 ) -> None:
     """Decodes a .linr file into an image file whose extension names its type.
 
-    Raises OutputExistsError if the target exists and force is False, OSError as the file system
-    does, and any LinrError of decode or images.write_image.
+    device, threads, limits: as decode's. Raises OutputExistsError if the target exists and force is
+    False, OSError as the file system does, and any LinrError of decode or images.write_image.
     """
-    image = decode(Path(source).read_bytes(), device=device, threads=threads)
+    image = decode(Path(source).read_bytes(), device=device, threads=threads, limits=limits)
     write_atomic(Path(target), write_image(image, Path(target).suffix), force=force)
 
 
@@ -70,6 +77,7 @@ def decode_parsed(
     file: LinrFile,
     backend: Backend,
     threads: int | None,
+    limits: Limits = DEFAULT,
     observe: Observer | None = None,
     decided: Decided | None = None,
     index: int = 0,
@@ -93,13 +101,14 @@ def decode_parsed(
         shape = layout.height, layout.width, len(layout.channels)
         with Workers(backend, threads or os.cpu_count() or 1) as workers:
             samples = decode_coordinate(
-                file.coordinate, shape, file.weights, data, backend, workers, decided, mixed
-            )
+                file.coordinate, shape, file.weights, data, backend, workers, limits, decided,
+                mixed,
+            )  # fmt: skip
         image = samples.astype(layout.dtype).reshape(layout.shape)
     elif file.models is None:
         image = decompress_stored(file.data, layout.shape, layout.dtype)
     else:
-        _check_work(layout, file.models, len(file.data))
+        _check_work(layout, file.models, len(file.data), limits)
         networks = read_networks(layout, file.models, file.weights, backend)
         with Workers(backend, threads or os.cpu_count() or 1) as workers:
             image = traverse(
@@ -160,14 +169,15 @@ def _check_bits(layout: Layout, data_bytes: int) -> None:
         raise CorruptError(f"{data_bytes} bytes of data are too few for {bits} bits")
 
 
-def _check_work(layout: Layout, models: Models, data_bytes: int) -> None:
+def _check_work(layout: Layout, models: Models, data_bytes: int, limits: Limits) -> None:
     """Refuses a file that asks for more time than its size can account for, or than is allowed."""
     _check_bits(layout, data_bytes)
     pixels, work = layout.height * layout.width, 0
-    shapes = iter(network_shapes(layout, models))
+    sizes = [shape.weights() for shape in network_shapes(layout, models)]
+    limits.check("weights", sum(sizes), f"the networks: {sum(sizes)} weights")
+    left = iter(sizes)
     for channel in layout.channels:
         if channel.planes:
-            a, b, plane = next(shapes), next(shapes), next(shapes)
-            work += pixels * (max(a.weights(), b.weights()) + channel.planes * plane.weights())
-    if work > MAX_MULTIPLY_ADDS:
-        raise LimitError(f"decoding needs {work} multiply-adds; {MAX_MULTIPLY_ADDS} are allowed")
+            a, b, plane = next(left), next(left), next(left)
+            work += pixels * (max(a, b) + channel.planes * plane)
+    limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")

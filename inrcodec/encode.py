@@ -23,7 +23,7 @@ from .errors import DeviceError, ImageError, VerificationError
 from .images import read_image, write_atomic
 from .info import Decisions, PlaneStatistics, describe
 from .layout import Channel, Layout, choose_layout
-from .limits import check_size
+from .limits import DEFAULT, Limits, check_size
 from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
 from .rangecoder import Encoder
 from .remapping import Values, find_values, to_ranks
@@ -71,6 +71,7 @@ def encode(
     model: str = "auto",
     coordinate: Coordinate | None = None,
     time_limit: float | None = None,
+    limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
     watch: Callable[[Any], None] | None = None,
@@ -83,7 +84,8 @@ def encode(
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
     for the smaller; or "coordinate" for the published coordinate networks, with the options
     `coordinate` (effort is not theirs). time_limit: about how many seconds to take at most; the fit
-    stops in time, and the result then depends on the machine. progress: called now and then, from
+    stops in time, and the result then depends on the machine. limits: of the image, and of the
+    result's decoding. progress: called now and then, from
     any thread, one call at a time. report: called at the end with what info() says of the result,
     the planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
 
@@ -91,7 +93,7 @@ def encode(
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
     should the result not decode to the image.
     """
-    image = _checked(image)
+    image = _checked(image, limits)
     for name, value, choices in (
         ("effort", effort, tuple(EPOCHS)),
         ("weights", weights, FORMS),
@@ -137,12 +139,12 @@ def encode(
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / image.size
     tell(Progress("verify", CODE, bpsp))
-    file = parse(data)
+    file = parse(data, limits)
     statistics, decisions = None, None
     if report is not None:
         statistics, decisions = PlaneStatistics(file.layout), Decisions()
     # on the CPU wherever the fit ran, so that two devices have agreed on every bit
-    decoded = decode_parsed(file, backend_for("cpu"), threads, statistics, decisions)
+    decoded = decode_parsed(file, backend_for("cpu"), threads, limits, statistics, decisions)
     if decoded.dtype != image.dtype or not np.array_equal(decoded, image):
         raise VerificationError("the encoded image does not decode to itself; please report this")
     if report is not None:
@@ -161,6 +163,7 @@ def encode_set(
     seed: int = 0,
     threads: int | None = None,
     time_limit: float | None = None,
+    limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     watch: Callable[[Any], None] | None = None,
 ) -> bytes:
@@ -171,7 +174,7 @@ def encode_set(
     decoded and compared before the file is returned. Raises as encode, and ImageError for images
     that differ in shape or type.
     """
-    images = [_checked(image) for image in images]
+    images = [_checked(image, limits) for image in images]
     first = images[0]
     if any(image.shape != first.shape or image.dtype != first.dtype for image in images):
         raise ImageError("images of one file have the same shape and type")
@@ -210,10 +213,10 @@ def encode_set(
             coordinate=model, members=members,
         )
     )  # fmt: skip
-    file = parse(data)
+    file = parse(data, limits)
     for index, image in enumerate(images):
         tell(Progress("verify", CODE + (1 - CODE) * index / len(images), None))
-        decoded = decode_parsed(file, backend_for("cpu"), threads, index=index)
+        decoded = decode_parsed(file, backend_for("cpu"), threads, limits, index=index)
         if not np.array_equal(decoded, image):
             raise VerificationError("the encoded images do not decode to themselves")
     return data
@@ -233,7 +236,7 @@ def encode_file(
     return len(data)
 
 
-def _checked(image: np.ndarray) -> np.ndarray:
+def _checked(image: np.ndarray, limits: Limits) -> np.ndarray:
     """The image in C order, without a channel axis of 1."""
     if not isinstance(image, np.ndarray) or image.dtype.newbyteorder("=") not in (
         np.uint8,
@@ -242,7 +245,7 @@ def _checked(image: np.ndarray) -> np.ndarray:
         raise ImageError("an image is a NumPy array of uint8 or uint16")
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
         raise ImageError(f"an image has shape (H, W) or (H, W, 1..4), not {image.shape}")
-    check_size(image.shape[1], image.shape[0], "the image")
+    check_size(image.shape[1], image.shape[0], "the image", limits)
     image = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
 

@@ -13,48 +13,54 @@ from .coordinate.model import PLANE_MODES
 from .decode import decode_parsed
 from .errors import LinrError
 from .layout import Channel, Layout
+from .limits import DEFAULT, Limits
 from .pyramid import segments
 
 
-def info(data: bytes, *, planes: bool = True, threads: int | None = None) -> dict[str, Any]:
+def info(
+    data: bytes, *, planes: bool = True, threads: int | None = None, limits: Limits = DEFAULT
+) -> dict[str, Any]:
     """What a .linr file holds, as a dict that json can write.
 
     planes: decode the file to find, per channel and plane, the bit error rate (BER) of the
-    networks' decisions before correction and the bits spent on the plane. Raises as decode.
+    networks' decisions before correction and the bits spent on the plane. limits: as decode's.
+    Raises as decode.
     """
-    file = parse(bytes(data))
+    file = parse(bytes(data), limits)
     if not planes or file.mode == STORED:
         return describe(file, len(data))
     statistics, decisions = PlaneStatistics(file.layout), Decisions()
-    decode_parsed(file, backend_for("cpu"), threads, statistics, decisions)
+    decode_parsed(file, backend_for("cpu"), threads, limits, statistics, decisions)
     return describe(file, len(data), statistics, decisions)
 
 
-def bit_map(data: bytes, *, threads: int | None = None) -> np.ndarray:
+def bit_map(data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT) -> np.ndarray:
     """Where in the image the bits go: bits per pixel, float64 (H, W), all channels together.
 
     Each bit counts as -log2 of the probability that the networks gave it, so that the sum is that
-    of the planes' bits in info(); header and weights belong to no pixel. Raises as decode, and
-    LinrError for other files, which have no such bits.
+    of the planes' bits in info(); header and weights belong to no pixel. limits: as decode's.
+    Raises as decode, and LinrError for other files, which have no such bits.
     """
-    bits = survey(data, threads=threads)[2]
+    bits = survey(data, threads=threads, limits=limits)[2]
     if bits is None:
-        raise LinrError(f"the file is {MODES[parse(bytes(data)).mode]}, not of the context model")
+        raise LinrError(
+            f"the file is {MODES[parse(bytes(data), limits).mode]}, not of the context model"
+        )
     return bits
 
 
 def survey(
-    data: bytes, *, threads: int | None = None
+    data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
     """info(), decode() and bit_map() of a file in one decoding; the last is None if stored."""
-    file = parse(bytes(data))
+    file = parse(bytes(data), limits)
     statistics, bits = PlaneStatistics(file.layout), BitMap(file.layout)
 
     def observe(*seen: Any) -> None:
         statistics(*seen)
         bits(*seen)
 
-    image = decode_parsed(file, backend_for("cpu"), threads, observe)
+    image = decode_parsed(file, backend_for("cpu"), threads, limits, observe)
     if file.models is None:
         return describe(file, len(data)), image, None
     return describe(file, len(data), statistics), image, bits.array()

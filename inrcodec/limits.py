@@ -1,16 +1,49 @@
-"""How large an image may be, checked before anything of its size is allocated."""
+"""What a file or an image may ask for, checked before anything of that size is allocated."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 from .errors import ImageError, LimitError
 
-MAX_PIXELS = 2**28
-MAX_MULTIPLY_ADDS = 1 << 44  # of a decoder
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a reader accepts. The defaults are format_spec.md's; a reader that trusts its
+    files may raise them, one that does not may lower them. ValueError for what is no whole number.
+
+    pixels: height times width of an image, in a file of several of each.
+    multiply_adds: of the networks, to decode one image.
+    weights: numbers in all networks of a file.
+    sections: of a file.
+    metadata: bytes of it once expanded (files have none yet).
+    """
+
+    pixels: int = 1 << 28
+    multiply_adds: int = 1 << 44
+    weights: int = 1 << 24
+    sections: int = 64
+    metadata: int = 1 << 26
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int or value < 0:
+                raise ValueError(f"limit {field.name} is {value!r}; it can be any whole number")
+
+    def check(self, name: str, asked: int, what: str) -> None:
+        """Raise LimitError where `asked` is above the limit `name`; what: asks for it, in words."""
+        allowed = getattr(self, name)
+        if asked > allowed:
+            raise LimitError(f"{what} exceed the limit of {allowed} (limit: {name})")
 
 
-def check_size(width: int, height: int, name: str) -> None:
-    """Raise ImageError for an empty image and LimitError for one above MAX_PIXELS."""
+DEFAULT = Limits()
+MAX_PIXELS = DEFAULT.pixels
+
+
+def check_size(width: int, height: int, name: str, limits: Limits = DEFAULT) -> None:
+    """Raise ImageError for an empty image and LimitError for one above limits.pixels."""
     if width < 1 or height < 1:
         raise ImageError(f"{name}: the image is empty ({width} x {height} pixels)")
-    if width * height > MAX_PIXELS:
-        raise LimitError(f"{name}: {width} x {height} pixels exceed the limit of {MAX_PIXELS}")
+    limits.check("pixels", width * height, f"{name}: {width} x {height} pixels")

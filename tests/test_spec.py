@@ -10,10 +10,10 @@ import numpy as np
 
 import inrcodec
 from inrcodec import tables
-from inrcodec.container import MAX_HEADER, MAX_SECTIONS, MAX_WIDTH
+from inrcodec.container import MAX_HEADER, MAX_WIDTH
 from inrcodec.context import input_count
-from inrcodec.decode import MAX_BITS_PER_BYTE, MAX_MULTIPLY_ADDS
-from inrcodec.limits import MAX_PIXELS
+from inrcodec.decode import MAX_BITS_PER_BYTE
+from inrcodec.limits import DEFAULT
 from tests.pictures import unfitted_file
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()
@@ -75,7 +75,8 @@ def test_the_tables_are_the_specs() -> None:
 def test_the_limits_are_the_specs() -> None:
     assert [input_count(r) for r in range(3)] == [21, 36, 49]
     assert [input_count(r, wide=True) for r in range(3)] == [32, 51, 68]
-    for number in (MAX_HEADER, MAX_SECTIONS, MAX_WIDTH, MAX_BITS_PER_BYTE):
+    for number in (MAX_HEADER, DEFAULT.sections, MAX_WIDTH, MAX_BITS_PER_BYTE):
         assert str(number) in SPEC
-    assert f"2^{MAX_PIXELS.bit_length() - 1} pixels" in SPEC
-    assert f"2^{MAX_MULTIPLY_ADDS.bit_length() - 1} multiply-adds" in SPEC
+    assert f"2^{DEFAULT.pixels.bit_length() - 1} pixels" in SPEC
+    assert f"2^{DEFAULT.multiply_adds.bit_length() - 1} multiply-adds" in SPEC
+    assert f"2^{DEFAULT.weights.bit_length() - 1} numbers" in SPEC

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
+from inrcodec.limits import Limits
 
 STREAM = "-"
 
@@ -28,7 +31,30 @@ threads_option = click.option(
 )
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=lambda _, __, given: read_limits(given),
+    help=f"Raise or lower a limit: {', '.join(f.name for f in fields(Limits))}.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+
+
+def read_limits(given: Sequence[str]) -> Limits:
+    """The limits of NAME=VALUE, a whole number as 1000, 1e9 or 2^30. Raises BadParameter."""
+    names, chosen = [field.name for field in fields(Limits)], {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in names:
+            raise click.BadParameter(f"{text!r} is no NAME=VALUE with NAME of {', '.join(names)}.")
+        number = re.fullmatch(r"([0-9]{1,20})(?:([e^])([0-9]{1,2}))?", value)
+        if number is None:
+            raise click.BadParameter(f"{value!r} is no whole number such as 1000, 1e9 or 2^30.")
+        base, form, exponent = int(number[1]), number[2], int(number[3] or 0)
+        chosen[name] = base**exponent if form == "^" else base * 10**exponent
+    return Limits(**chosen)
 
 
 def report(path: str, error: BaseException) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,11 +17,15 @@ from .files import (
     force_option,
     json_option,
     label,
+    limit_option,
     read_input,
     report,
     threads_option,
 )
 from .plots import EXTENSIONS, need_matplotlib, plot_file
+
+if TYPE_CHECKING:
+    from inrcodec import Limits
 
 _Row = tuple[str, ...]
 _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
@@ -30,6 +34,7 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @threads_option
+@limit_option
 @json_option
 @click.option(
     "--plot",
@@ -38,7 +43,12 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 )
 @force_option
 def info(
-    files: tuple[str, ...], threads: int | None, as_json: bool, plot: str | None, force: bool
+    files: tuple[str, ...],
+    threads: int | None,
+    limits: Limits,
+    as_json: bool,
+    plot: str | None,
+    force: bool,
 ) -> None:
     """Show size, rate and what each bit plane costs."""
     if plot is not None:
@@ -56,9 +66,9 @@ def info(
         try:
             data = read_input(path)
             if plot is None:
-                facts = describe(data, threads=threads)
+                facts = describe(data, threads=threads, limits=limits)
             else:
-                facts, image, bits = survey(data, threads=threads)
+                facts, image, bits = survey(data, threads=threads, limits=limits)
             if as_json:
                 click.echo(json.dumps({"file": path, **facts}))
             else:

@@ -24,6 +24,7 @@ from .files import (
     force_option,
     json_option,
     label,
+    limit_option,
     member_names,
     quiet_option,
     read_input,
@@ -36,6 +37,8 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from inrcodec import Limits
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,6 +92,7 @@ def cli() -> None:
     help="Stop fitting in time to be done in about S seconds an image.",
 )
 @threads_option
+@limit_option
 @force_option
 @quiet_option
 @click.option(
@@ -106,6 +110,7 @@ def encode(
     seed: int,
     time_limit: float | None,
     threads: int | None,
+    limits: Limits,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -123,6 +128,7 @@ def encode(
         if output is None or Path(output).is_dir() or preview or log_dir:
             raise click.UsageError("--mixture needs a file -o OUT, and has no record or preview.")
         common = {"device": device, "seed": seed, "threads": threads, "time_limit": time_limit}
+        common["limits"] = limits
         encode_mixture(images, output, sets, chosen, weights, common, force, quiet)
         return
     outputs = choose_outputs(images, output, ".linr")
@@ -160,6 +166,7 @@ def encode(
                     seed=seed,
                     threads=threads,
                     time_limit=time_limit,
+                    limits=limits,
                     progress=progress,
                     # what the planes took is counted only where it will be shown
                     report=facts.update if verbose or as_json else None,
@@ -168,7 +175,7 @@ def encode(
             write_output(target, packed, force)
             if preview is not None:
                 Path(preview).mkdir(parents=True, exist_ok=True)
-                picture = write_image(resample(packed, threads=threads), ".png")
+                picture = write_image(resample(packed, threads=threads, limits=limits), ".png")
                 name = f"{Path(label(source)).stem}.preview.png"
                 write_output(str(Path(preview) / name), picture, force)
         except FAILURES as error:
@@ -227,6 +234,7 @@ def encode(
 )
 @device_option
 @threads_option
+@limit_option
 @force_option
 @quiet_option
 def decode(
@@ -236,6 +244,7 @@ def decode(
     bits: int | None,
     device: str,
     threads: int | None,
+    limits: Limits,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -256,8 +265,8 @@ def decode(
         try:
             started = time.perf_counter()
             data = read_input(source)
-            options: dict[str, Any] = {"device": device, "threads": threads}
-            count = describe(data, planes=False)["images"]
+            options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
+            count = describe(data, planes=False, limits=limits)["images"]
             names = member_names(target, count)
             for index, name in enumerate(names):
                 check_output(name, force)
@@ -292,8 +301,11 @@ def decode(
 @click.argument("original", metavar="[ORIGINAL]", required=False)
 @device_option
 @threads_option
+@limit_option
 @quiet_option
-def verify(file: str, original: str | None, device: str, threads: int | None, quiet: bool) -> None:
+def verify(
+    file: str, original: str | None, device: str, threads: int | None, limits: Limits, quiet: bool
+) -> None:
     """Decode FILE, check its digest, and compare it with the image ORIGINAL if given.
 
     Of a FILE of several images, one has to be ORIGINAL.
@@ -307,8 +319,9 @@ def verify(file: str, original: str | None, device: str, threads: int | None, qu
     path = file
     try:
         data = read_input(file)
-        count, options = describe(data, planes=False)["images"], {"device": device}
-        images = [decode_image(data, index=i, threads=threads, **options) for i in range(count)]
+        options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
+        count = describe(data, planes=False, limits=limits)["images"]
+        images = [decode_image(data, index=i, **options) for i in range(count)]
         if original is not None:
             path = original
             expected = read_image(read_input(original), label(original))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..backend import Backend, Workers
-from ..errors import CorruptError, LimitError
-from ..limits import MAX_MULTIPLY_ADDS
+from ..errors import CorruptError
+from ..limits import Limits
 from ..rangecoder import Decoder
 from ..transforms import OUTPUT_LIMIT, inverse_table
 from ..weights import Tensors, unpack_weights
@@ -30,11 +30,10 @@ def read_tensors(
     return stored if mixed is None or not stored else [mix(stored, mixed)]
 
 
-def check_work(model: CoordinateModel, pixels: int, channels: int) -> None:
+def check_work(model: CoordinateModel, pixels: int, channels: int, limits: Limits) -> None:
     """Refuses a file that asks for more multiply-adds than are allowed."""
     work = pixels * len(model.planes()) * model.weights(channels)
-    if work > MAX_MULTIPLY_ADDS:
-        raise LimitError(f"decoding needs {work} multiply-adds; {MAX_MULTIPLY_ADDS} are allowed")
+    limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")
 
 
 class Evaluation:
@@ -79,14 +78,14 @@ class Evaluation:
 
 def decode_coordinate(
     model: CoordinateModel, shape: tuple[int, int, int], weights: bytes, data: bytes,
-    backend: Backend, workers: Workers,
+    backend: Backend, workers: Workers, limits: Limits,
     decided: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
     mixed: Coefficients | None = None,
 ) -> np.ndarray:  # fmt: skip
     """The samples, int64 (H, W, C) of shape. decided: as correction.code_planes has it; mixed: of
     an image of several, the coefficients of the weight sets."""
     height, width, channels = shape
-    check_work(model, height * width, channels)
+    check_work(model, height * width, channels, limits)
     tensors = read_tensors(model, channels, weights, mixed)
     evaluation = Evaluation(model, tensors, len(model.modes), backend, workers)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)

@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CorruptError, LimitError, UnsupportedVersionError
+from ..errors import CorruptError, UnsupportedVersionError
+from ..limits import Limits
 from ..transforms import TRANSFORMS, Transform, check_transform
 from ..weights import FORMS, Sizes
 
@@ -20,7 +21,6 @@ BACKBONES = ("siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu")
 NETWORK, TEMPLATE, RAW = 0, 1, 2  # how a plane is coded
 PLANE_MODES = ("network", "template", "raw")
 MAX_WIDTH, MAX_DEPTH, MAX_FREQUENCIES = 1024, 16, 12
-MAX_WEIGHTS = 1 << 24  # of all networks of a file
 MAX_CONSTANT = 1 << 20
 ONE_BITS = 16  # activations are in units of 2^-16
 FREQUENCIES = {"pe-relu": 10, "pe-gelu": 7}
@@ -178,7 +178,7 @@ class CoordinateModel:
 
 def check_model(
     layout: int, backbone: int, size: list[int], constants: Any, modes: list[int], form: int,
-    step: int, transform: Any, channels: int, sets: int,
+    step: int, transform: Any, channels: int, sets: int, limits: Limits,
 ) -> CoordinateModel:  # fmt: skip
     """The model that a header states. Raises a LinrError for one that cannot be."""
     if layout >= len(LAYOUTS) or backbone >= len(BACKBONES) or form >= len(FORMS):
@@ -218,6 +218,6 @@ def check_model(
         raise CorruptError("a model of values codes no planes")
     if model.hidden < 1 or model.depth > MAX_DEPTH:
         raise CorruptError(f"a network of {model.hidden} hidden units and {model.depth} layers")
-    if model.networks() * model.weights(channels) > MAX_WEIGHTS:
-        raise LimitError(f"more than {MAX_WEIGHTS} weights")
+    count = model.networks() * model.weights(channels)
+    limits.check("weights", count, f"the networks: {count} weights")
     return model

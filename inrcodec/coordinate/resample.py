@@ -9,7 +9,7 @@ import numpy as np
 from ..backend import Workers, backend_for
 from ..container import parse
 from ..errors import LinrError
-from ..limits import check_size
+from ..limits import DEFAULT, Limits, check_size
 from .decode import Evaluation, check_work, read_tensors
 from .model import NETWORK
 from .networks import coordinates
@@ -25,16 +25,18 @@ def resample(
     index: int = 0,
     device: str = "cpu",
     threads: int | None = None,
+    limits: Limits = DEFAULT,
 ) -> np.ndarray:
     """The picture that a file's coordinate networks give by themselves. It is not the image that
     was encoded, which is what decode() returns.
 
     scale: samples along each side for one of the image's, from corner to corner. bits: per sample;
     more than the image has are the planes that a joint model continues to (bit-depth expansion, Han
-    et al. 2025). index: as decode's. Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError
-    for a file of another model or with planes that no network codes, and as parse and decode do.
+    et al. 2025). index: as decode's; limits: as decode's, of pixels and work also to the picture.
+    Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError for a file of another model or
+    with planes that no network codes, and as parse and decode do.
     """
-    file = parse(bytes(data))
+    file = parse(bytes(data), limits)
     model, layout = file.coordinate, file.layout
     if model is None:
         raise LinrError("only files of the coordinate model can be evaluated between the pixels")
@@ -48,8 +50,8 @@ def resample(
     height, width, channels = layout.height * scale, layout.width * scale, len(layout.channels)
     if not 0 <= index < file.images:
         raise ValueError(f"index is {index}; the file has {file.images} images")
-    check_size(width, height, "the picture")
-    check_work(model, height * width, channels)
+    check_size(width, height, "the picture", limits)
+    check_work(model, height * width, channels, limits)
     backend = backend_for(device)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
     with Workers(backend, threads or os.cpu_count() or 1) as workers:

@@ -1,0 +1,152 @@
+"""Limits: each refuses what is above it, by name, and lets through what is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import inrcodec
+from inrcodec import LimitError, Limits
+from inrcodec.images import write_image
+from inrcodec.info import survey
+from tests.pictures import scene
+from tests.test_cli import run
+
+GOLDEN = Path(__file__).parent / "golden"
+CONTEXT, JOINT, SET, STORED = (
+    GOLDEN / f"{name}.linr"
+    for name in (
+        "context_int_rgb8", "coordinate_joint_wire_int_rgb8", "coordinate_set_rgb8",
+        "stored_zstandard_rgb8",
+    )
+)  # fmt: skip
+# What files ask for, exactly.
+ASKED = [
+    (CONTEXT, "pixels", 26 * 35),
+    (CONTEXT, "multiply_adds", 11362260),
+    (CONTEXT, "weights", 7471),
+    (CONTEXT, "sections", 3),
+    (JOINT, "pixels", 9 * 12),
+    (JOINT, "multiply_adds", 9 * 12 * 8 * 99),
+    (JOINT, "weights", 99),
+    (JOINT, "sections", 3),
+    (SET, "multiply_adds", 6 * 7 * 8 * 87),
+    (SET, "weights", 2 * 87),
+    (SET, "sections", 4),
+    (STORED, "pixels", 26 * 35),
+    (STORED, "sections", 2),
+]
+IMAGE = scene(9, 12, 3, np.uint8)
+QUICK = inrcodec.Coordinate(width=8, depth=1, steps=3)
+
+
+def kept(use: Callable[[Limits], Any], name: str, asked: int) -> Any:
+    """Uses what is asked for; one less is refused by the limit's name and value."""
+    with pytest.raises(LimitError, match=rf"{asked - 1} \(limit: {name}\)$"):
+        use(Limits(**{name: asked - 1}))
+    return use(Limits(**{name: asked}))
+
+
+@pytest.mark.parametrize(("path", "name", "asked"), ASKED)
+def test_reading(path: Path, name: str, asked: int, tmp_path: Path) -> None:
+    data, target = path.read_bytes(), tmp_path / "a.png"
+    want = inrcodec.decode(data)
+    assert np.array_equal(kept(lambda some: inrcodec.decode(data, limits=some), name, asked), want)
+    kept(lambda some: inrcodec.decode_file(path, target, limits=some), name, asked)
+    kept(lambda some: survey(data, limits=some), name, asked)
+    if path != STORED:
+        kept(lambda some: inrcodec.info(data, limits=some), name, asked)
+    if path == CONTEXT:
+        kept(lambda some: inrcodec.bit_map(data, limits=some), name, asked)
+    if name in ("pixels", "sections") or (name == "weights" and path != CONTEXT):
+        kept(lambda some: inrcodec.info(data, planes=False, limits=some), name, asked)
+    if path in (JOINT, SET):
+        more = 4 if name in ("pixels", "multiply_adds") else 1
+        kept(lambda some: inrcodec.resample(data, scale=2, limits=some), name, asked * more)
+
+
+@pytest.mark.parametrize(("path", "name", "asked"), ASKED)
+def test_reading_on_the_command_line(path: Path, name: str, asked: int, tmp_path: Path) -> None:
+    for command in ("decode", "info", "verify"):
+        output = ["-f", "-o", tmp_path / "a.png"] if command == "decode" else []
+        result = run(command, path, *output, "--limit", f"{name}={asked - 1}")
+        assert result.exit_code == 1
+        assert re.fullmatch(rf"inrcodec: \S+: .* {asked - 1} \(limit: {name}\)\n", result.stderr)
+        result = run(command, path, *output, "--limit", f"{name}={asked}", "--limit", "metadata=0")
+        assert result.exit_code == 0, result.stderr
+
+
+def test_encoding(tmp_path: Path) -> None:
+    """What an image asks for, and what the result's own decoding does."""
+    path, target = tmp_path / "a.png", tmp_path / "a.linr"
+    path.write_bytes(write_image(IMAGE, ".png"))
+    stored: dict[str, Any] = {"model": "stored"}
+    data = kept(lambda some: inrcodec.encode(IMAGE, **stored, limits=some), "pixels", 108)
+    assert np.array_equal(inrcodec.decode(data), IMAGE)
+    kept(lambda some: inrcodec.encode(IMAGE, **stored, limits=some), "sections", 2)
+    kept(
+        lambda some: inrcodec.encode_file(path, target, **stored, limits=some, force=True),
+        "pixels",
+        108,
+    )
+    context: dict[str, Any] = {"model": "context", "effort": 1}
+    kept(lambda some: inrcodec.encode(IMAGE, **context, limits=some), "weights", 19497)
+    fitted: dict[str, Any] = {"coordinate": QUICK, "device": "cpu"}
+    kept(
+        lambda some: inrcodec.encode(IMAGE, model="coordinate", **fitted, limits=some),
+        "weights",
+        3 * 8 + 8 + 8 * 3 + 3,
+    )
+    pair = [IMAGE, IMAGE[::-1]]
+    for name, asked in (("pixels", 108), ("weights", 2 * 59)):
+        kept(lambda some: inrcodec.encode_set(pair, **fitted, limits=some), name, asked)
+    below = ["--limit", "pixels=107"]
+    assert "107 (limit: pixels)" in run("encode", path, "-f", *below).stderr
+    assert run("encode", path, "-f", "-e", "1", "--limit", "pixels=108").exit_code == 0
+    coordinate = ["--model", "coordinate", "--mixture", "1", "--steps", "1", "--width", "8"]
+    result = run("encode", path, path, *coordinate, "-o", tmp_path / "b.linr", *below)
+    assert "107 (limit: pixels)" in result.stderr
+
+
+def test_a_limit_can_be_raised() -> None:
+    from tests.test_damage import sealed, sections
+
+    chain = sections(STORED.read_bytes())
+    data = sealed([*chain, *[(b"x", b"")] * 62])
+    assert inrcodec.info(data)["mode"] == "stored"
+    data = sealed([*chain, *[(b"x", b"")] * 63])
+    with pytest.raises(LimitError, match=r"64 \(limit: sections\)"):
+        inrcodec.info(data)
+    assert inrcodec.info(data, limits=Limits(sections=65))["mode"] == "stored"
+
+
+def test_forms_of_a_number() -> None:
+    for value in ("910", "1000", "1e3", "2^10", "7^99"):
+        assert run("verify", STORED, "--limit", f"pixels={value}").exit_code == 0
+    for value in ("909", "9e2", "2^9", "0", "0^1"):
+        assert run("verify", STORED, "--limit", f"pixels={value}").exit_code == 1
+    # the last one counts
+    assert run("verify", STORED, "--limit", "pixels=1", "--limit", "pixels=1e3").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pixels", "pixels=", "pixels=-1", "pixels=1.5", "pixels=1e", "pixels=2^", "pixels=2^3^4",
+     "pixels=1_000", "pixels=٣", "pixel=1", "=1", ""],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "verify"])
+def test_usage_errors(command: str, text: str) -> None:
+    result = run(command, STORED, "--limit", text)
+    assert result.exit_code == 2
+    assert "--limit" in result.stderr
+
+
+@pytest.mark.parametrize("value", [-1, 1.0, None, "9", True])
+def test_limits_are_whole_numbers(value: Any) -> None:
+    with pytest.raises(ValueError, match="pixels"):
+        Limits(pixels=value)
