@@ -10,8 +10,8 @@ True
 
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
-from .decode import decode, decode_file
-from .encode import Progress, encode, encode_file, encode_set
+from .decode import decode, decode_file, decode_picture, read_metadata
+from .encode import encode, encode_file, encode_set
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -27,6 +27,9 @@ from .errors import (
 )
 from .info import bit_map, info
 from .limits import Limits
+from .metadata import Metadata
+from .picture import Picture, PixelType
+from .progress import Progress
 
 __version__ = "0.1.0"
 
@@ -39,8 +42,11 @@ __all__ = [
     "LimitError",
     "Limits",
     "LinrError",
+    "Metadata",
     "NotLinrError",
     "OutputExistsError",
+    "Picture",
+    "PixelType",
     "Progress",
     "TruncatedError",
     "UnsupportedVersionError",
@@ -48,9 +54,11 @@ __all__ = [
     "bit_map",
     "decode",
     "decode_file",
+    "decode_picture",
     "encode",
     "encode_file",
     "encode_set",
     "info",
+    "read_metadata",
     "resample",
 ]

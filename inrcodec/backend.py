@@ -30,7 +30,7 @@ class Backend:
     xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
     threads help; sample_type: of canvases and lattices of samples; compiled: whether kernels.py
     stands in for whole arrays (NumPy only); exp, log, cdf, cdf_slope, logit: tables.py as float64
-    arrays on the device.
+    arrays on the device; whole_cdf: as int64, for kernels.
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
@@ -40,7 +40,7 @@ class Backend:
         cdf = tables.cdf_table()
         self.exp = self.put(tables.exp_table())
         self.log = self.put(tables.log_table())
-        self.cdf = self.put(cdf)
+        self.cdf, self.whole_cdf = self.put(cdf), cdf.astype(np.int64)
         self.cdf_slope = self.put(np.append(np.diff(cdf), 0.0))
         self.logit = self.put(tables.logit_table())
 
@@ -65,6 +65,13 @@ def numpy_backend() -> Backend:
     return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
 
 
+def fresh_backend() -> Backend:
+    """A numpy_backend whose tables are made anew, so that it shares none with an encoder's."""
+    for table in tables.ALL:
+        table.cache_clear()
+    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+
+
 @cache
 def torch_backend(device: str) -> Backend:
     """The same arithmetic through torch, on "cpu" or "cuda"."""
@@ -85,6 +92,15 @@ def backend_for(device: str) -> Backend:
     if device == "cuda":
         return torch_backend(device)
     raise DeviceError(f"unknown device {device!r}: cpu or cuda")
+
+
+def fitting_backend(device: str) -> Backend:
+    """That of "cpu" or "cuda"; of "auto", CUDA if there is a device."""
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return backend_for(device)
 
 
 class Workers:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
+import numpy as np
 
 from .colour import JFIF
+from .colour_table import index_depth, pack_table, unpack_table
 from .coordinate.mixture import Member, pack_members, unpack_members
 from .coordinate.model import MAX_WIDTH as MAX_COORDINATE_WIDTH
 from .coordinate.model import PLANE_MODES, CoordinateModel, check_model
@@ -27,6 +29,8 @@ from .errors import (
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import DEFAULT, Limits, check_size
+from .metadata import PNG, Metadata, frame_of, pack_metadata, unpack_metadata
+from .picture import PLAIN, PixelType, pack_type, unpack_type
 from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
 from .remapping import Values, pack_values, unpack_values
 from .weights import FORMS
@@ -36,7 +40,10 @@ MAJOR = 1
 STORED, CONTEXT, COORDINATE = 0, 1, 2
 MODES = ("stored", "context", "coordinate")
 HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES = b"H", b"W", b"D", b"X", b"V", b"A"
-VALUES_MINOR, COORDINATE_MINOR = 3, 4  # the minor versions that brought them
+TYPE, TABLE, METADATA = b"P", b"C", b"m"
+TAGS = (HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES, TYPE, TABLE, METADATA)
+# The minor versions that brought them; the last one is also metadata's and pixel types'.
+VALUES_MINOR, COORDINATE_MINOR, PICTURE_MINOR = 3, 4, 5
 MAX_HEADER = 1024
 MAX_WIDTH = 64
 DIGEST_BYTES = 16
@@ -55,7 +62,8 @@ class Models:
 
 @dataclass(frozen=True)
 class LinrFile:
-    """A parsed file: layout.channels of a stored image have no meaning but their number."""
+    """A parsed file. The layout is that of the samples as they are coded: with a table of colours,
+    of indices into it. Its channels in a stored image have no meaning but their number."""
 
     version: str
     layout: Layout
@@ -67,6 +75,24 @@ class LinrFile:
     values: Values = ()  # where the layout is that of ranks (remapping.py)
     coordinate: CoordinateModel | None = None
     members: tuple[Member, ...] = ()  # where there are several images
+    table: np.ndarray | None = None  # of colours (n, C), of which the layout's samples are indices
+    type: PixelType = PLAIN  # of the samples
+    metadata: Metadata | None = None
+
+    @property
+    def channels(self) -> int:
+        """How many samples a pixel has."""
+        return len(self.layout.channels) if self.table is None else self.table.shape[1]
+
+    @property
+    def bits(self) -> int:
+        """Of a sample: 8 or 16."""
+        return self.layout.sample_bits if self.table is None else 8 * self.table.itemsize
+
+    @property
+    def stored_depth(self) -> int:
+        """Bits to which a stored image's samples are packed: 1, 2, 4, or 0 for all."""
+        return self.type.depth if self.table is None else index_depth(len(self.table))
 
     @property
     def images(self) -> int:
@@ -85,8 +111,8 @@ def pack(file: LinrFile) -> bytes:
     """The bytes of a file."""
     layout, models = file.layout, file.models
     header: dict[str, Any] = {
-        "s": [layout.height, layout.width, len(layout.channels)],
-        "b": layout.sample_bits,
+        "s": [layout.height, layout.width, file.channels],
+        "b": file.bits,
         "m": file.mode,
         "d": file.digest,
     }
@@ -118,6 +144,12 @@ def pack(file: LinrFile) -> bytes:
         sections.insert(0, (WEIGHTS, file.weights))
         if file.members:
             sections.append((IMAGES, pack_members(file.members)))
+    if file.table is not None:
+        sections.insert(0, (TABLE, pack_table(file.table)))
+    if file.type != PLAIN:
+        sections.insert(0, (TYPE, pack_type(file.type)))
+    if file.metadata is not None:
+        sections.insert(0, (METADATA, pack_metadata(file.metadata)))
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
@@ -126,6 +158,8 @@ def pack(file: LinrFile) -> bytes:
         minor = VALUES_MINOR
     if file.coordinate is not None:
         minor = COORDINATE_MINOR
+    if file.table is not None or file.type != PLAIN or file.metadata is not None:
+        minor = PICTURE_MINOR
     return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
@@ -177,7 +211,7 @@ def _sections(data: bytes, at: int, limits: Limits) -> dict[bytes, bytes]:
         if zlib.crc32(tag + payload) != int.from_bytes(data[end : end + 4], "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")
         at = end + 4
-        if tag in (HEADER, WEIGHTS, DATA, EXCEPTIONS, VALUES, IMAGES):
+        if tag in TAGS:
             if tag in found:
                 raise CorruptError(f"section {tag!r} appears twice")
             found[tag] = payload
@@ -214,6 +248,15 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
     if count > 4:
         raise CorruptError(f"{count} channels: 1 to 4 are legal")
     check_size(width, height, "the file", limits)
+    pixels, table = PLAIN, None
+    if TYPE in sections:
+        pixels = unpack_type(sections[TYPE], count, bits)
+    metadata = _metadata(sections, pixels, limits)
+    if TABLE in sections:
+        if mode == COORDINATE:
+            raise CorruptError("a table of colours of an image of the coordinate model")
+        table = unpack_table(sections[TABLE], bits, count)
+        bits, count = 8, 1  # of the indices
 
     coordinate: CoordinateModel | None = None
     members: tuple[Member, ...] = ()
@@ -273,16 +316,31 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
         raise CorruptError("colour exceptions without a conversion")
     values: Values = ()
     if VALUES in sections:
-        if models is None or layout.conversion:
-            raise CorruptError("value remapping of a stored image or under a colour conversion")
+        if models is None or layout.conversion or table is not None:
+            raise CorruptError("value remapping of a stored image, or besides another mapping")
         values = unpack_values(sections[VALUES], bits, count)
     if DATA not in sections:
         raise CorruptError("the data section is missing")
     exceptions = sections.get(EXCEPTIONS, b"")
     data = sections[DATA]
     return LinrFile(
-        version, layout, digest, models, weights, data, exceptions, values, coordinate, members
-    )
+        version, layout, digest, models, weights, data, exceptions, values, coordinate, members,
+        table, pixels, metadata,
+    )  # fmt: skip
+
+
+def _metadata(sections: dict[bytes, bytes], pixels: PixelType, limits: Limits) -> Metadata | None:
+    """The metadata, if they are of a kind that this reader knows."""
+    if METADATA not in sections:
+        return None
+    metadata = unpack_metadata(sections[METADATA], limits.metadata)
+    if metadata is not None and metadata.kind == PNG:
+        frame = frame_of(bool(pixels.palette), bool(pixels.alpha or pixels.key))
+        placed = [name for name, body in metadata.chunks if body is None]
+        palettes = [name for name, body in metadata.chunks if name == "PLTE" and body is not None]
+        if placed != frame[: len(placed)] or len(palettes) > (not pixels.palette):
+            raise CorruptError("metadata of another type of picture")
+    return metadata
 
 
 def digest_of_members(members: tuple[Member, ...]) -> bytes:

@@ -6,19 +6,23 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .backend import Backend, Workers, backend_for
 from .colour import apply_exceptions, jfif_to_rgb
+from .colour_table import from_indices
 from .container import LinrFile, Models, parse
 from .coordinate.decode import decode_coordinate
 from .errors import ChecksumError, CorruptError
-from .images import write_atomic, write_image
+from .images import write_atomic, write_picture
 from .inference import ChannelNetworks
 from .layout import Layout
 from .limits import DEFAULT, Limits
+from .metadata import Metadata
 from .networks import Network, Shape
+from .picture import Picture
 from .prior import add, prior_networks
 from .rangecoder import Decoder
 from .remapping import from_ranks
@@ -49,10 +53,32 @@ def decode(
     bit of the result. limits: what the file may ask for; LimitError above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
-    (RGBA). Raises a LinrError where the data is no whole, undamaged .linr file.
+    (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them.
+    Raises a LinrError where the data is no whole, undamaged .linr file.
     """
+    options: dict[str, Any] = {"index": index, "device": device, "threads": threads}
+    return decode_picture(data, limits=limits, **options).array()
+
+
+def decode_picture(
+    data: bytes,
+    *,
+    index: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+    limits: Limits = DEFAULT,
+) -> Picture:
+    """The picture in a .linr file, with its palette, depth and metadata; arguments and errors are
+    decode's."""
     file = parse(bytes(data), limits)
-    return decode_parsed(file, backend_for(device), threads, limits, index=index)
+    samples = decode_parsed(file, backend_for(device), threads, limits, index=index)
+    return Picture(samples, file.type, file.metadata)
+
+
+def read_metadata(data: bytes, *, limits: Limits = DEFAULT) -> Metadata | None:
+    """The metadata in a .linr file, without decoding a pixel; None where there are none. Raises a
+    LinrError as decode does for what is wrong short of the pixels."""
+    return parse(bytes(data), limits).metadata
 
 
 def decode_file(
@@ -64,13 +90,15 @@ def decode_file(
     threads: int | None = None,
     limits: Limits = DEFAULT,
 ) -> None:
-    """Decodes a .linr file into an image file whose extension names its type.
+    """Decodes a .linr file into an image file whose extension names its type, with its metadata
+    as images.write_picture has it.
 
     device, threads, limits: as decode's. Raises OutputExistsError if the target exists and force is
-    False, OSError as the file system does, and any LinrError of decode or images.write_image.
+    False, OSError as the file system does, and any LinrError of decode or images.write_picture.
     """
-    image = decode(Path(source).read_bytes(), device=device, threads=threads, limits=limits)
-    write_atomic(Path(target), write_image(image, Path(target).suffix), force=force)
+    options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
+    picture = decode_picture(Path(source).read_bytes(), **options)
+    write_atomic(Path(target), write_picture(picture, Path(target).suffix), force=force)
 
 
 def decode_parsed(
@@ -82,7 +110,7 @@ def decode_parsed(
     decided: Decided | None = None,
     index: int = 0,
 ) -> np.ndarray:
-    """The image of a parsed file; raises ChecksumError where the samples' digest differs.
+    """The samples of a parsed file; raises ChecksumError where their digest differs.
 
     observe: told of every plane of a context image, decided: of a coordinate image's; index: of the
     image in a file of several.
@@ -106,7 +134,7 @@ def decode_parsed(
             )  # fmt: skip
         image = samples.astype(layout.dtype).reshape(layout.shape)
     elif file.models is None:
-        image = decompress_stored(file.data, layout.shape, layout.dtype)
+        image = decompress_stored(file.data, layout.shape, layout.dtype, file.stored_depth)
     else:
         _check_work(layout, file.models, len(file.data), limits)
         networks = read_networks(layout, file.models, file.weights, backend)
@@ -119,8 +147,12 @@ def decode_parsed(
             apply_exceptions(rgb, file.exceptions)
             image[:, :, :3] = rgb
         from_ranks(image, file.values)
+    if file.table is not None:
+        image = from_indices(image, file.table)
     if digest(image) != want:
         raise ChecksumError("the decoded samples do not match the file's digest")
+    if not file.type.fits(image):
+        raise CorruptError("a decoded sample is beyond its depth or its palette")
     return image
 
 

@@ -6,62 +6,42 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .backend import Backend, Workers, backend_for
-from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
-from .container import LinrFile, Models, digest_of_members, pack, parse
+from .backend import Workers, backend_for, fitting_backend, fresh_backend
+from .colour_table import find_table, index_depth, to_indices
+from .container import LinrFile, digest_of_members, pack, parse
 from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
-from .decode import decode_parsed, digest, read_networks
+from .decode import decode_parsed, digest
+from .encode_context import EPOCHS, Seal, encode_context
 from .errors import DeviceError, ImageError, VerificationError
-from .images import read_image, write_atomic
+from .images import read_picture, write_atomic
 from .info import Decisions, PlaneStatistics, describe
 from .layout import Channel, Layout, choose_layout
 from .limits import DEFAULT, Limits, check_size
-from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
-from .rangecoder import Encoder
-from .remapping import Values, find_values, to_ranks
+from .picture import Picture
+from .prior import forget_prior
+from .progress import CODE, Progress
 from .stored import compress_stored, estimate_stored
-from .traversal import traverse
-from .weights import FORMS, pack_weights
+from .weights import FORMS
 
-# Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
-MIN_EPOCHS = 2  # where there is no prior
 DEFAULT_EFFORT = 5
-PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
-# Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
-AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
-PLAIN_WIDTH = 16  # of networks without a prior
-# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for all.
-PIXELS_PER_RANK, SMALL_RANKS = 60_000, 5
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
 # Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
 # and not at all where the estimate is that many times what the networks take.
 LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
-# What part of an encode's time the stages take, roughly.
-FIT_TRUNKS, FIT_PLANES, CODE = 0.8, 0.92, 0.96
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an encode is: stage, fraction of the whole, the loss in bits per sub-pixel."""
-
-    stage: str
-    fraction: float
-    bpsp: float | None
 
 
 def encode(
-    image: np.ndarray,
+    image: np.ndarray | Picture,
     *,
     effort: int = DEFAULT_EFFORT,
     weights: str = "int",
@@ -78,7 +58,8 @@ def encode(
 ) -> bytes:
     """Encodes an image without loss; the result was decoded and compared before it is returned.
 
-    image: uint8 or uint16, (H, W) or (H, W, C) with C = 1..4 (grey, grey and alpha, RGB, RGBA).
+    image: uint8 or uint16, (H, W) or (H, W, C) with C = 1..4 (grey, grey and alpha, RGB, RGBA); or
+    a Picture, whose palette, depth and metadata are kept too (decode_picture).
     effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
     "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
@@ -93,7 +74,10 @@ def encode(
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
     should the result not decode to the image.
     """
-    image = _checked(image, limits)
+    picture = image if isinstance(image, Picture) else Picture(image)
+    samples = _checked(picture.samples, limits)
+    picture = replace(picture, samples=samples)
+    picture.check("the image")
     for name, value, choices in (
         ("effort", effort, tuple(EPOCHS)),
         ("weights", weights, FORMS),
@@ -108,26 +92,37 @@ def encode(
     deadline = time.monotonic() + (time_limit or math.inf)
     if device != "auto":
         backend_for(device)  # which says so if there is none
+    given = digest(samples)  # before anything else has seen them
 
-    candidates, estimate = [], estimate_stored(image)
+    def seal(file: LinrFile) -> bytes:
+        return pack(replace(file, type=picture.type, metadata=picture.metadata))
+
+    table = find_table(samples, picture.type) if model != "coordinate" else None
+    estimate = estimate_stored(samples, picture.type.depth)
+    if table is not None:
+        indices = to_indices(samples, table)
+        estimate = min(estimate, estimate_stored(indices, index_depth(len(table))))
+    candidates: list[bytes] = []
     if model == "coordinate":
         options = coordinate or Coordinate()
         candidates.append(
             _encode_coordinate(
-                image, options, weights, seed, device, threads, deadline, tell, watch
+                samples, options, weights, seed, device, threads, deadline, tell, watch, seal
             )
         )
         if options.optimize == "size":
-            candidates.append(_encode_stored(image))
-    if model == "stored" or (model == "auto" and estimate < image.nbytes * LIKELY_STORED + TINY):
+            candidates.append(_encode_stored(picture, table, seal))
+    if model == "stored" or (model == "auto" and estimate < samples.nbytes * LIKELY_STORED + TINY):
         tell(Progress("store", 0.0, None))
-        candidates.append(_encode_stored(image))
+        candidates.append(_encode_stored(picture, table, seal))
     if model == "context" or (
         model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
     ):
         try:
             candidates.append(
-                _encode_context(image, effort, weights, seed, device, threads, deadline, tell)
+                encode_context(
+                    samples, table, effort, weights, seed, device, threads, deadline, tell, seal
+                )
             )
         except RuntimeError as error:
             if "out of memory" in str(error):  # torch has several classes for it
@@ -135,22 +130,37 @@ def encode(
             raise
         alone = model == "auto" and len(candidates) == 1
         if alone and estimate < len(candidates[0]) * UNLIKELY_STORED:
-            candidates.append(_encode_stored(image))
+            candidates.append(_encode_stored(picture, table, seal))
     data = min(candidates, key=len)
-    bpsp = 8 * len(data) / image.size
+    bpsp = 8 * len(data) / samples.size
     tell(Progress("verify", CODE, bpsp))
-    file = parse(data, limits)
-    statistics, decisions = None, None
+    facts = _verify(data, picture, given, threads, limits, report is not None)
     if report is not None:
-        statistics, decisions = PlaneStatistics(file.layout), Decisions()
-    # on the CPU wherever the fit ran, so that two devices have agreed on every bit
-    decoded = decode_parsed(file, backend_for("cpu"), threads, limits, statistics, decisions)
-    if decoded.dtype != image.dtype or not np.array_equal(decoded, image):
-        raise VerificationError("the encoded image does not decode to itself; please report this")
-    if report is not None:
-        report(describe(file, len(data), statistics, decisions))
+        report(facts)
     tell(Progress("verify", 1.0, bpsp))
     return data
+
+
+def _verify(
+    data: bytes, picture: Picture, given: bytes, threads: int, limits: Limits, count: bool
+) -> dict[str, Any]:
+    """Decodes a file as a reader would that has nothing but its bytes, and compares with what was
+    given to be encoded; what info() says of it, with the planes if they are to be counted.
+
+    On the CPU wherever the fit ran, so that two devices have agreed on every bit. Raises
+    VerificationError.
+    """
+    file = parse(data, limits)
+    statistics = PlaneStatistics(file.layout) if count else None
+    decisions = Decisions() if count else None
+    forget_prior()
+    decoded = decode_parsed(file, fresh_backend(), threads, limits, statistics, decisions)
+    same = decoded.dtype == picture.samples.dtype and np.array_equal(decoded, picture.samples)
+    if not same or digest(decoded) != given:
+        raise VerificationError("the encoded image does not decode to itself; please report this")
+    if (file.type, file.metadata) != (picture.type, picture.metadata):
+        raise VerificationError("the palette or metadata do not come back; please report this")
+    return describe(file, len(data), statistics, decisions)
 
 
 def encode_set(
@@ -183,7 +193,7 @@ def encode_set(
         raise ValueError(f"sets can be 1 to {MAX_SETS}, images 1 to {MAX_IMAGES}")
     if options.layout != "joint" or options.optimize != "ber":
         raise ValueError("images share the weights of joint networks that are fitted to BER 0")
-    backend, tell = _fitting_backend(device), progress or (lambda _: None)
+    backend, tell = fitting_backend(device), progress or (lambda _: None)
 
     def each(step: Any) -> None:
         tell(Progress("fit", CODE * step.step / options.steps, step.loss * 8 * first.itemsize))
@@ -223,15 +233,22 @@ def encode_set(
 
 
 def encode_file(
-    source: str | Path, target: str | Path, *, force: bool = False, **options: Any
+    source: str | Path,
+    target: str | Path,
+    *,
+    force: bool = False,
+    strip: bool = False,
+    **options: Any,
 ) -> int:
     """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
 
-    options: as encode's. Raises OutputExistsError if the target exists and force is False, OSError
-    as the file system does, and any LinrError of encode or images.read_image.
+    strip: leave its metadata out. options: as encode's. Raises OutputExistsError if the target
+    exists and force is False, OSError as the file system does, and any LinrError of encode or
+    images.read_picture.
     """
-    image = read_image(Path(source).read_bytes(), str(source))
-    data = encode(image, **options)
+    limits = options.get("limits", DEFAULT)
+    picture = read_picture(Path(source).read_bytes(), str(source), limits)
+    data = encode(replace(picture, metadata=None) if strip else picture, **options)
     write_atomic(Path(target), data, force=force)
     return len(data)
 
@@ -260,9 +277,10 @@ def _encode_coordinate(
     deadline: float,
     tell: Callable[[Progress], None],
     watch: Callable[[Any], None] | None,
+    seal: Seal,
 ) -> bytes:
     samples = image.reshape(*image.shape[:2], -1)
-    backend = _fitting_backend(device)
+    backend = fitting_backend(device)
 
     def each(step: Any) -> None:
         bpsp = step.loss * 8 * image.itemsize if options.layout != "value" else None
@@ -282,7 +300,7 @@ def _encode_coordinate(
             report=each,
         )
     layout = _plain_layout(image)
-    return pack(LinrFile("", layout, digest(image), None, weights, data, coordinate=model))
+    return seal(LinrFile("", layout, digest(image), None, weights, data, coordinate=model))
 
 
 def _plain_layout(image: np.ndarray) -> Layout:
@@ -292,121 +310,13 @@ def _plain_layout(image: np.ndarray) -> Layout:
     return Layout(image.shape[0], image.shape[1], bits, channels, 0)
 
 
-def _fitting_backend(device: str) -> Backend:
-    if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return backend_for(device)
-
-
-def _encode_stored(image: np.ndarray) -> bytes:
-    layout = choose_layout(image)
-    file = LinrFile("", layout, digest(image), None, b"", compress_stored(image))
-    return pack(file)
-
-
-@dataclass(frozen=True)
-class Coded:
-    """An image as the networks see it: the layout, the samples there, and what leads back."""
-
-    layout: Layout
-    samples: np.ndarray  # shape and dtype as the image's
-    exceptions: bytes = b""  # to the layout's colour conversion
-    values: Values = ()  # of which the samples are ranks
-
-
-def representations(image: np.ndarray, wide: bool = False) -> list[Coded]:
-    """The ways to code an image: without its colour history, and as ranks if they may pay."""
-    planes, values = find_jfif(image), find_values(image)
-    if planes is None:
-        found = [Coded(choose_layout(image, wide=wide), image)]
-    else:
-        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
-        found = [Coded(choose_layout(planes, JFIF, wide), planes, exceptions)]
-    if any(used is not None for used in values):
-        ranks = to_ranks(image, values)
-        found.append(Coded(choose_layout(ranks, wide=wide), ranks, values=values))
-    return found
-
-
-def choose_rank(pixels: int) -> int:
-    """The rank of an image's changes to the prior."""
-    rank = max(1, pixels // PIXELS_PER_RANK)
-    return rank if rank <= SMALL_RANKS else MAX_RANK
-
-
-def _encode_context(
-    image: np.ndarray,
-    effort: int,
-    form: str,
-    seed: int,
-    device: str,
-    threads: int,
-    deadline: float,
-    tell: Callable[[Progress], None],
-) -> bytes:
-    models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
-    if form == "int":
-        models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
-    ways = representations(image, is_wide(models.prior))
-    epochs = EPOCHS[effort] if models.prior else max(EPOCHS[effort], MIN_EPOCHS)
-    # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
-    backend = _fitting_backend("cpu" if device == "auto" and not epochs else device)
-    size: float | None = None
-
-    def fitting(fraction: float, bpsp: float) -> None:
-        nonlocal size
-        size = bpsp
-        tell(Progress("fit", FIT_TRUNKS * fraction, bpsp))
-
-    def correcting(fraction: float, _: float) -> None:
-        tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
-
-    def file(way: Coded, models: Models, weights: bytes) -> bytes:
-        # coded with the weights that a decoder will read, not with those that were packed
-        networks = read_networks(way.layout, models, weights, backend)
-        encoder = Encoder()
-        traverse(backend, workers, way.layout, networks, encoder, way.samples)
-        data, hashed = encoder.finish(), digest(image)
-        return pack(
-            LinrFile("", way.layout, hashed, models, weights, data, way.exceptions, way.values)
-        )
-
-    with Workers(backend, threads) as workers:
-        candidates, reserve, way = [], 0.0, ways[-1]
-        if models.prior:
-            # a fit may lose, where the image is small; and the prior knows which way to go
-            started = time.monotonic()
-            unchanged = [file(way, models, b"") for way in ways]
-            candidates = [min(unchanged, key=len)]
-            way = ways[unchanged.index(candidates[0])]
-            reserve = AFTER_FIT * (time.monotonic() - started)
-        layout = way.layout
-        samples = way.samples.reshape(layout.height, layout.width, -1)
-        prior = prior_networks(layout, models.prior) if models.prior else None
-        rank = choose_rank(layout.height * layout.width) if prior else 0
-        left = deadline - time.monotonic() - reserve
-        if epochs and (left > 0 or not candidates):
-            # torch is for encoders that fit
-            from .fit import Plan, fit_planes, fit_trunks
-
-            plan = Plan(
-                epochs,
-                models.trunk_width,
-                models.plane_width,
-                min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2]),
-                form,
-                seed,
-                prior,
-                rank,
-                max(left, MIN_SECONDS) * TRUNKS_SHARE,
-                max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
-            )
-            trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
-            planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
-            pairs = zip(trunks, planes, strict=True)
-            tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
-            tell(Progress("code", FIT_PLANES, size))
-            candidates.append(file(way, replace(models, rank=rank), pack_weights(form, tensors)))
-    return min(candidates, key=len)
+def _encode_stored(picture: Picture, table: np.ndarray | None, seal: Seal) -> bytes:
+    """The smaller of the samples stored, and of indices into the table if there is one."""
+    samples, depth = picture.samples, picture.type.depth
+    file = LinrFile("", choose_layout(samples), digest(samples), None, b"", b"")
+    stored = [seal(replace(file, data=compress_stored(samples, depth)))]
+    if table is not None:
+        indices = to_indices(samples, table)
+        data = compress_stored(indices, index_depth(len(table)))
+        stored.append(seal(replace(file, layout=choose_layout(indices), data=data, table=table)))
+    return min(stored, key=len)

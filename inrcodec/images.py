@@ -1,7 +1,7 @@
-"""Image files to arrays and back, and files written whole or not at all.
+"""Image files to pictures or arrays and back, and files written whole or not at all.
 
 Arrays are uint8 or uint16 of shape (H, W) for grey and (H, W, C) for 2 (grey + alpha), 3 (RGB) or
-4 (RGBA) channels. Only the samples are kept: no profiles, gamma, orientation or text.
+4 (RGBA) channels; pictures (picture.py) also have the palettes, depths and metadata of their file.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from . import png, pnm, tiff
 from .errors import ImageError, OutputExistsError
-from .limits import MAX_PIXELS, check_size
-
-__all__ = ["EXTENSIONS", "MAX_PIXELS", "png_level9", "read_image", "write_atomic", "write_image"]
+from .limits import DEFAULT, Limits, check_size
+from .metadata import PNG, TIFF, for_kind
+from .picture import Picture
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
 
@@ -32,23 +33,20 @@ _OTHERS = (
 )
 
 
-def read_image(data: bytes, name: str = "image") -> np.ndarray:
+def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
     """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes.
 
-    Returns uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Palettes come back
-    as RGB or RGBA, a colour key as alpha, 1, 2 and 4-bit grey scaled to 8 bits.
-
-    Raises ImageError, with `name` in front, for a damaged file and for one that such an array
-    cannot represent exactly, and LimitError above MAX_PIXELS.
+    Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
+    represent exactly, and LimitError above limits.pixels.
     """
     if data.startswith(png.SIGNATURE):
-        return png.read_png(data, name)
+        return png.read_png(data, name, limits)
     if data.startswith(tiff.SIGNATURES):
-        return tiff.read_tiff(data, name)
+        return tiff.read_tiff(data, name, limits)
     if data.startswith(tiff.BIG_SIGNATURES):
         raise ImageError(f"{name}: BigTIFF is not supported")
     if data.startswith(pnm.SIGNATURES):
-        return pnm.read_pnm(data, name)
+        return Picture(pnm.read_pnm(data, name, limits))
     if not data:
         raise ImageError(f"{name}: the file is empty")
     for signature, kind in _OTHERS:
@@ -57,27 +55,46 @@ def read_image(data: bytes, name: str = "image") -> np.ndarray:
     raise ImageError(f"{name}: not a PNG, TIFF or PNM file")
 
 
-def write_image(image: np.ndarray, extension: str) -> bytes:
-    """Encode an image as the file type of `extension` (one of EXTENSIONS, in any case).
+def read_image(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> np.ndarray:
+    """The array of a file that read_picture reads.
 
-    `image` is uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Raises
-    ImageError for any other array, an unknown extension, and one that cannot hold the channels.
+    Returns uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Palettes come back
+    as RGB or RGBA, a colour key as alpha, 1, 2 and 4-bit grey scaled to 8 bits. Raises as
+    read_picture.
     """
-    _check(image)
-    extension = extension.lower()
+    return read_picture(data, name, limits).array()
+
+
+def write_picture(picture: Picture, extension: str) -> bytes:
+    """Encode as the file type of `extension` (one of EXTENSIONS, in any case).
+
+    A PNG keeps the picture's type; other files get its array. Metadata of a PNG or TIFF stay in
+    one; of the other kind, colour profile and resolution are carried over. PNM has none. Raises
+    ImageError for samples that are no image's, an unknown extension, and one that cannot hold the
+    channels.
+    """
+    _check(picture.samples)
+    extension, metadata = extension.lower(), picture.metadata
     if extension == ".png":
-        return png.write_png(image, 6)
+        carried = for_kind(metadata, PNG) if metadata else None
+        return png.write_png(replace(picture, metadata=carried), 6)
     if extension in (".tif", ".tiff"):
-        return tiff.write_tiff(image)
+        return tiff.write_tiff(picture.array(), for_kind(metadata, TIFF) if metadata else None)
     if extension in pnm.EXTENSIONS:
-        return pnm.write_pnm(image, extension)
+        return pnm.write_pnm(picture.array(), extension)
     raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
+
+
+def write_image(image: np.ndarray, extension: str) -> bytes:
+    """Encode an array, uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); as
+    write_picture."""
+    return write_picture(Picture(image), extension)
 
 
 def png_level9(image: np.ndarray) -> bytes:
     """Encode as PNG at compression level 9, the yardstick of benchmarks. Raises ImageError."""
     _check(image)
-    return png.write_png(image, 9)
+    return png.write_png(Picture(image), 9)
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, *, force: bool) -> None:

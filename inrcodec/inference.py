@@ -27,7 +27,7 @@ from .evidence import Evidence
 from .mixture import Mixture, logistic
 from .networks import Network
 from .pyramid import Segment
-from .tables import CDF_BITS, PROBABILITY_BITS, PROBABILITY_ONE, UNIT, cdf_table
+from .tables import CDF_BITS, PROBABILITY_BITS, PROBABILITY_ONE, UNIT
 from .windows import statistics_count
 
 # The plane INR is asked where the mixture's probability lies in UNDECIDED .. 65536 - UNDECIDED.
@@ -149,7 +149,6 @@ _OFFSETS = {
     for wide in (False, True)
 }
 _NO_BITS, _NO_KEYS = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int64)
-_CDF = cdf_table().astype(np.int64)
 
 
 def _of_piece(piece: Segment, seen: Surroundings, backend: Backend) -> tuple[Any, ...]:
@@ -238,7 +237,7 @@ class CompiledInference:
             count = ask_range(
                 part.start, part.stop, plane, self._top, UNDECIDED, above, self._state,
                 self._keys, self._bounds, self._exponent, self._sets, self._tables, self._plane,
-                _CDF, backend.log, backend.logit, result, index, features,
+                backend.whole_cdf, backend.log, backend.logit, result, index, features,
             )  # fmt: skip
             return (
                 (part, index[:count] - part.start, features[:, :count])

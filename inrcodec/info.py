@@ -14,6 +14,7 @@ from .decode import decode_parsed
 from .errors import LinrError
 from .layout import Channel, Layout
 from .limits import DEFAULT, Limits
+from .metadata import pack_metadata
 from .pyramid import segments
 
 
@@ -63,7 +64,7 @@ def survey(
     image = decode_parsed(file, backend_for("cpu"), threads, limits, observe)
     if file.models is None:
         return describe(file, len(data)), image, None
-    return describe(file, len(data), statistics), image, bits.array()
+    return describe(file, len(data), statistics), file.type.expand(image), bits.array()
 
 
 def describe(
@@ -75,26 +76,35 @@ def describe(
     """info's dict of a parsed file of that many bytes; statistics, decisions: as its decoding found
     them."""
     layout, models = file.layout, file.models
-    pixels = layout.height * layout.width * file.images
+    pixels, packed = layout.height * layout.width * file.images, 0
+    if file.metadata is not None:
+        packed = len(pack_metadata(file.metadata))
     result: dict[str, Any] = {
         "version": file.version,
         "mode": MODES[file.mode],
         "height": layout.height,
         "width": layout.width,
-        "channels": len(layout.channels),
+        "channels": file.channels,
         "images": file.images,
-        "bits": layout.sample_bits,
+        "bits": file.bits,
+        "depth": file.type.depth or file.bits,
+        "palette": file.type.colours or None,
+        "transparent": bool(file.type.alpha or file.type.key),
         "total_bytes": size,
-        "header_bytes": size - len(file.weights) - len(file.data),  # exceptions to colour included
+        # tables and exceptions to colour included
+        "header_bytes": size - len(file.weights) - len(file.data) - packed,
+        "metadata_bytes": packed,
         "weights_bytes": len(file.weights),
         "data_bytes": len(file.data),
         "bpp": 8 * size / pixels,
-        "bpsp": 8 * size / (pixels * len(layout.channels)),
+        "bpsp": 8 * size / (pixels * file.channels),
         "weights": None if models is None else models.form,
         "prior": None if models is None or not models.prior else models.prior,
         "rank": None if models is None or not models.rank else models.rank,
         "conversion": "jfif" if layout.conversion else None,
         "values": _values(file),
+        "table": None if file.table is None else len(file.table),
+        "metadata": [] if file.metadata is None else file.metadata.facts(),
     }
     model = file.coordinate
     if model is not None:

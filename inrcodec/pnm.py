@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from .errors import ImageError
-from .limits import check_size
+from .limits import DEFAULT, Limits, check_size
 
 SIGNATURES = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7")
 EXTENSIONS = (".pgm", ".ppm", ".pnm", ".pam")
@@ -21,7 +21,7 @@ _FIELD = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
-def read_pnm(data: bytes, name: str) -> np.ndarray:
+def read_pnm(data: bytes, name: str, limits: Limits = DEFAULT) -> np.ndarray:
     """Decode a PNM or PAM file; see images.read_image for shapes and errors."""
     if data[:2] == b"P7":
         width, height, channels, top, start = _pam_header(data, name)
@@ -31,7 +31,7 @@ def read_pnm(data: bytes, name: str) -> np.ndarray:
         width, height = fields[:2]
         top = 1 if bitmap else fields[2]
         channels = 3 if data[:2] in (b"P3", b"P6") else 1
-    check_size(width, height, name)
+    check_size(width, height, name, limits)
     if top not in (1, 255, 65535) or (top == 1 and channels > 1):
         raise ImageError(f"{name}: maxval {top} cannot be kept, only 255 and 65535 can")
     shape = (height, width) if channels == 1 else (height, width, channels)

@@ -47,6 +47,11 @@ def _networks(prior: int) -> list[Tensors]:
     return unpack_weights("int", [shape.tensors() for shape in shapes], data)
 
 
+def forget_prior() -> None:
+    """Priors are read from their files again when they are next asked for."""
+    _networks.cache_clear()
+
+
 def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
     """A prior of each of a file's networks: trunk A, trunk B and plane INR of each channel with
     planes, in coding order."""

@@ -8,13 +8,15 @@ It holds images on which the networks do not pay (tiny, synthetic, flat). Payloa
 Method 0 is exactly one Zstandard frame (RFC 8878), window at most 2^27 bytes, no dictionary;
 method 1 is one raw deflate stream (RFC 1951, no zlib or gzip wrapper). Nothing may follow it.
 
-The stream expands to height * (1 + width * channels * bytes per sample) bytes: for each row from
-top to bottom one filter byte, then the row's samples from left to right, the channels of a pixel
-interleaved in their order, 16-bit samples with the high byte first, each byte filtered.
+The stream expands to height * (1 + bytes per row) bytes: for each row from top to bottom one filter
+byte, then the row's samples from left to right, the channels of a pixel interleaved in their order,
+16-bit samples with the high byte first, samples of a depth of 1, 2 or 4 bits packed into bytes, the
+first in the high bits, the last byte filled up with zero bits; each byte filtered.
 
-With x a byte of the row, a the byte `step` = channels * bytes per sample positions earlier in the
-same row, b the byte at x's position in the row above and c the byte at a's position in the row
-above (a, b, c are 0 outside the image and unfiltered values), the stored byte is modulo 256
+With x a byte of the row, a the byte `step` = channels * bytes per sample (1 below 8 bits) positions
+earlier in the same row, b the byte at x's position in the row above and c the byte at a's position
+in the row above (a, b, c are 0 outside the image and unfiltered values), the stored byte is modulo
+256
 
     filter 0   x
     filter 1   x - a
@@ -51,16 +53,19 @@ _SLICE = 256
 _BANDS = 4  # that an estimate looks at, a quarter of the rows together
 
 
-def compress_stored(image: np.ndarray) -> bytes:
-    """Compress an image of shape (H, W) or (H, W, C), uint8 or uint16, to a stored payload."""
-    rows, step = scanlines(image)
+def compress_stored(image: np.ndarray, depth: int = 0) -> bytes:
+    """Compress an image of shape (H, W) or (H, W, C), uint8 or uint16, to a stored payload.
+
+    depth: 1, 2 or 4 where all samples of a uint8 (H, W) have so few bits, else 0.
+    """
+    rows, step = scanlines(image, depth)
     return min(_payloads(rows, step), key=len)
 
 
-def estimate_stored(image: np.ndarray) -> int:
+def estimate_stored(image: np.ndarray, depth: int = 0) -> int:
     """About how many bytes compress_stored would take, from bands of rows; quick. Close for
     photographs, too many for graphics that repeat themselves from afar."""
-    rows, step = scanlines(image)
+    rows, step = scanlines(image, depth)
     band = max(1, rows.shape[0] // (4 * _BANDS))
     starts = np.linspace(0, rows.shape[0] - band, _BANDS).astype(int)
     some = [rows[at : at + band] for at in starts]
@@ -72,16 +77,18 @@ def estimate_stored(image: np.ndarray) -> int:
     return min(sizes) * rows.shape[0] // (band * _BANDS)
 
 
-def decompress_stored(payload: bytes, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+def decompress_stored(
+    payload: bytes, shape: tuple[int, ...], dtype: DTypeLike, depth: int = 0
+) -> np.ndarray:
     """Expand a stored payload to an array of `shape`, (H, W) or (H, W, C), and `dtype`.
 
-    dtype is uint8 or uint16. Raises TruncatedError if the stream ends early and CorruptError if
-    it is damaged, too long, or has an unknown method or filter. Never expands much beyond the
-    size of the image, whatever the payload claims.
+    dtype is uint8 or uint16, depth as compress_stored's. Raises TruncatedError if the stream ends
+    early and CorruptError if it is damaged, too long, or has an unknown method or filter. Never
+    expands much beyond the size of the image, whatever the payload claims.
     """
     dtype = np.dtype(dtype)
     step = (shape[2] if len(shape) == 3 else 1) * dtype.itemsize
-    height, stride = shape[0], shape[1] * step
+    height, stride = shape[0], (shape[1] * depth + 7) // 8 if depth else shape[1] * step
     if not payload:
         raise TruncatedError("stored image: the payload is empty")
     method, stream = payload[0], memoryview(payload)[1:]
@@ -94,14 +101,40 @@ def decompress_stored(payload: bytes, shape: tuple[int, ...], dtype: DTypeLike) 
         raise CorruptError(f"stored image: unknown compression method {method}")
     lines = np.frombuffer(data, np.uint8).reshape(height, 1 + stride)
     samples = unfilter_rows(lines, step)
+    if depth:
+        return _unpacked(samples, depth, shape[1])
     return samples.view(dtype.newbyteorder(">")).astype(dtype, copy=False).reshape(shape)
 
 
-def scanlines(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the rows as bytes, (H, W * step) uint8 with 16-bit samples big-endian, and step."""
+def scanlines(image: np.ndarray, depth: int = 0) -> tuple[np.ndarray, int]:
+    """Return the rows as bytes, (H, S) uint8 with 16-bit samples big-endian and those of a depth
+    below 8 packed, and the step of the filters."""
+    if depth:
+        return _packed(image, depth), 1
     swapped = np.ascontiguousarray(image, image.dtype.newbyteorder(">"))
     rows = swapped.view(np.uint8).reshape(image.shape[0], -1)
     return rows, rows.shape[1] // image.shape[1]
+
+
+def _packed(samples: np.ndarray, depth: int) -> np.ndarray:
+    """Samples (H, W) uint8 of `depth` bits in as few bytes as hold them, the first highest."""
+    height, width = samples.shape
+    each = 8 // depth
+    rows = np.zeros((height, -(-width // each)), np.uint8)
+    for place in range(each):
+        part = samples[:, place::each]
+        rows[:, : part.shape[1]] |= part << (depth * (each - 1 - place))
+    return rows
+
+
+def _unpacked(rows: np.ndarray, depth: int, width: int) -> np.ndarray:
+    """Undo _packed: (H, W) uint8."""
+    each = 8 // depth
+    samples = np.empty((len(rows), width), np.uint8)
+    for place in range(each):
+        part = samples[:, place::each]
+        part[:] = rows[:, : part.shape[1]] >> (depth * (each - 1 - place)) & (1 << depth) - 1
+    return samples
 
 
 def filter_rows(rows: np.ndarray, step: int, kind: int | None = None) -> np.ndarray:

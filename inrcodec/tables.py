@@ -128,3 +128,6 @@ def normal_table() -> np.ndarray:
         upper.append((one // 2 + total * one // root) >> (160 - NORMAL_BITS))
     lower = [(1 << NORMAL_BITS) - 1 - v for v in upper[:0:-1]]
     return np.array([*lower, *upper], dtype=np.float64)
+
+
+ALL = (exp_table, log_table, cdf_table, logit_table, sin_table, normal_table)

@@ -2,7 +2,7 @@
 
 OpenCV is not used: it returns damaged 8-bit files as if they were whole, multiplies colours by
 their alpha, rotates by the orientation tag and drops the second channel of grey + alpha. What this
-reader does not know it refuses by name. The orientation tag is ignored, as in PNG: samples are
+reader does not know it refuses by name. The orientation tag is metadata, as in PNG: samples are
 kept in the order in which they are stored.
 """
 
@@ -18,7 +18,9 @@ import numpy as np
 
 from .compiled import compiled
 from .errors import ImageError
-from .limits import MAX_PIXELS, check_size
+from .limits import DEFAULT, Limits, check_size
+from .metadata import FIELD_BYTES, TIFF, Metadata, Tag
+from .picture import Picture
 
 SIGNATURES = (b"II*\0", b"MM\0*")
 BIG_SIGNATURES = (b"II+\0", b"MM\0+")
@@ -29,6 +31,15 @@ _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS = 284, 317, 322, 3
 _TILE_COUNTS, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 325, 338, 339
 
 _FIELD_TYPES = {1: "B", 3: "H", 4: "I"}
+# Tags that say how the image is stored; they are read, or written anew, and are no metadata.
+_STRUCTURE = {
+    254, 255, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, 263, 264, 265, _FILL_ORDER,
+    _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR, 288, 289, 292, 293,
+    _PREDICTOR, 320, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _EXTRA_SAMPLES,
+    _SAMPLE_FORMAT, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
+}  # fmt: skip
+# Tags whose values are places in the file, where more is to be found.
+_POINTERS = {330: "sub-images", 34665: "EXIF", 34853: "GPS", 40965: "interoperability"}
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 5, 8, 32773, 32946
 _REFUSED_COMPRESSIONS = {
     2: "CCITT",
@@ -45,12 +56,12 @@ _REFUSED_PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a
 _STRIP_BYTES = 1 << 20
 
 
-def read_tiff(data: bytes, name: str) -> np.ndarray:
-    """Decode a TIFF; see images.read_image for shapes and errors."""
+def read_tiff(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
+    """Decode a TIFF; see images.read_picture for errors."""
     order = "<" if data[:2] == b"II" else ">"
-    tags = _directory(data, order, name)
+    tags, kept, left_out = _directory(data, order, name)
     width, height = _one(tags, _WIDTH, 0), _one(tags, _HEIGHT, 0)
-    check_size(width, height, name)
+    check_size(width, height, name, limits)
     bits, samples = _check_tags(tags, name)
     planes = samples if _one(tags, _PLANAR, 1) == 2 else 1
     tiled = _TILE_WIDTH in tags
@@ -60,7 +71,7 @@ def read_tiff(data: bytes, name: str) -> np.ndarray:
     else:
         across, down = width, min(_one(tags, _ROWS_PER_STRIP, height), height)
         offsets, counts = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_COUNTS, ())
-    if not 1 <= across * down <= MAX_PIXELS:
+    if not 1 <= across * down <= limits.pixels:
         raise ImageError(f"{name}: damaged TIFF, strips or tiles of {across} x {down} pixels")
     corners = [(y, x) for y in range(0, height, down) for x in range(0, width, across)]
     if not len(offsets) == len(counts) == len(corners) * planes:
@@ -84,11 +95,13 @@ def read_tiff(data: bytes, name: str) -> np.ndarray:
         image[y : y + rows, x : x + across, channels] = part[: height - y, : width - x]
     if _one(tags, _PHOTOMETRIC, 1) == 0:
         image[..., 0] = np.iinfo(image.dtype).max - image[..., 0]
-    return image[..., 0] if samples == 1 else image
+    metadata = Metadata(TIFF, tags=tuple(sorted(kept))) if kept else None
+    return Picture(image[..., 0] if samples == 1 else image, metadata=metadata, left_out=left_out)
 
 
-def write_tiff(image: np.ndarray) -> bytes:
-    """Encode a valid image of 1 to 4 channels as a TIFF with deflate compression."""
+def write_tiff(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
+    """Encode a valid image of 1 to 4 channels as a TIFF with deflate compression; metadata, if any,
+    are a TIFF's."""
     height, width = image.shape[:2]
     samples = image.shape[2] if image.ndim == 3 else 1
     pixels = image.reshape(height, width, samples)
@@ -118,41 +131,65 @@ def write_tiff(image: np.ndarray) -> bytes:
         tags[_EXTRA_SAMPLES] = ("H", [2])
     body = b"".join(strips)
     body += b"\0" * (len(body) % 2)
+    fields = [
+        (tag, 3 if code == "H" else 4, struct.pack(f"<{len(numbers)}{code}", *numbers))
+        for tag, (code, numbers) in tags.items()
+    ]
+    fields += [field for field in metadata.tags if field[0] not in _STRUCTURE] if metadata else []
     entries, values = [], b""
-    values_start = 8 + len(body) + 2 + 12 * len(tags) + 4
-    for tag, (code, numbers) in sorted(tags.items()):
-        packed = struct.pack(f"<{len(numbers)}{code}", *numbers)
+    values_start = 8 + len(body) + 2 + 12 * len(fields) + 4
+    for tag, kind, packed in sorted(fields):
         if len(packed) > 4:
             place = struct.pack("<I", values_start + len(values))
             values += packed + b"\0" * (len(packed) % 2)
         else:
             place = packed.ljust(4, b"\0")
-        entries.append(struct.pack("<HHI", tag, 3 if code == "H" else 4, len(numbers)) + place)
+        entries.append(struct.pack("<HHI", tag, kind, len(packed) // FIELD_BYTES[kind]) + place)
     directory = struct.pack("<H", len(entries)) + b"".join(entries) + b"\0\0\0\0"
     return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + directory + values
 
 
-def _directory(data: bytes, order: str, name: str) -> dict[int, tuple[int, ...]]:
-    """Return the integer fields of the only image."""
+def _directory(
+    data: bytes, order: str, name: str
+) -> tuple[dict[int, tuple[int, ...]], list[Tag], tuple[str, ...]]:
+    """Return the integer fields of the only image, its metadata, and what cannot be kept of it."""
     tags: dict[int, tuple[int, ...]] = {}
+    kept: dict[int, Tag] = {}
+    left_out: list[str] = []
     try:
         (start,) = struct.unpack_from(order + "I", data, 4)
         (entries,) = struct.unpack_from(order + "H", data, start)
         (following,) = struct.unpack_from(order + "I", data, start + 2 + 12 * entries)
         for position in range(start + 2, start + 2 + 12 * entries, 12):
             tag, kind, count = struct.unpack_from(order + "HHI", data, position)
-            if kind not in _FIELD_TYPES or count > len(data):
+            if tag in _POINTERS or (tag not in _STRUCTURE and kind not in FIELD_BYTES):
+                left_out.append(_POINTERS.get(tag, f"tag {tag}"))
                 continue
-            layout = f"{order}{count}{_FIELD_TYPES[kind]}"
+            size = count * FIELD_BYTES.get(kind, 0)
+            if not 0 < size <= len(data):
+                continue
             place = position + 8
-            if struct.calcsize(layout) > 4:
+            if size > 4:
                 (place,) = struct.unpack_from(order + "I", data, place)
-            tags[tag] = struct.unpack_from(layout, data, place)
+            if tag not in _STRUCTURE:
+                if place + size > len(data):
+                    raise struct.error
+                kept[tag] = (tag, kind, _little(data[place : place + size], kind, order))
+            elif kind in _FIELD_TYPES:
+                tags[tag] = struct.unpack_from(f"{order}{count}{_FIELD_TYPES[kind]}", data, place)
     except struct.error:
         raise ImageError(f"{name}: truncated TIFF, a field lies outside the file") from None
     if following:
         raise ImageError(f"{name}: this TIFF holds several images, only one can be kept")
-    return tags
+    return tags, list(kept.values()), tuple(left_out)
+
+
+def _little(values: bytes, kind: int, order: str) -> bytes:
+    """Values of a field in little-endian bytes. Rationals are pairs of four bytes."""
+    size = 4 if kind in (5, 10) else FIELD_BYTES[kind]
+    if order == "<" or size == 1:
+        return values
+    return np.frombuffer(values, f">u{size}").astype(f"<u{size}").tobytes()
 
 
 def _one(tags: dict[int, tuple[int, ...]], tag: int, default: int) -> int:

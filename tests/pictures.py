@@ -8,7 +8,7 @@ from inrcodec.backend import Workers, numpy_backend
 from inrcodec.colour import jfif_to_rgb
 from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.encode import representations
+from inrcodec.encode_context import representations
 from inrcodec.networks import Tensor
 from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide
 from inrcodec.rangecoder import Encoder

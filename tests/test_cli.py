@@ -222,7 +222,7 @@ def test_exit_codes_of_main(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["inrcodec", "verify", "a.linr"])
+    monkeypatch.setattr(sys, "argv", ["inrcodec", "decode", "a.linr"])
     monkeypatch.setattr(command, "read_input", interrupted)
     with pytest.raises(SystemExit) as done:
         command.main()

@@ -16,10 +16,11 @@ from inrcodec import fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.container import Models, parse
 from inrcodec.decode import decode_parsed
-from inrcodec.encode import choose_rank
+from inrcodec.encode_context import choose_rank
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
+from inrcodec.limits import Limits
 from inrcodec.networks import TENSORS, Network, Tensor, factors
 from inrcodec.prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, add, prior_networks
 from inrcodec.traversal import trunk_shape
@@ -143,7 +144,7 @@ def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
     from inrcodec.container import HEADER, SIGNATURE, _section, _sections
 
     data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
-    sections = _sections(data, len(SIGNATURE) + 2)
+    sections = _sections(data, len(SIGNATURE) + 2, Limits())
     header = msgpack.unpackb(sections.pop(HEADER))
     changed = _sections(changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2)
     without_rank = msgpack.unpackb(changed.pop(HEADER))

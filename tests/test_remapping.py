@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import inrcodec
 from inrcodec.container import parse
-from inrcodec.encode import representations
+from inrcodec.encode_context import representations
 from inrcodec.remapping import find_values, from_ranks, pack_values, to_ranks, unpack_values
 from tests.pictures import jpeg_scene, scene, unfitted_file
 from tests.test_damage import exact_or_refused, refusal, sealed, sections
@@ -86,7 +86,7 @@ def test_the_smaller_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.array_equal(inrcodec.decode(data), image)
         return len(data)
 
-    encoder, both = sys.modules["inrcodec.encode"], size()
+    encoder, both = sys.modules["inrcodec.encode_context"], size()
     sizes = []
     for way in ways:
         monkeypatch.setattr(encoder, "representations", lambda *_, only=way: [only])

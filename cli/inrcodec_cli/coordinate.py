@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .files import FAILURES, check_output, label, read_input, report, write_output
+from .files import FAILURES, check_output, label, read_input, report, tell_left_out, write_output
 from .progress import progress_bar
 
 _NAMES = (
@@ -148,12 +148,13 @@ def encode_mixture(
     chosen: dict[str, Any],
     weights: str,
     common: dict[str, Any],
+    strip: bool,
     force: bool,
     quiet: bool,
 ) -> None:
     """Compresses images into one file, from shared weight sets; common: encode_set's keywords."""
     from inrcodec import Coordinate, encode_set
-    from inrcodec.images import read_image
+    from inrcodec.images import read_picture
 
     source = images[0]
     try:
@@ -162,7 +163,10 @@ def encode_mixture(
         for source in images:
             data = read_input(source)
             size += len(data)
-            arrays.append(read_image(data, label(source)))
+            picture = read_picture(data, label(source), common["limits"])
+            arrays.append(picture.array())
+            if picture.metadata is not None and not strip:
+                tell_left_out(source, ["the metadata"], quiet)
         with progress_bar(label(target), quiet) as progress:
             packed = encode_set(
                 arrays,

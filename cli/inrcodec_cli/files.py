@@ -8,11 +8,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.limits import Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from inrcodec import Picture, PixelType
 
 STREAM = "-"
 
@@ -68,6 +74,33 @@ def report(path: str, error: BaseException) -> None:
     name = label(path)
     # The reader of image files puts the name in front itself.
     click.echo(f"inrcodec: {name}: {text.removeprefix(f'{name}: ')}", err=True)
+
+
+def tell_left_out(path: str, what: Sequence[str], quiet: bool) -> None:
+    """Print one line to stderr about what of a file is not kept; the picture is."""
+    if what and not quiet:
+        click.echo(f"inrcodec: {label(path)}: left out: {', '.join(what)}", err=True)
+
+
+def not_carried(picture: Picture, extension: str) -> list[str]:
+    """What of a decoded picture a file of that extension does not hold."""
+    from inrcodec.metadata import PNG, TIFF, for_kind
+
+    kind = {".png": PNG, ".tif": TIFF, ".tiff": TIFF}.get(extension)
+    lost = ["the palette"] if picture.type.palette and kind != PNG else []
+    metadata = picture.metadata
+    if metadata is not None and metadata.kind != kind:
+        carried = len(for_kind(metadata, kind).facts()) if kind else 0
+        some = "metadata but colour profile and resolution" if carried else "the metadata"
+        lost.append(some)
+    return lost
+
+
+def kind_of(samples: np.ndarray, pixels: PixelType) -> str:
+    """Channels and bits of an image, in words."""
+    height, width = samples.shape[:2]
+    kind = f"{samples.size // (height * width)} x {pixels.depth or samples.itemsize * 8} bit"
+    return f"{kind}, {pixels.colours} colours" if pixels.palette else kind
 
 
 def label(path: str, stream: str = "stdin") -> str:

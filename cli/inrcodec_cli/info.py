@@ -37,6 +37,9 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 @limit_option
 @json_option
 @click.option(
+    "--no-planes", is_flag=True, help="Decode no pixel: leave out what each bit plane costs."
+)
+@click.option(
     "--plot",
     metavar="PICTURE",
     help="Also draw the image, where in it the bits go and in which planes (.png, .svg, .pdf).",
@@ -47,11 +50,14 @@ def info(
     threads: int | None,
     limits: Limits,
     as_json: bool,
+    no_planes: bool,
     plot: str | None,
     force: bool,
 ) -> None:
-    """Show size, rate and what each bit plane costs."""
+    """Show size, rate, metadata and what each bit plane costs."""
     if plot is not None:
+        if no_planes:
+            raise click.UsageError("--plot draws the planes that --no-planes leaves out.")
         if len(files) > 1:
             raise click.UsageError("--plot draws one FILE.")
         if Path(plot).suffix.lower() not in EXTENSIONS:
@@ -66,7 +72,7 @@ def info(
         try:
             data = read_input(path)
             if plot is None:
-                facts = describe(data, threads=threads, limits=limits)
+                facts = describe(data, planes=not no_planes, threads=threads, limits=limits)
             else:
                 facts, image, bits = survey(data, threads=threads, limits=limits)
             if as_json:
@@ -86,17 +92,23 @@ def info(
 
 def show(name: str, facts: dict[str, Any]) -> None:
     """Print what inrcodec.info says of a file."""
-    parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in ("header", "weights", "data"))
+    kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata"] else ()))
+    parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in kinds)
     several = f", {facts['images']} images" if facts["images"] > 1 else ""
     click.echo(
         f"{name}\n"
         f"  format   .linr {facts['version']}, {facts['mode']}\n"
         f"  image    {facts['width']} x {facts['height']}, {facts['channels']} x"
-        f" {facts['bits']} bit{several}\n"
+        f" {facts['depth']} bit{_colours(facts)}{several}\n"
         f"  bytes    {facts['total_bytes']} ({parts})\n"
         f"  rate     {facts['bpp']:.3f} bpp, {facts['bpsp']:.4f} bpsp"
     )
-    if "planes" not in facts and facts["mode"] != "coordinate":
+    for entry in facts["metadata"]:
+        keyword = f": {entry['keyword']}" if entry.get("keyword") else ""
+        click.echo(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}")
+    if facts["table"]:
+        click.echo(f"  colours  coded as indices into a table of {facts['table']}")
+    if facts["mode"] == "stored":
         return
     if facts["mode"] == "coordinate":
         _show_coordinate(facts)
@@ -113,6 +125,8 @@ def show(name: str, facts: dict[str, Any]) -> None:
     if facts["values"]:
         used = ", ".join(f"{name} {count}" for name, count in facts["values"].items())
         click.echo(f"  values   coded as ranks of those in use: {used}")
+    if "planes" not in facts:
+        return
     pixels = facts["width"] * facts["height"]
     total = sum(plane["bits"] for plane in facts["planes"]) or 1
     channels: dict[str, list[dict[str, Any]]] = {}
@@ -148,6 +162,12 @@ def _show_coordinate(facts: dict[str, Any]) -> None:
     ]
     for row in (("channel", "plane", "coded by", "BER"), *rows) if rows else ():
         click.echo("  {:9}{:>11}  {:10}{:>10}".format(*row))
+
+
+def _colours(facts: dict[str, Any]) -> str:
+    """What is special of the picture's samples, in words."""
+    palette = f", {facts['palette']} colours" if facts["palette"] else ""
+    return palette + (", one or more transparent" if facts["transparent"] else "")
 
 
 def _rate(ber: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The `inrcodec` command: encode, decode and verify; info and bench have their own modules."""
+"""The `inrcodec` command: encode and decode; the others have their own modules."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.errors import LinrError, VerificationError
+from inrcodec.errors import LinrError
 
 from .bench import bench
 from .coordinate import Record, coordinate_arguments, coordinate_options, encode_mixture
@@ -23,21 +24,23 @@ from .files import (
     device_option,
     force_option,
     json_option,
+    kind_of,
     label,
     limit_option,
     member_names,
+    not_carried,
     quiet_option,
     read_input,
     report,
+    tell_left_out,
     threads_option,
     write_output,
 )
 from .info import info, show
 from .progress import progress_bar
+from .verify import verify
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from inrcodec import Limits
 
 
@@ -91,6 +94,9 @@ def cli() -> None:
     metavar="S",
     help="Stop fitting in time to be done in about S seconds an image.",
 )
+@click.option(
+    "--strip", is_flag=True, help="Leave metadata out: colour profile, resolution, text, EXIF."
+)
 @threads_option
 @limit_option
 @force_option
@@ -109,6 +115,7 @@ def encode(
     device: str,
     seed: int,
     time_limit: float | None,
+    strip: bool,
     threads: int | None,
     limits: Limits,
     force: bool,
@@ -129,7 +136,7 @@ def encode(
             raise click.UsageError("--mixture needs a file -o OUT, and has no record or preview.")
         common = {"device": device, "seed": seed, "threads": threads, "time_limit": time_limit}
         common["limits"] = limits
-        encode_mixture(images, output, sets, chosen, weights, common, force, quiet)
+        encode_mixture(images, output, sets, chosen, weights, common, strip, force, quiet)
         return
     outputs = choose_outputs(images, output, ".linr")
     if (as_json or verbose) and STREAM in outputs:
@@ -137,7 +144,7 @@ def encode(
     # Imported here, so that help and usage errors do not wait for the library.
     from inrcodec import Coordinate, resample
     from inrcodec import encode as encode_image
-    from inrcodec.images import read_image, write_image
+    from inrcodec.images import read_picture, write_image
 
     try:
         coordinate = Coordinate(**chosen) if model == "coordinate" else None
@@ -149,7 +156,11 @@ def encode(
             check_output(target, force)
             started = time.perf_counter()
             data = read_input(source)
-            image = read_image(data, label(source))
+            picture = read_picture(data, label(source), limits)
+            if strip:
+                picture = replace(picture, metadata=None)
+            else:
+                tell_left_out(source, picture.left_out, quiet)
             facts: dict[str, Any] = {}
             with ExitStack() as stack:
                 progress = stack.enter_context(progress_bar(label(source), quiet))
@@ -157,7 +168,7 @@ def encode(
                 if log_dir is not None:
                     watch = Record(log_dir, source, chosen.get("layout") != "value", stack)
                 packed = encode_image(
-                    image,
+                    picture,
                     effort=effort,
                     model=model,
                     coordinate=coordinate,
@@ -175,25 +186,26 @@ def encode(
             write_output(target, packed, force)
             if preview is not None:
                 Path(preview).mkdir(parents=True, exist_ok=True)
-                picture = write_image(resample(packed, threads=threads, limits=limits), ".png")
+                alone = write_image(resample(packed, threads=threads, limits=limits), ".png")
                 name = f"{Path(label(source)).stem}.preview.png"
-                write_output(str(Path(preview) / name), picture, force)
+                write_output(str(Path(preview) / name), alone, force)
         except FAILURES as error:
             report(source, error)
             failed = True
             continue
-        height, width = image.shape[:2]
+        samples = picture.samples
+        height, width = samples.shape[:2]
         result = {
             "input": source,
             "output": target,
             "height": height,
             "width": width,
-            "channels": image.size // (height * width),
-            "bits": image.itemsize * 8,
+            "channels": samples.size // (height * width),
+            "bits": samples.itemsize * 8,
             "input_bytes": len(data),
             "bytes": len(packed),
             "bpp": 8 * len(packed) / (height * width),
-            "bpsp": 8 * len(packed) / image.size,
+            "bpsp": 8 * len(packed) / samples.size,
             "seconds": time.perf_counter() - started,
             "info": facts,
         }
@@ -251,10 +263,10 @@ def decode(
     """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
     original = scale is None and bits is None
     outputs = choose_outputs(files, output, ".png" if original else ".resampled.png")
-    from inrcodec import decode as decode_image
+    from inrcodec import decode_picture, resample
     from inrcodec import info as describe
-    from inrcodec import resample
-    from inrcodec.images import EXTENSIONS, write_image
+    from inrcodec.images import EXTENSIONS, write_picture
+    from inrcodec.picture import Picture
 
     failed = False
     for source, target in zip(files, outputs, strict=True):
@@ -271,10 +283,12 @@ def decode(
             for index, name in enumerate(names):
                 check_output(name, force)
                 if original:
-                    image = decode_image(data, index=index, **options)
+                    picture = decode_picture(data, index=index, **options)
                 else:
-                    image = resample(data, scale=scale or 1, bits=bits, index=index, **options)
-                write_output(name, write_image(image, extension), force)
+                    resampled = resample(data, scale=scale or 1, bits=bits, index=index, **options)
+                    picture = Picture(resampled)
+                tell_left_out(name, not_carried(picture, extension), quiet)
+                write_output(name, write_picture(picture, extension), force)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
         except FAILURES as error:
@@ -282,11 +296,11 @@ def decode(
             failed = True
             continue
         if not quiet:
-            height, width = image.shape[:2]
-            channels = image.size // (height * width)
+            samples = picture.samples
+            height, width = samples.shape[:2]
             click.echo(
                 f"{label(source)} -> {', '.join(label(n, 'stdout') for n in names)}"
-                f"  {width} x {height}, {channels} x {image.itemsize * 8} bit"
+                f"  {width} x {height}, {kind_of(samples, picture.type)}"
                 + (f", {count} images" if count > 1 else "")
                 + f"  {time.perf_counter() - started:.1f} s"
                 + ("" if original else "  (the networks' picture, not the original image)"),
@@ -296,63 +310,7 @@ def decode(
         click.get_current_context().exit(1)
 
 
-@cli.command()
-@click.argument("file", metavar="FILE")
-@click.argument("original", metavar="[ORIGINAL]", required=False)
-@device_option
-@threads_option
-@limit_option
-@quiet_option
-def verify(
-    file: str, original: str | None, device: str, threads: int | None, limits: Limits, quiet: bool
-) -> None:
-    """Decode FILE, check its digest, and compare it with the image ORIGINAL if given.
-
-    Of a FILE of several images, one has to be ORIGINAL.
-    """
-    from inrcodec import decode as decode_image
-    from inrcodec import info as describe
-    from inrcodec.images import read_image
-
-    if file == original == STREAM:
-        raise click.UsageError("'-' must be the only input.")
-    path = file
-    try:
-        data = read_input(file)
-        options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
-        count = describe(data, planes=False, limits=limits)["images"]
-        images = [decode_image(data, index=i, **options) for i in range(count)]
-        if original is not None:
-            path = original
-            expected = read_image(read_input(original), label(original))
-            path = file
-            if count == 1:
-                _compare(images[0], expected, label(original))
-            elif not any(_same(image, expected) for image in images):
-                raise VerificationError(f"none of {count} images is {label(original)}")
-    except FAILURES as error:
-        report(path, error)
-        click.get_current_context().exit(1)
-    if not quiet:
-        click.echo(f"{label(file)}: OK")
-
-
-def _same(image: np.ndarray, expected: np.ndarray) -> bool:
-    same = image.dtype == expected.dtype and image.shape == expected.shape
-    return same and bool((image == expected).all())
-
-
-def _compare(image: np.ndarray, expected: np.ndarray, name: str) -> None:
-    """Raise VerificationError unless the arrays are equal in type, shape and samples."""
-    if image.dtype != expected.dtype or image.shape != expected.shape:
-        raise VerificationError(
-            f"is {image.dtype} {image.shape}, {name} is {expected.dtype} {expected.shape}"
-        )
-    differing = int((image != expected).sum())
-    if differing:
-        raise VerificationError(f"{differing} of {image.size} samples differ from {name}")
-
-
+cli.add_command(verify)
 cli.add_command(info)
 cli.add_command(bench)
 

@@ -8,7 +8,7 @@ square root, both rounded down. fit.py holds the float twin.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from math import isqrt
 from typing import Any
 
@@ -40,7 +40,7 @@ class Tables:
         self.normal_slope = backend.put(np.append(np.diff(normal), 0.0))
 
 
-@cache
+@lru_cache(maxsize=4)
 def device_tables(backend: Backend) -> Tables:
     return Tables(backend)
 

@@ -42,6 +42,8 @@ def resample(
         raise LinrError("only files of the coordinate model can be evaluated between the pixels")
     if any(mode != NETWORK for mode in model.modes):
         raise LinrError("some planes of the file have no network")
+    if file.type.palette:
+        raise LinrError("between the indices of a palette there are no colours")
     extra = 0 if bits is None else bits - layout.sample_bits
     if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - layout.sample_bits:
         raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {layout.sample_bits} to 16")
