@@ -63,6 +63,8 @@ def check(path: Path, model: str, effort: int) -> tuple[int, int]:
     # another decoder, of both files as they are
     for flag in (cv2.IMREAD_UNCHANGED, cv2.IMREAD_COLOR):
         ours, theirs = (cv2.imdecode(np.frombuffer(d, np.uint8), flag) for d in (back, given))
+        assert ours is not None, "OpenCV cannot decode the PNG"
+        assert theirs is not None, "OpenCV cannot decode the original"
         assert np.array_equal(ours, theirs), "OpenCV sees other samples"
     return len(given), len(packed)
 

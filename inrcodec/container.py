@@ -29,7 +29,7 @@ from .errors import (
 )
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import DEFAULT, Limits, check_size
-from .metadata import PNG, Metadata, frame_of, pack_metadata, unpack_metadata
+from .metadata import Metadata, pack_metadata, unpack_metadata
 from .picture import PLAIN, PixelType, pack_type, unpack_type
 from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
 from .remapping import Values, pack_values, unpack_values
@@ -334,12 +334,8 @@ def _metadata(sections: dict[bytes, bytes], pixels: PixelType, limits: Limits) -
     if METADATA not in sections:
         return None
     metadata = unpack_metadata(sections[METADATA], limits.metadata)
-    if metadata is not None and metadata.kind == PNG:
-        frame = frame_of(bool(pixels.palette), bool(pixels.alpha or pixels.key))
-        placed = [name for name, body in metadata.chunks if body is None]
-        palettes = [name for name, body in metadata.chunks if name == "PLTE" and body is not None]
-        if placed != frame[: len(placed)] or len(palettes) > (not pixels.palette):
-            raise CorruptError("metadata of another type of picture")
+    if not pixels.allows(metadata):
+        raise CorruptError("metadata of another type of picture")
     return metadata
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,13 @@ class Metadata:
     kind: str  # PNG or TIFF
     chunks: tuple[Chunk, ...] = ()
     tags: tuple[Tag, ...] = ()
+
+    def check(self) -> None:
+        """Raises CorruptError for entries that no file of the kind has."""
+        if self.kind == PNG:
+            _check_chunks(self.chunks)
+        else:
+            _check_tags(self.tags)
 
     def facts(self) -> list[dict[str, Any]]:
         """One dict per entry: its name, its bytes and, of a text, what it is called."""
@@ -142,17 +150,20 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
     if not isinstance(found, list) or len(found) != 2 or not isinstance(found[1], list):
         raise CorruptError("the metadata are not a kind and a list")
     kind, entries = found
-    if kind == PNG:
-        return Metadata(PNG, chunks=_checked_chunks(entries))
-    if kind == TIFF:
-        return Metadata(TIFF, tags=_checked_tags(entries))
-    return None
+    if kind not in (PNG, TIFF):
+        return None
+    if not entries or not all(isinstance(entry, list) for entry in entries):
+        raise CorruptError("an entry of the metadata is not a list, or there is none")
+    rows: Any = tuple(tuple(entry) for entry in entries)
+    metadata = Metadata(PNG, chunks=rows) if kind == PNG else Metadata(TIFF, tags=rows)
+    metadata.check()
+    return metadata
 
 
-def _checked_chunks(entries: list[Any]) -> tuple[Chunk, ...]:
+def _check_chunks(entries: Sequence[Any]) -> None:
     seen: list[str] = []
     for entry in entries:
-        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
+        if len(entry) != 2 or not isinstance(entry[0], str):
             raise CorruptError("an entry of the metadata is not a chunk")
         name, body = entry
         if len(name) != 4 or not (name.isascii() and name.isalpha()) or name in _PNG_FORBIDDEN:
@@ -165,13 +176,12 @@ def _checked_chunks(entries: list[Any]) -> tuple[Chunk, ...]:
             raise CorruptError(f"metadata with a critical chunk {name}")
         elif name == "tRNS":
             raise CorruptError("metadata with a body of chunk tRNS, which is the picture's own")
-    return tuple((name, body) for name, body in entries)
 
 
-def _checked_tags(entries: list[Any]) -> tuple[Tag, ...]:
+def _check_tags(entries: Sequence[Any]) -> None:
     before = -1
     for entry in entries:
-        if not isinstance(entry, list) or list(map(type, entry)) != [int, int, bytes]:
+        if list(map(type, entry)) != [int, int, bytes]:
             raise CorruptError("an entry of the metadata is not a TIFF tag")
         tag, kind, body = entry
         if not before < tag < 1 << 16 or kind not in FIELD_BYTES:
@@ -179,4 +189,3 @@ def _checked_tags(entries: list[Any]) -> tuple[Tag, ...]:
         if not body or len(body) % FIELD_BYTES[kind]:
             raise CorruptError(f"metadata with {len(body)} bytes in tag {tag} of type {kind}")
         before = tag
-    return tuple((tag, kind, body) for tag, kind, body in entries)

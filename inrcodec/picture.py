@@ -13,7 +13,7 @@ import msgpack
 import numpy as np
 
 from .errors import CorruptError, ImageError, UnsupportedVersionError
-from .metadata import Metadata
+from .metadata import PNG, Metadata, frame_of
 
 MAX_PALETTE = 256
 MAX_TYPE_BYTES = 2048  # of a packed PixelType
@@ -63,6 +63,16 @@ class PixelType:
             top = min(top, self.colours)
         return top >= 1 << 8 * samples.itemsize or int(samples.max()) < top
 
+    def allows(self, metadata: Metadata | None) -> bool:
+        """Whether the metadata may stand beside samples of this type: those of a PNG have places
+        for its palette, transparency and image data, in this order, and for no more."""
+        if metadata is None or metadata.kind != PNG:
+            return True
+        frame = frame_of(bool(self.palette), bool(self.alpha or self.key))
+        placed = [name for name, body in metadata.chunks if body is None]
+        suggested = [name for name, body in metadata.chunks if name == "PLTE" and body is not None]
+        return placed == frame[: len(placed)] and len(suggested) <= (not self.palette)
+
     def expand(self, samples: np.ndarray) -> np.ndarray:
         """Grey or RGB of all bits, with alpha where there is transparency: an array like those of
         images.read_image. Samples that this type does not change come back as they are."""
@@ -105,13 +115,21 @@ class Picture:
         return self.type.expand(self.samples)
 
     def check(self, name: str) -> None:
-        """Raises ImageError, with `name` in front, where the samples are not of the type."""
+        """Raises ImageError, with `name` in front, where samples, type and metadata do not go
+        together."""
         channels = self.samples.shape[2] if self.samples.ndim == 3 else 1
         problem = self.type.problem(channels, 8 * self.samples.itemsize)
         if problem is not None:
             raise ImageError(f"{name}: {problem}")
         if not self.type.fits(self.samples):
             raise ImageError(f"{name}: a sample is beyond its depth or its palette")
+        try:
+            if self.metadata is not None:
+                self.metadata.check()
+        except CorruptError as error:
+            raise ImageError(f"{name}: {error}") from None
+        if not self.type.allows(self.metadata):
+            raise ImageError(f"{name}: metadata of another type of picture")
 
 
 def pack_type(pixels: PixelType) -> bytes:

@@ -1,6 +1,7 @@
 """Files that earlier versions wrote decode to what they were made of, for ever.
 
-golden/golden.json has the shape, depth and SHA-256 of the samples (little-endian) of each file.
+golden/golden.json has the shape, bits and SHA-256 of the samples (little-endian) that decode()
+gives of each file and, where there is more to a picture, the SHA-256 of what about() says of it.
 Files are added here, never made anew.
 """
 
@@ -30,6 +31,15 @@ def check(image: np.ndarray, name: str) -> None:
     assert hashlib.sha256(samples).hexdigest() == want["sha256"]
 
 
+def about(picture: inrcodec.Picture) -> str:
+    """What a picture has besides its samples, in Python's own notation."""
+    pixels, metadata = picture.type, picture.metadata
+    entries = None
+    if metadata is not None:
+        entries = [metadata.kind, [list(entry) for entry in metadata.chunks or metadata.tags]]
+    return repr([pixels.depth, pixels.palette, pixels.alpha, list(pixels.key), entries])
+
+
 def test_all_files_are_listed() -> None:
     assert {path.name for path in FOLDER.glob("*.linr")} == set(WANT)
 
@@ -37,5 +47,10 @@ def test_all_files_are_listed() -> None:
 @pytest.mark.parametrize("name", sorted(WANT))
 def test_golden_file(name: str) -> None:
     data = (FOLDER / name).read_bytes()
-    check(inrcodec.decode(data), name)
-    check(decode_parsed(parse(data), torch_backend("cpu"), 1), name)
+    picture, file = inrcodec.decode_picture(data), parse(data)
+    check(picture.array(), name)
+    check(file.type.expand(decode_parsed(file, torch_backend("cpu"), 1)), name)
+    rich = picture.type != inrcodec.PixelType() or picture.metadata is not None
+    assert rich == ("about" in WANT[name])
+    if rich:
+        assert hashlib.sha256(about(picture).encode()).hexdigest() == WANT[name]["about"]

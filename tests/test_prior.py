@@ -146,7 +146,9 @@ def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
     data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
     sections = _sections(data, len(SIGNATURE) + 2, Limits())
     header = msgpack.unpackb(sections.pop(HEADER))
-    changed = _sections(changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2)
+    changed = _sections(
+        changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2, Limits()
+    )
     without_rank = msgpack.unpackb(changed.pop(HEADER))
     without_rank.pop("r")
     for fields, others, error in (

@@ -35,7 +35,7 @@ def test_all_images_of_a_set() -> None:
 
 def test_examples_of_the_specification() -> None:
     text = (TESTS.parent / "format_spec.md").read_text()
-    blocks = re.findall(r"```\n(.*?)```", text.split("## 16.")[1], re.DOTALL)
+    blocks = re.findall(r"```\n(.*?)```", text.split("## 17.")[1], re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
         lines = re.findall(r"^((?:[0-9a-f]{2} ?)+)(?:   |$)", block, re.MULTILINE)
