@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .atomic import write_atomic
 from .backend import Backend, Workers, backend_for
 from .colour import apply_exceptions, jfif_to_rgb
 from .container import LinrFile, Models, parse
 from .coordinate.decode import decode_coordinate
 from .errors import ChecksumError, CorruptError, LimitError
-from .images import write_atomic, write_image
+from .images import write_image
 from .inference import ChannelNetworks
 from .layout import Layout
 from .limits import MAX_MULTIPLY_ADDS

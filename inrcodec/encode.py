@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .atomic import write_atomic
 from .backend import Backend, Workers, backend_for
 from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
 from .container import LinrFile, Models, digest_of_members, pack, parse
@@ -19,8 +20,8 @@ from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest, read_networks
-from .errors import DeviceError, ImageError, VerificationError
-from .images import read_image, write_atomic
+from .errors import DeviceError, ImageError, OutputExistsError, VerificationError
+from .images import read_image
 from .info import Decisions, PlaneStatistics, describe
 from .layout import Channel, Layout, choose_layout
 from .limits import check_size
@@ -224,9 +225,11 @@ def encode_file(
 ) -> int:
     """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
 
-    options: as encode's. Raises OutputExistsError if the target exists and force is False, OSError
-    as the file system does, and any LinrError of encode or images.read_image.
+    options: as encode's. Raises OutputExistsError if the target exists and force is False or it is
+    the source, OSError as the file system does, and any LinrError of encode or images.read_image.
     """
+    if os.path.exists(target) and os.path.samefile(source, target):
+        raise OutputExistsError(f"{target}: the file is the image itself")
     image = read_image(Path(source).read_bytes(), str(source))
     data = encode(image, **options)
     write_atomic(Path(target), data, force=force)

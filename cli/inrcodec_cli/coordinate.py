@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .files import FAILURES, check_output, label, read_input, report, write_output
+from .files import FAILURES, check_output, label, read_input, refuse_inputs, report, write_output
 from .progress import progress_bar
 
 _NAMES = (
@@ -155,6 +155,7 @@ def encode_mixture(
     from inrcodec import Coordinate, encode_set
     from inrcodec.images import read_image
 
+    refuse_inputs([target], images)
     source = images[0]
     try:
         check_output(target, force)

@@ -18,6 +18,7 @@ from .files import (
     json_option,
     label,
     read_input,
+    refuse_inputs,
     report,
     threads_option,
 )
@@ -47,6 +48,7 @@ def info(
         if Path(plot).suffix.lower() not in EXTENSIONS:
             raise click.UsageError(f"{plot} must end in one of {', '.join(EXTENSIONS)}.")
         need_matplotlib()
+        refuse_inputs([plot], files)
         check_output(plot, force)
     from inrcodec import info as describe
     from inrcodec.info import survey
