@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from .atomic import write_atomic
 from .backend import Backend, Workers, backend_for
 from .colour import apply_exceptions, jfif_to_rgb
 from .colour_table import from_indices
 from .container import LinrFile, Models, parse
 from .coordinate.decode import decode_coordinate
 from .errors import ChecksumError, CorruptError
-from .images import write_atomic, write_picture
+from .images import write_picture
 from .inference import ChannelNetworks
 from .layout import Layout
 from .limits import DEFAULT, Limits

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .atomic import write_atomic
 from .backend import Workers, backend_for, fitting_backend, fresh_backend
 from .colour_table import find_table, index_depth, to_indices
 from .container import LinrFile, digest_of_members, pack, parse
@@ -20,8 +21,8 @@ from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest
 from .encode_context import EPOCHS, Seal, encode_context
-from .errors import DeviceError, ImageError, VerificationError
-from .images import read_picture, write_atomic
+from .errors import DeviceError, ImageError, OutputExistsError, VerificationError
+from .images import read_picture
 from .info import Decisions, PlaneStatistics, describe
 from .layout import Channel, Layout, choose_layout
 from .limits import DEFAULT, Limits, check_size
@@ -243,9 +244,11 @@ def encode_file(
     """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
 
     strip: leave its metadata out. options: as encode's. Raises OutputExistsError if the target
-    exists and force is False, OSError as the file system does, and any LinrError of encode or
-    images.read_picture.
+    exists and force is False or it is the source, OSError as the file system does, and any
+    LinrError of encode or images.read_picture.
     """
+    if os.path.exists(target) and os.path.samefile(source, target):
+        raise OutputExistsError(f"{target}: the file is the image itself")
     limits = options.get("limits", DEFAULT)
     picture = read_picture(Path(source).read_bytes(), str(source), limits)
     data = encode(replace(picture, metadata=None) if strip else picture, **options)

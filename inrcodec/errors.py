@@ -36,11 +36,11 @@ class ImageError(LinrError):
 
 
 class OutputExistsError(LinrError):
-    """The output file exists and overwriting it was not asked for."""
+    """The output file exists and overwriting it was not asked for, or it is the input."""
 
 
 class VerificationError(LinrError):
-    """The encoder's own output did not decode to the image; nothing was written."""
+    """What was encoded does not decode to the image, or what was written does not read back."""
 
 
 class DeviceError(LinrError):

@@ -1,4 +1,4 @@
-"""Image files to pictures or arrays and back, and files written whole or not at all.
+"""Image files to pictures or arrays and back.
 
 Arrays are uint8 or uint16 of shape (H, W) for grey and (H, W, C) for 2 (grey + alpha), 3 (RGB) or
 4 (RGBA) channels; pictures (picture.py) also have the palettes, depths and metadata of their file.
@@ -6,16 +6,12 @@ Arrays are uint8 or uint16 of shape (H, W) for grey and (H, W, C) for 2 (grey + 
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from . import png, pnm, tiff
-from .errors import ImageError, OutputExistsError
+from .errors import ImageError
 from .limits import DEFAULT, Limits, check_size
 from .metadata import PNG, TIFF, for_kind
 from .picture import Picture
@@ -95,49 +91,6 @@ def png_level9(image: np.ndarray) -> bytes:
     """Encode as PNG at compression level 9, the yardstick of benchmarks. Raises ImageError."""
     _check(image)
     return png.write_png(Picture(image), 9)
-
-
-def write_atomic(path: str | os.PathLike[str], data: bytes, *, force: bool) -> None:
-    """Write a file so that it appears whole or not at all.
-
-    An existing file is replaced with `force` and kept without it: OutputExistsError, also if it
-    appears while this runs. Devices and pipes are written to as they are. Raises OSError as the
-    system reports it (no such folder, no permission, disk full); nothing is left behind then.
-    """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        # A folder raises IsADirectoryError here; a device must never be replaced by a file.
-        target.write_bytes(data)
-        return
-    if target.exists() and not force:
-        raise OutputExistsError(f"{path}: the file exists")
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if force:
-            os.replace(temporary, target)
-        else:
-            _move_new(temporary, target)
-    except FileExistsError:
-        raise OutputExistsError(f"{path}: the file exists") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def _move_new(temporary: Path, target: Path) -> None:
-    """Move without replacing; FileExistsError if the target exists."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links on this file system (FAT): reserve the name, then fill it.
-        target.open("xb").close()
-        os.replace(temporary, target)
 
 
 def _check(image: np.ndarray) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import inrcodec
+from inrcodec.errors import OutputExistsError
 from inrcodec.images import read_image, write_image
 from inrcodec_cli import main as command
 from inrcodec_cli.main import cli
@@ -99,19 +103,119 @@ def test_result_line_json_and_overwriting(tmp_path: Path) -> None:
     assert facts["bpsp"] == 8 * facts["bytes"] / (24 * 32)
 
 
-def test_batch_goes_on_after_a_failure(tmp_path: Path) -> None:
-    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (tmp_path / "good.png").write_bytes(write_image(photo(1), ".png"))
-    (tmp_path / "out").mkdir()
-    inputs = [tmp_path / name for name in ("bad.png", "missing.png", "good.png")]
-    result = run("encode", "-q", "-e", "1", *inputs, "-o", tmp_path / "out")
+def test_batches_go_on_after_a_failure(tmp_path: Path) -> None:
+    good = {"first": photo(1), "last": photo(3)}
+    for name, image in good.items():
+        (tmp_path / f"{name}.png").write_bytes(write_image(image, ".png"))
+    (tmp_path / "bad.png").write_bytes((tmp_path / "last.png").read_bytes()[:-20])
+    names = ("first", "bad", "missing", "last")
+    inputs = [tmp_path / f"{name}.png" for name in names]
+    packed, unpacked = tmp_path / "packed", tmp_path / "unpacked"
+    packed.mkdir()
+    unpacked.mkdir()
+
+    result = run("encode", "-q", "-e", "1", *inputs, "-o", packed)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.splitlines() == [
-        f"inrcodec: {inputs[0]}: truncated PNG, no IEND chunk",
-        f"inrcodec: {inputs[1]}: No such file or directory",
-    ]
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["good.linr"]
+    bad, missing = result.stderr.splitlines()
+    assert bad.startswith(f"inrcodec: {inputs[1]}: truncated")
+    assert missing == f"inrcodec: {inputs[2]}: No such file or directory"
+    assert sorted(os.listdir(packed)) == ["first.linr", "last.linr"]
+
+    (packed / "bad.linr").write_bytes((packed / "last.linr").read_bytes()[:-20])
+    files = [packed / f"{name}.linr" for name in names]
+    result = run("decode", "-q", *files, "-o", unpacked)
+    assert result.exit_code == 1
+    bad, missing = result.stderr.splitlines()
+    assert bad.startswith(f"inrcodec: {files[1]}: ")
+    assert missing == f"inrcodec: {files[2]}: No such file or directory"
+    assert sorted(os.listdir(unpacked)) == ["first.png", "last.png"]
+    for name, image in good.items():
+        decoded = read_image((unpacked / f"{name}.png").read_bytes())
+        np.testing.assert_array_equal(decoded, image)
+
+    result = run("bench", "-e", "1", *inputs)
+    assert result.exit_code == 1
+    bad, missing = result.stderr.splitlines()
+    assert bad.startswith(f"inrcodec: {inputs[1]}: truncated")
+    first, last, total = (line.split()[0] for line in result.stdout.splitlines()[1:])
+    assert (first, last, total) == (str(inputs[0]), str(inputs[3]), "total")
+
+
+def kept(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and time of last change of each file."""
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("model", ["context", "stored"])
+def test_a_full_disk(tmp_path: Path, model: str) -> None:
+    """A limit on the size of files stands for it: bytes are written until there is no room."""
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    (tmp_path / "a.png").write_bytes(write_image(noise, ".png"))
+    # with compiled loops already in their cache, which is a file too
+    arguments = ("encode", "-e", "1", "--model", model, tmp_path / "a.png", "-o")
+    assert run(*arguments, tmp_path / "old.linr").exit_code == 0
+    before, limits = kept(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        new = run(*arguments, tmp_path / "new.linr")
+        replaced = run(*arguments, tmp_path / "old.linr", "-f")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    for result, name in ((new, "new.linr"), (replaced, "old.linr")):
+        assert (result.exit_code, result.stdout) == (1, "")
+        target = tmp_path / name
+        cause = f"cannot write {target}: File too large"
+        assert result.stderr == f"inrcodec: {tmp_path / 'a.png'}: {cause}\n"
+    assert kept(tmp_path) == before
+
+
+def test_a_folder_that_takes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(write_image(photo(1), ".png"))
+    before = kept(tmp_path)
+    folder = Path("/proc/self")  # permissions do not stop root
+    if os.getuid():
+        folder = tmp_path / "closed"
+        folder.mkdir(0o555)
+    if not folder.is_dir():
+        pytest.skip("there is no folder in which root cannot make a file")
+    result = run("encode", "-e", "1", tmp_path / "a.png", "-o", folder / "a.linr")
+    assert (result.exit_code, result.stdout) == (1, "")
+    start = f"inrcodec: {tmp_path / 'a.png'}: cannot write {folder / 'a.linr'}: "
+    assert result.stderr.startswith(start)
+    assert len(result.stderr.splitlines()) == 1
+    assert not (folder / "a.linr").exists()
+    if folder.parent == tmp_path:
+        folder.rmdir()
+    assert kept(tmp_path) == before
+
+
+def test_a_source_is_never_an_output(encoded: Path, tmp_path: Path) -> None:
+    source, packed = tmp_path / "a.png", tmp_path / "p.linr"
+    source.write_bytes((encoded / "a.png").read_bytes())
+    packed.write_bytes((encoded / "a.linr").read_bytes())
+    os.link(source, tmp_path / "hard.linr")
+    (tmp_path / "soft.linr").symlink_to(source)
+    os.link(packed, tmp_path / "hard.png")
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "a.e1.png").symlink_to(source)
+    before = kept(packed.parent / "log"), source.read_bytes(), packed.read_bytes()
+    for arguments in (
+        ("encode", source, "-o", source),
+        ("encode", source, "-o", tmp_path / "hard.linr"),
+        ("encode", source, "-o", tmp_path / "soft.linr"),
+        ("encode", source, "-o", source, "--model", "coordinate", "--mixture", "1"),
+        ("decode", packed, "-o", tmp_path / "hard.png"),
+        ("bench", source, "--csv", source),
+        ("bench", source, "-e", "1", "--plot", tmp_path / "log"),
+        ("info", packed, "--plot", tmp_path / "hard.png"),
+    ):
+        result = run(*arguments, "-f")
+        assert result.exit_code == 2, arguments
+        assert "is input and output" in result.stderr
+    with pytest.raises(OutputExistsError, match="the image itself"):
+        inrcodec.encode_file(source, tmp_path / "hard.linr", force=True)
+    assert before == (kept(packed.parent / "log"), source.read_bytes(), packed.read_bytes())
 
 
 def test_streams(encoded: Path) -> None:
@@ -174,8 +278,6 @@ def test_bench(encoded: Path, tmp_path: Path) -> None:
 
 
 def test_bench_reports_a_mismatch(encoded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import inrcodec
-
     monkeypatch.setattr(inrcodec, "encode", lambda *_, **__: b"")
     monkeypatch.setattr(inrcodec, "decode", lambda *_, **__: photo() ^ 1)
     result = run("bench", encoded / "a.png")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import struct
-import threading
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from inrcodec.errors import ImageError, LimitError, OutputExistsError
-from inrcodec.images import EXTENSIONS, png_level9, read_image, write_atomic, write_image
+from inrcodec.errors import ImageError, LimitError
+from inrcodec.images import EXTENSIONS, png_level9, read_image, write_image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HOLDS = {
@@ -415,75 +412,3 @@ def test_truncated_and_altered_files_never_crash(extension: str) -> None:
             read_image(bytes(altered))
         except (ImageError, LimitError):
             continue
-
-
-def test_write_atomic(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    write_atomic(path, b"one", force=False)
-    with pytest.raises(OutputExistsError, match=r"a\.bin"):
-        write_atomic(path, b"two", force=False)
-    assert path.read_bytes() == b"one"
-    write_atomic(path, b"two", force=True)
-    assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["a.bin"]
-    with pytest.raises(FileNotFoundError):
-        write_atomic(tmp_path / "no" / "a.bin", b"", force=True)
-    with pytest.raises(OSError, match=r"(?i)directory|denied"):
-        write_atomic(tmp_path, b"", force=True)
-    write_atomic(os.devnull, b"x", force=False)
-    assert not Path(os.devnull).is_file()
-
-
-def test_write_atomic_follows_links(tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    target.write_bytes(b"old")
-    link = tmp_path / "link"
-    link.symlink_to(target)
-    write_atomic(link, b"new", force=True)
-    assert link.is_symlink()
-    assert target.read_bytes() == b"new"
-
-
-def test_write_atomic_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomic(tmp_path / "a", b"data", force=False)
-    assert os.listdir(tmp_path) == []
-
-
-def test_write_atomic_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refuse)
-    write_atomic(tmp_path / "a", b"one", force=False)
-    with pytest.raises(OutputExistsError):
-        write_atomic(tmp_path / "a", b"two", force=False)
-    assert (tmp_path / "a").read_bytes() == b"one"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-def test_write_atomic_races(tmp_path: Path) -> None:
-    """Of many writers without force exactly one wins, and its data are whole."""
-    won: list[int] = []
-
-    def write(number: int) -> None:
-        try:
-            write_atomic(tmp_path / "a", bytes([number]) * 100_000, force=False)
-        except OutputExistsError:
-            return
-        won.append(number)
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert (tmp_path / "a").read_bytes() == bytes(won) * 100_000
-    assert os.listdir(tmp_path) == ["a"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from .files import (
     force_option,
     json_option,
     read_input,
+    refuse_inputs,
     report,
     threads_option,
     write_output,
@@ -115,6 +115,7 @@ def bench(
     results: list[dict[str, Any]] = []
     width = max(len("total"), *(len(file) for file in files))
     if csv_path is not None:
+        refuse_inputs([csv_path], files)
         check_output(csv_path, force)
     if not as_json:
         click.echo(_heading(width))
@@ -154,8 +155,7 @@ def _pictures(
         Path(folder).mkdir(exist_ok=True)
     except OSError as error:
         raise LinrError(f"cannot write {folder}: {error.strerror}") from None
-    if any(os.path.realpath(_chart(folder)) == os.path.realpath(file) for file in files):
-        raise click.UsageError(f"{_chart(folder)} is input and output.")
+    refuse_inputs([_chart(folder)], files)
     pictures: dict[tuple[str, int], str] = {}
     for effort in efforts:
         targets = choose_outputs(files, folder, f".e{effort}.png")

@@ -9,7 +9,16 @@ from typing import Any
 
 import click
 
-from .files import FAILURES, check_output, label, read_input, report, tell_left_out, write_output
+from .files import (
+    FAILURES,
+    check_output,
+    label,
+    read_input,
+    refuse_inputs,
+    report,
+    tell_left_out,
+    write_output,
+)
 from .progress import progress_bar
 
 _NAMES = (
@@ -156,6 +165,7 @@ def encode_mixture(
     from inrcodec import Coordinate, encode_set
     from inrcodec.images import read_picture
 
+    refuse_inputs([target], images)
     source = images[0]
     try:
         check_output(target, force)

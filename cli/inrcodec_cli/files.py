@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,7 +119,7 @@ def read_input(path: str) -> bytes:
 
 def write_output(path: str, data: bytes, force: bool) -> None:
     """Write a file as a whole, or stdout for '-'. Raises LinrError naming the output."""
-    from inrcodec.images import write_atomic
+    from inrcodec.atomic import write_atomic
 
     if path == STREAM:
         sys.stdout.buffer.write(data)
@@ -147,19 +149,27 @@ def choose_outputs(inputs: Sequence[str], output: str | None, suffix: str) -> li
         if output is not None and not os.path.isdir(output):
             raise click.UsageError("with several inputs -o must be an existing folder.")
     outputs = [_choose_output(source, output, suffix) for source in inputs]
+    refuse_inputs(outputs, inputs)
     taken: dict[str, str] = {}
     for source, target in zip(inputs, outputs, strict=True):
         if target == STREAM:
             continue
         place = os.path.realpath(target)
-        if source != STREAM and place == os.path.realpath(source):
-            raise click.UsageError(f"{source} is input and output.")
         if place in taken:
             raise click.UsageError(f"{taken[place]} and {source} would both become {target}.")
         taken[place] = source
     if STREAM in outputs and sys.stdout.isatty():
         raise click.UsageError("stdout is a terminal: name an output with -o.")
     return outputs
+
+
+def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
+    """Raise click.UsageError for an output that is an input too, under whatever name."""
+    known = {mark: path for path in inputs for mark in _marks(path)}
+    for path in outputs:
+        for mark in _marks(path):
+            if mark in known:
+                raise click.UsageError(f"{known[mark]} is input and output.")
 
 
 def member_names(target: str, count: int) -> list[str]:
@@ -172,6 +182,18 @@ def member_names(target: str, count: int) -> list[str]:
         raise click.UsageError("several images cannot go to stdout: name an output with -o.")
     path = Path(target)
     return [str(path.with_name(f"{path.stem}-{n}{path.suffix}")) for n in range(1, count + 1)]
+
+
+def _marks(path: str) -> list[object]:
+    """What tells a file from all others: its place, and its number if it exists (hard links)."""
+    if path == STREAM:
+        return []
+    marks: list[object] = [os.path.realpath(path)]
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            marks.append((status.st_dev, status.st_ino))
+    return marks
 
 
 def _choose_output(source: str, output: str | None, suffix: str) -> str:

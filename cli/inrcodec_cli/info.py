@@ -19,6 +19,7 @@ from .files import (
     label,
     limit_option,
     read_input,
+    refuse_inputs,
     report,
     threads_option,
 )
@@ -63,6 +64,7 @@ def info(
         if Path(plot).suffix.lower() not in EXTENSIONS:
             raise click.UsageError(f"{plot} must end in one of {', '.join(EXTENSIONS)}.")
         need_matplotlib()
+        refuse_inputs([plot], files)
         check_output(plot, force)
     from inrcodec import info as describe
     from inrcodec.info import survey

@@ -31,6 +31,7 @@ from .files import (
     not_carried,
     quiet_option,
     read_input,
+    refuse_inputs,
     report,
     tell_left_out,
     threads_option,
@@ -139,6 +140,8 @@ def encode(
         encode_mixture(images, output, sets, chosen, weights, common, strip, force, quiet)
         return
     outputs = choose_outputs(images, output, ".linr")
+    if preview is not None:
+        refuse_inputs([_preview(preview, source) for source in images], images)
     if (as_json or verbose) and STREAM in outputs:
         raise click.UsageError("Only the file itself can go to stdout.")
     # Imported here, so that help and usage errors do not wait for the library.
@@ -187,8 +190,7 @@ def encode(
             if preview is not None:
                 Path(preview).mkdir(parents=True, exist_ok=True)
                 alone = write_image(resample(packed, threads=threads, limits=limits), ".png")
-                name = f"{Path(label(source)).stem}.preview.png"
-                write_output(str(Path(preview) / name), alone, force)
+                write_output(_preview(preview, source), alone, force)
         except FAILURES as error:
             report(source, error)
             failed = True
@@ -224,6 +226,10 @@ def encode(
                 show(target, facts)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _preview(folder: str, source: str) -> str:
+    return str(Path(folder, f"{Path(label(source)).stem}.preview.png"))
 
 
 @cli.command()
@@ -280,6 +286,7 @@ def decode(
             options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
             count = describe(data, planes=False, limits=limits)["images"]
             names = member_names(target, count)
+            refuse_inputs(names, files)
             for index, name in enumerate(names):
                 check_output(name, force)
                 if original:
