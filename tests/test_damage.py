@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,12 @@ CONTEXT = {form: unfitted_file(IMAGE, form) for form in ("int", "fp16", "ternary
 JPEG_IMAGE = jpeg_scene(33, 40, 1)
 JPEG = unfitted_file(JPEG_IMAGE)
 FILES = [STORED, *CONTEXT.values()]
+GOLDEN = Path(__file__).parent / "golden"
+OTHERS = [
+    "coordinate_joint_finer_int_row8", "coordinate_joint_finer_fp16_grey16",
+    "coordinate_value_none_grey_alpha8", "coordinate_planes_pe-gelu_ternary_rgb8",
+    "palette_stored_indexed2", "key_metadata_context_rgb8", "values_prior2_grey16",
+]  # fmt: skip
 
 
 def exact_or_refused(data: bytes, want: np.ndarray = IMAGE) -> bool:
@@ -33,6 +40,16 @@ def exact_or_refused(data: bytes, want: np.ndarray = IMAGE) -> bool:
 @pytest.mark.parametrize("data", FILES)
 def test_every_truncation_is_refused(data: bytes) -> None:
     assert not any(exact_or_refused(data[:length]) for length in range(len(data)))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_truncation_and_some_flipped_bits_of_golden_files(name: str) -> None:
+    data = (GOLDEN / f"{name}.linr").read_bytes()
+    want = inrcodec.decode(data)
+    assert not any(exact_or_refused(data[:length]) for length in range(len(data)))
+    for at in range(len(data)):
+        damaged = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+        assert not exact_or_refused(damaged, want) or at == len(SIGNATURE) + 1
 
 
 @pytest.mark.parametrize("data", FILES)

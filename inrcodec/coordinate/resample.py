@@ -47,6 +47,8 @@ def resample(
     extra = 0 if bits is None else bits - layout.sample_bits
     if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - layout.sample_bits:
         raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {layout.sample_bits} to 16")
+    if extra and file.type.depth:
+        raise LinrError(f"the samples have {file.type.depth} bits, not those of a byte")
     if extra and model.layout != "joint":
         raise LinrError("only a joint model goes beyond the bits of its image")
     height, width, channels = layout.height * scale, layout.width * scale, len(layout.channels)
@@ -68,4 +70,7 @@ def resample(
                 decided = (evaluation.logits(plane, ys, xs) > 0).reshape(channels, height, width)
                 samples += np.moveaxis(decided.astype(np.int64), 0, 2) << (plane + extra)
     picture = samples.astype(np.uint8 if layout.sample_bits + extra == 8 else np.uint16)
-    return picture[:, :, 0] if channels == 1 else picture
+    picture = picture[:, :, 0] if channels == 1 else picture
+    if file.type.depth:
+        picture = np.minimum(picture, (1 << file.type.depth) - 1)
+    return file.type.expand(picture)
