@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,14 @@ def test_file(name: str, tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
     assert not result.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_a_long_row_takes_no_more_memory_than_many_rows() -> None:
+    data = (FOLDER / "coordinate_long_row.linr").read_bytes()
+    tracemalloc.start()
+    try:
+        with pytest.raises(inrcodec.ChecksumError):
+            inrcodec.decode(data, threads=1)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 29
+    finally:
+        tracemalloc.stop()
