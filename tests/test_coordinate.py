@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ from inrcodec.transforms import TRANSFORMS
 from inrcodec.weights import pack_weights
 from tests.pictures import scene
 from tests.test_damage import exact_or_refused, refusal, sealed, sections
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def coded(image: np.ndarray, form: str = "int", **options: object) -> bytes:
@@ -94,6 +97,19 @@ def test_every_model_is_exact(layout: str, backbone: str, form: str) -> None:
     assert facts["coordinate"]["networks"] == (1 if layout == "joint" else 8)
     assert len(facts["planes"]) == 24
     assert all(0 <= row["ber"] <= 1 for row in facts["planes"])
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 12, 30])
+def test_pieces_of_any_size(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [
+        (GOLDEN / f"coordinate_{name}.linr").read_bytes()
+        for name in ("joint_finer_int_rgb8", "per-plane_mixed_planes_rgb8", "joint_finer_int_row8")
+    ]
+    whole = [inrcodec.resample(files[0]), *map(inrcodec.decode, files)]
+    monkeypatch.setattr("inrcodec.coordinate.decode.CHUNK", chunk)
+    pieces = [inrcodec.resample(files[0], threads=2), *map(inrcodec.decode, files)]
+    for one, other in zip(whole, pieces, strict=True):
+        assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

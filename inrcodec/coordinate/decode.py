@@ -55,16 +55,20 @@ class Evaluation:
         number = model.planes().index(plane) if model.layout == "per-plane" else 0
         network = self._networks[number]
         chunk = CHUNK if backend.is_cpu else backend.chunk
-        rows = max(1, chunk // len(xs))
+        # of whole rows, or of parts of one: hidden layers of a long row would take all memory
+        rows, cols = max(1, chunk // len(xs)), min(chunk, len(xs))
 
-        def run(first: int) -> np.ndarray:
-            positions = grid(backend, ys[first : first + rows], xs)
+        def run(first: tuple[int, int]) -> np.ndarray:
+            y, x = first
+            positions = grid(backend, ys[y : y + rows], xs[x : x + cols])
             if model.layout == "joint":
                 (at,) = coordinates(plane, 1, self._bits - 1)
                 positions = backend.xp.concat([positions, positions[:1, :] * 0 + at])
             return backend.get(network.run(network_inputs(backend, model, positions)))
 
-        parts = self._workers.map(run, list(range(0, len(ys), rows)))
+        parts = self._workers.map(
+            run, [(y, x) for y in range(0, len(ys), rows) for x in range(0, len(xs), cols)]
+        )
         return np.concatenate(parts, axis=1).astype(np.int64)
 
     def values(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:

@@ -194,9 +194,13 @@ def check_model(
         raise CorruptError("the activation's constants are not what its backbone has")
     read = None
     if LAYOUTS[layout] == "value":
-        if not isinstance(transform, list) or not all(type(v) is int for v in transform):
+        if (
+            not isinstance(transform, list)
+            or not transform
+            or not all(type(v) is int and v >= 0 for v in transform)
+        ):
             raise CorruptError("a model of values without a transform")
-        read = check_transform(transform[0] if transform else -1, transform[1:])
+        read = check_transform(transform[0], transform[1:])
     elif transform is not None:
         raise CorruptError("a transform of bits")
     width, depth = size

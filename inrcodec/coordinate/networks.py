@@ -49,7 +49,8 @@ def coordinates(first: int, count: int, last: int) -> np.ndarray:
     """Positions first .. first + count - 1 of 0 .. last as -1 .. 1, float64 integers (count,)."""
     if last < 1:
         return np.zeros(count)
-    return np.array([(j * 2 * ONE) // last - ONE for j in range(first, first + count)], np.float64)
+    positions = np.arange(first, first + count, dtype=np.int64)
+    return (positions * (2 * ONE) // last - ONE).astype(np.float64)
 
 
 def grid(backend: Backend, ys: np.ndarray, xs: np.ndarray) -> Any:

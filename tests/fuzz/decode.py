@@ -1,0 +1,132 @@
+"""Fuzzes the reading of .linr files: exact samples or a LinrError, soon, in little memory.
+
+Needs atheris (pip install .[fuzz]; Linux, Python up to 3.13). The loops that numba compiles are not
+traced, but check their indices, and have a cache of their own for that. From the repository's root,
+
+    export PYTHONPATH=. OMP_NUM_THREADS=1 NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/fuzz/numba
+    python -m tests.fuzz.decode corpus /tmp/fuzz/seeds
+    mkdir -p /tmp/fuzz/decode /tmp/fuzz/header
+    python -m tests.fuzz.decode decode /tmp/fuzz/decode /tmp/fuzz/seeds -max_total_time=3600
+    python -m tests.fuzz.decode header /tmp/fuzz/header /tmp/fuzz/seeds -max_total_time=3600
+
+fuzz the whole decode, then parsing and info alone, with libFuzzer's options behind the folders. A
+find is written to crash-*, timeout-* or oom-*, which the same command with that file for a folder
+runs again. It belongs, made small, into tests/must_fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+import time
+import warnings
+from pathlib import Path
+from random import Random
+
+from tests.fuzz.mutate import cross, mutate
+
+TESTS = Path(__file__).parents[1]
+SECONDS = 10  # for a file
+SEED_BYTES, SEED_SECONDS = 4096, 0.02
+OPTIONS = ("-rss_limit_mb=2048", f"-timeout={SECONDS}", "-max_len=65536", "-len_control=0")
+# Compiled by numba, which cannot read what atheris makes of a module.
+COMPILED = [f"inrcodec.{name}" for name in ("kernels", "window_kernels", "rangecoder", "stored")]
+
+
+def check(mode: str, data: bytes) -> bool:
+    """Whether a file can be read: "decode" it whole, or the "header" alone. Raises what reading may
+    not, which is anything but a LinrError; AssertionError for wrong samples and for long waits."""
+    # imported here and below, once it is instrumented
+    from inrcodec import LinrError
+
+    started, refusal = time.monotonic(), ""
+    try:
+        READERS[mode](data)
+    except LinrError as error:
+        refusal = str(error)
+    seconds = time.monotonic() - started
+    assert seconds < SECONDS, f"{seconds:.1f} s"
+    assert refusal.isprintable(), "a message that is not one line"
+    return not refusal
+
+
+def _decode(data: bytes) -> None:
+    import inrcodec
+    from inrcodec.container import parse
+
+    limits = inrcodec.Limits(
+        pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20
+    )
+    image = inrcodec.decode(data, threads=1, limits=limits)
+    file = parse(data, limits)
+    samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
+    want = file.members[0].digest if file.members else file.digest
+    assert hashlib.blake2b(samples, digest_size=16).digest() == want
+    facts = inrcodec.info(data, planes=False, limits=limits)
+    assert image.shape[:2] == (facts["height"], facts["width"])
+
+
+def _header(data: bytes) -> None:
+    import inrcodec
+
+    facts = inrcodec.info(data, planes=False)
+    assert facts["height"] * facts["width"] <= inrcodec.Limits().pixels
+
+
+READERS = {"decode": _decode, "header": _header}
+
+
+def make_corpus(folder: Path) -> None:
+    """Copies the small and quick ones of the golden files, and those that must fail."""
+    import inrcodec
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted([*TESTS.glob("golden/*.linr"), *TESTS.glob("must_fail/*.linr")]):
+        data = path.read_bytes()
+        if len(data) > SEED_BYTES:
+            continue
+        with contextlib.suppress(inrcodec.LinrError):
+            inrcodec.decode(data, threads=1)  # compiles what it needs, which takes a while
+        started = time.perf_counter()
+        check("decode", data)
+        if time.perf_counter() - started < SEED_SECONDS:
+            (folder / path.name).write_bytes(data)
+
+
+def main() -> None:
+    mode, *arguments = sys.argv[1:]
+    warnings.simplefilter("error")
+    if mode == "corpus":
+        make_corpus(Path(arguments[0]))
+        return
+    import atheris
+
+    hooks = atheris.instrument_imports(include=["inrcodec"], exclude=COMPILED)
+    # Where it traces comparisons, atheris 3.0 never lets go of the arrays that they give.
+    hooks._trace_dataflow = False
+    with hooks:
+        import inrcodec.stored
+    for name in ("decompress_stored", "unfilter_rows", "_expand_zstandard", "_expand_deflate"):
+        atheris.instrument_func(getattr(inrcodec.stored, name))
+
+    def one(data: bytes) -> None:
+        check(mode, data)
+
+    def custom_mutator(data: bytes, most: int, seed: int) -> bytes:
+        return mutate(data, Random(seed), lambda some, top: atheris.Mutate(some, top), most)
+
+    def custom_crossover(data: bytes, other: bytes, most: int, seed: int) -> bytes:
+        return cross(data, other, Random(seed), most)
+
+    atheris.Setup(
+        [sys.argv[0], *OPTIONS, *arguments],
+        one,
+        custom_mutator=custom_mutator,
+        custom_crossover=custom_crossover,
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
