@@ -1,0 +1,211 @@
+"""What is left of a command that is killed, or that meets a full disk.
+
+    python benchmarks/kill.py [--kills N] [--writing N] [--full-disk N] IMAGE
+
+Runs the real command: `inrcodec encode` (effort 1, stored, and over an existing file) and `decode`.
+--kills N (200) are sent SIGKILL at moments spread evenly over a full run and a little beyond,
+--writing N (40) as soon as the file is open or up to 1 ms later, and --full-disk N (20) encode to a
+disk with room for a part of the file (a tmpfs; needs root). After each the file has to be absent or
+to hold the image, or be the old one where one is replaced, with nothing else in its folder and the
+source as it was.
+
+Prints Markdown. Needs Linux; a small image gives quick runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import inrcodec
+from inrcodec.errors import LinrError
+from inrcodec.images import read_image
+
+INRCODEC = Path(sys.executable).with_name("inrcodec")
+DISK, PAGE = 1 << 16, 1 << 12
+BEYOND = 1.05  # of a full run: until then kills come
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, what stands at its output before, and how its output becomes an image."""
+
+    name: str
+    arguments: tuple[str, ...]
+    source: Path
+    old: bytes | None
+    read: Callable[[bytes], np.ndarray]
+
+    def command(self, target: Path) -> list[str]:
+        return [str(INRCODEC), *self.arguments, str(self.source), "-q", "-o", str(target)]
+
+
+def make_cases(image: Path, folder: Path) -> list[Case]:
+    picture = read_image(image.read_bytes(), str(image))
+    old = inrcodec.encode(picture, model="stored")
+    packed = folder / "source.linr"
+    packed.write_bytes(inrcodec.encode(picture, effort=1))
+    encode = ("encode", "-e", "1")
+    return [
+        Case("encode -e 1", encode, image, None, inrcodec.decode),
+        Case("encode --model stored", (*encode, "--model", "stored"), image, None, inrcodec.decode),
+        Case("encode -e 1 -f", (*encode, "-f"), image, old, inrcodec.decode),
+        Case("decode", ("decode",), packed, None, read_image),
+    ]
+
+
+def outcome(case: Case, target: Path, picture: np.ndarray, others: int = 0) -> list[str]:
+    """What there is: "absent", "old" or "new", and "partial", "leftover" for what must not be."""
+    found = []
+    data = target.read_bytes() if target.exists() else None
+    if data is None:
+        # an old file must never be gone
+        found.append("absent" if case.old is None else "partial")
+    elif data == case.old:
+        found.append("old")
+    else:
+        try:
+            whole = np.array_equal(case.read(data), picture)
+        except LinrError:
+            whole = False
+        found.append("new" if whole else "partial")
+    files = len(list(target.parent.iterdir())) - others - (data is not None)
+    return found + ["leftover"] * files
+
+
+def state(path: Path) -> tuple[bytes, int]:
+    return path.read_bytes(), path.stat().st_mtime_ns
+
+
+def writes(process: subprocess.Popen, folder: Path) -> bool:
+    """Whether the process has a file open in the folder, be it one without a name."""
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        try:
+            if link.readlink().is_relative_to(folder):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def kill_one(case: Case, target: Path, delay: float, writing: bool) -> bool:
+    """Starts the command and kills it, after `delay` or that long after it opened its file;
+    whether it was alive until then."""
+    if case.old is not None:
+        target.write_bytes(case.old)
+    process = subprocess.Popen(case.command(target))
+    try:
+        while writing and process.poll() is None and not writes(process, target.parent):
+            pass
+        time.sleep(delay)
+    finally:
+        process.kill()
+    return process.wait() != 0
+
+
+def kill(cases: list[Case], kills: int, writing: bool, work: Path, picture: np.ndarray) -> bool:
+    """Prints a row for each command; whether all is well."""
+    moments, good = random.Random(0), True
+    for case in cases:
+        seconds, count = float("inf"), kills // len(cases)
+        results: Counter[str] = Counter()
+        before = state(case.source)
+        for number in range(-3, count):
+            with tempfile.TemporaryDirectory(dir=work) as name:
+                target = Path(name).resolve() / "out.linr"
+                if case.read is read_image:
+                    target = target.with_suffix(".png")
+                if number < 0:  # first how long it takes, with all loops compiled
+                    started = time.perf_counter()
+                    subprocess.run(case.command(target), check=True)
+                    seconds = min(seconds, time.perf_counter() - started)
+                    continue
+                delay = BEYOND * seconds * (number + moments.random()) / count
+                if writing:
+                    delay = moments.uniform(0, 0.001)
+                alive = kill_one(case, target, delay, writing)
+                results.update(outcome(case, target, picture))
+                results.update(() if alive else ("ended",))
+                results.update(() if state(case.source) == before else ("source",))
+        absent = results["absent"] + results["old"]
+        cells = (case.name, f"{seconds:.2f}", count, absent, results["new"], results["ended"])
+        bad = [results[name] for name in ("partial", "leftover", "source")]
+        print("|", *(f"{cell} |" for cell in (*cells, *bad)), flush=True)
+        good &= not any(bad)
+    return good
+
+
+def fill_up(cases: list[Case], trials: int, work: Path, picture: np.ndarray) -> bool:
+    """Encodes onto a disk with too little room, to a new file and over an old one in turn."""
+    moments, good, disk = random.Random(0), True, work / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)]
+    if subprocess.run(command, capture_output=True).returncode:
+        print("No tmpfs could be mounted: no full disks.")
+        return True
+    target, filler = disk / "out.linr", disk / "filler"
+    pages = -(-len(inrcodec.encode(picture, effort=1)) // PAGE)
+    try:
+        for case in (cases[0], cases[2]):
+            results: Counter[str] = Counter()
+            before = state(case.source)
+            taken = 0 if case.old is None else -(-len(case.old) // PAGE)
+            for _ in range(trials // 2):
+                if case.old is not None:
+                    target.write_bytes(case.old)
+                filler.write_bytes(bytes(DISK - (taken + moments.randrange(pages)) * PAGE))
+                done = subprocess.run(case.command(target), capture_output=True, text=True)
+                told = done.returncode == 1 and len(done.stderr.splitlines()) == 1
+                results.update(["told"] if told and "No space left" in done.stderr else [])
+                results.update(outcome(case, target, picture, others=1))
+                results.update(() if state(case.source) == before else ("source",))
+                filler.unlink()
+                target.unlink(missing_ok=True)
+            absent = results["absent"] + results["old"]
+            cells = (f"{case.name}, full disk", trials // 2, results["told"], absent)
+            bad = [results[name] for name in ("partial", "leftover", "source")]
+            print("|", *(f"{cell} |" for cell in (*cells, *bad)), flush=True)
+            good &= not any(bad) and results["told"] == absent == trials // 2
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    return good
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What is left of a command that is killed.")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--writing", type=int, default=40)
+    parser.add_argument("--full-disk", type=int, default=20)
+    parser.add_argument("image", type=Path)
+    arguments = parser.parse_args()
+    picture = read_image(arguments.image.read_bytes(), str(arguments.image))
+    bad = "partial files | leftovers | source changed |"
+    good = True
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        cases = make_cases(arguments.image, work)
+        for writing, kills in ((False, arguments.kills), (True, arguments.writing)):
+            when = "killed while writing" if writing else "killed at any time"
+            print(f"| {when} | s | kills | no file, or the old | new file | ended before | {bad}")
+            print("| --- |" + " ---: |" * 8)
+            good &= kill(cases, kills, writing, work, picture)
+            print()
+        print(f"| full disk | trials | told in a line, exit 1 | no file, or the old | {bad}")
+        print("| --- |" + " ---: |" * 6)
+        good &= fill_up(cases, arguments.full_disk, work, picture)
+    if not good:
+        sys.exit("files were not whole or absent")
+
+
+if __name__ == "__main__":
+    main()
