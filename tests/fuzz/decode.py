@@ -54,17 +54,26 @@ def check(mode: str, data: bytes) -> bool:
 def _decode(data: bytes) -> None:
     import inrcodec
     from inrcodec.container import parse
+    from inrcodec.images import read_picture, write_picture
 
     limits = inrcodec.Limits(
         pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20
     )
-    image = inrcodec.decode(data, threads=1, limits=limits)
-    file = parse(data, limits)
+    picture = inrcodec.decode_picture(data, threads=1, limits=limits)
+    file, image = parse(data, limits), picture.samples
     samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
     want = file.members[0].digest if file.members else file.digest
     assert hashlib.blake2b(samples, digest_size=16).digest() == want
     facts = inrcodec.info(data, planes=False, limits=limits)
     assert image.shape[:2] == (facts["height"], facts["width"])
+    for extension in (".png", ".tif"):
+        again = read_picture(write_picture(picture, extension))
+        shown = again.array()
+        assert shown.dtype == image.dtype
+        assert (shown == picture.array()).all()
+        if extension == ".png":
+            assert (again.samples == image).all()
+            assert again.type == picture.type
 
 
 def _header(data: bytes) -> None:
