@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .backend import Backend
 from .pyramid import Segment
 
@@ -12,13 +14,13 @@ PAD = 9  # as far as a neighbour or a window reaches
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 
 
-def _reflected(length: int) -> list[int]:
+def _reflected(length: int) -> np.ndarray:
     """Indices that pad an axis by PAD on both sides by reflection, which keeps their parity."""
     period = 2 * (length - 1)
     if period == 0:
-        return [0] * (1 + 2 * PAD)
-    folded = [i % period for i in range(-PAD, length + PAD)]
-    return [min(i, period - i) for i in folded]
+        return np.zeros(1 + 2 * PAD, dtype=np.int64)
+    folded = np.arange(-PAD, length + PAD) % period
+    return np.minimum(folded, period - folded)
 
 
 def padded_lattice(backend: Backend, canvas: Any, level: int) -> Any:
