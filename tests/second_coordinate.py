@@ -7,7 +7,8 @@ from itertools import product
 from math import isqrt
 
 import numpy as np
-from second_decoder import EXP, Array, Header, RangeDecoder, Tensors, half_weights, int_weights
+from second_container import Array, Header, Sections, check_numbers
+from second_decoder import EXP, RangeDecoder, Tensors, half_weights, int_weights
 
 JOINT, PER_PLANE, VALUE = range(3)  # k
 SIREN, FINER, GAUSS, WIRE, PE_RELU, PE_GELU = range(6)  # a
@@ -15,6 +16,25 @@ NETWORK, TEMPLATE, RAW = range(3)  # n
 FIRST = [32764, 32384, 32000, 31232, 29700, 26700, 20900, 11950, 3110, 163, 16, 16, 16, 16, 16, 16]
 AROUND = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]  # in this plane
 ABOVE = [(0, 0), (0, 1), (1, 0)]  # in the plane above
+
+
+def check_coordinate_header(header: Header) -> None:
+    b, a, v = header["b"], header["a"], header.get("v", [0, 0, 0])
+    check_numbers([header["k"], header["f"]], 2, 0, 2)
+    check_numbers([a], 1, 0, 5)
+    check_numbers(header["w"], 2, 1, 1024)
+    assert header["w"][1] <= 16, "depth"
+    check_numbers(header["g"], 3 if a == WIRE else 1, 0, 12 if a in (PE_RELU, PE_GELU) else 2**20)
+    check_numbers(header["n"], b, 0, 0 if header["k"] == VALUE else 2)
+    check_numbers([header["t"]], 1, 0, 2**32 - 1)
+    check_numbers(v[:3], 3, 0, 65535)
+    kind, low, high = v[:3]
+    exponent, soft = (13107, 327680), (0, 256 * (high - low))
+    wide = (0, 65535 * 2**16), (1, 65535 * 2**16)
+    scalars = [(), wide, (exponent,), ((0, 256),), (exponent, soft, soft)][kind]
+    assert low <= high, "least and greatest"
+    for value, (least, most) in zip(v[3:], scalars, strict=True):
+        check_numbers([value], 1, least, most)
 
 
 def sine_table() -> Array:  # 15.2
@@ -241,12 +261,10 @@ def mix(sets: list[Tensors], coefficients: list[int]) -> Tensors:  # 15.5
     return result
 
 
-def coordinate_image(
-    sections: dict[str, bytes], header: Header, index: int
-) -> tuple[Array, bytes]:  # 15
+def coordinate_image(sections: Sections, header: Header, index: int) -> tuple[Array, bytes]:  # 15
     """The samples of the image of that index and the digest that they must have."""
+    check_coordinate_header(header)
     k, n, data, digest = header["k"], header["n"], sections["D"], header["d"]
-    assert set(header) == set("sbmdkawgnft" + "v" * (k == VALUE)), "header keys"
     count = n.count(NETWORK) if k == PER_PLANE else min(n.count(NETWORK), 1)
     table = sections.get("A", b"")
     shapes = [network_shapes(header)] * (count * table[0] if table else count)
@@ -255,12 +273,15 @@ def coordinate_image(
     if table:
         size = 20 + 4 * table[0]
         images = [table[at : at + size] for at in range(1, len(table), size)]
+        assert (len(table) - 1) % size == 0, "table of images"
+        assert max(16 * len(images), 256 * table[0]) <= 4096, "images or sets"
         digests = b"".join(image[:16] for image in images)
         assert hashlib.blake2b(digests, digest_size=16).digest() == digest, "digest of digests"
         ends = np.cumsum([0] + [int.from_bytes(image[16:20], "little") for image in images])
         assert ends[-1] == len(data), "lengths"
         data, digest = data[ends[index] : ends[index + 1]], images[index][:16]
         coefficients = np.frombuffer(images[index][20:], "<i4").tolist()
+        check_numbers(coefficients, table[0], -(2**20), 2**20)
         networks = [mix(networks, coefficients)] if networks else []
     decoder = RangeDecoder(data)
     if k == VALUE:

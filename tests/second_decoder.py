@@ -1,52 +1,50 @@
 """A second decoder of .linr images, written from format_spec.md alone, to be read beside it.
 
 It is the specification's test, in plain integers, and shares its names and section numbers but no
-code with inrcodec. It checks CRCs, prior and digest, and little else of what a reader refuses.
+code with inrcodec. This is sections 3 to 12; second_container.py has what is around the samples,
+second_coordinate.py coordinate images. What a reader refuses (sections 13 and 14) it refuses by
+AssertionError or what Python raises by itself, but for most of the limits.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import zlib
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from itertools import accumulate, product
 from math import isqrt, prod
 from pathlib import Path
-from typing import Any
 
-import msgpack
 import numpy as np
 import zstandard
+from second_container import (
+    Array,
+    Header,
+    Sections,
+    check_samples,
+    inflate,
+    read_colours,
+    read_header,
+    read_pixel_type,
+    read_sections,
+)
 
-Array = np.ndarray
 Grid = tuple[Array, Array]  # rows and columns
-Header = dict[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 Tensors = dict[str, tuple[Array, int]]  # v and s; v of Python integers, which do not overflow
 
 
-def read_sections(data: bytes) -> dict[str, bytes]:  # 1
-    assert data[:9] == b"\x89LNR\r\n\x1a\n\1", "signature and major version"
-    sections, at = {}, 10
-    while at < len(data):
-        head = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])").match(data, at)
-        assert head, "a section's tag and length"
-        start, at = head.end(), head.end() + sum((n & 127) << 7 * i for i, n in enumerate(head[2]))
-        crc = zlib.crc32(head[1] + data[start:at]).to_bytes(4, "little")
-        assert crc == data[at : at + 4], "CRC"
-        assert head[1].islower() or head[1] in b"HWDXVA", "unknown section"
-        sections[head[1].decode()], at = data[start:at], at + 4
-    return sections
-
-
-def stored_image(sections: dict[str, bytes], header: Header) -> Array:  # 3
-    method, stream = sections["D"][0], sections["D"][1:]
+def stored_image(sections: Sections, header: Header, depth: int) -> Array:  # 3
+    method, stream, packed = sections["D"][0], sections["D"][1:], depth < 8
     (height, width, channels), size = header["s"], header["b"] // 8
-    step, length = channels * size, width * channels * size
-    unzstd = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj().decompress
-    data = zlib.decompress(stream, -15) if method == 1 else unzstd(stream)
+    step, length = channels * size, -(-width * channels * depth // 8)
+    if method == 1:
+        data = inflate(stream, height * (1 + length))
+    else:
+        unzstd = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+        data = unzstd.decompress(stream)
+        assert (method, unzstd.eof, unzstd.unused_data) == (0, True, b""), "Zstandard frame"
     rows = [bytearray(length)]
     for f, *row in np.frombuffer(data, np.uint8).reshape(height, 1 + length).tolist():
         for x, b in enumerate(rows[-1]):
@@ -54,6 +52,9 @@ def stored_image(sections: dict[str, bytes], header: Header) -> Array:  # 3
             nearest = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
             row[x] = (row[x] + (0, a, b, (a + b) // 2, nearest)[f]) % 256
         rows.append(bytearray(row))
+    if packed:
+        bits = np.unpackbits(np.array(rows[1:], np.uint8), axis=1)[:, : width * depth]
+        return (bits.reshape(height, width, 1, depth) << np.arange(depth)[::-1]).sum(axis=-1)
     return np.frombuffer(b"".join(rows[1:]), f">u{size}").reshape(header["s"])
 
 
@@ -158,6 +159,7 @@ def half_weights(
     def halves(*shape: int) -> Array:  # times 2^24
         bits = np.frombuffer(stream.read(2 * prod(shape)), "<u2").reshape(shape).astype(np.int64)
         exponent, fraction = bits >> 10 & 31, bits & 1023
+        assert np.all(exponent < 31), "finite"
         size = np.where(exponent, (fraction + 1024) << np.maximum(exponent - 1, 0), fraction)
         return np.where(bits >> 15, -size, size).astype(object)
 
@@ -168,6 +170,7 @@ def half_weights(
         if name == "bypass" or not ternary:
             return halves(*shape), 24
         scale, packed = halves(shape[0], 1), stream.read(-(-prod(shape) // 5))
+        assert max(packed) <= 242, "trits"
         trits = [byte // 3**n % 3 - 1 for byte in packed for n in range(5)]
         return np.array(trits[: prod(shape)], object).reshape(shape) * scale, 24
 
@@ -182,9 +185,18 @@ def add_change(start: Tensors, change: Tensors) -> Tensors:
         if name not in change:
             (u, su), (v, sv) = change["u" + name[1]], change["v" + name[1]]
             change[name] = u @ v, su + sv
+            assert su + sv <= 31, "shift of a change"
         v, s = change[name]
         result[name] = v0 * 2 ** max(s - s0, 0) + v * 2 ** max(s0 - s, 0), max(s0, s)
     return result
+
+
+@cache
+def prior(q: int) -> list[Tensors]:
+    data = (Path(__file__).resolve().parents[1] / f"inrcodec/prior{q}.bin").read_bytes()
+    digest = ("30186a5e9546098a35b855283f0d2ea5", "3b38c248521bef776b59e11d1af78803")[q - 1]
+    assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest, "prior"
+    return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [32, 16]}, 0))
 
 
 def read_weights(payload: bytes | None, counts: list[int], header: Header) -> list[Tensors]:
@@ -192,14 +204,15 @@ def read_weights(payload: bytes | None, counts: list[int], header: Header) -> li
     q, f, networks = header["q"], header["f"], network_shapes(counts, header, header["r"])
     if not q and payload is not None:
         return half_weights(payload, networks, f == 2) if f else int_weights(payload, networks)
-    data = (Path(__file__).resolve().parents[1] / f"inrcodec/prior{q}.bin").read_bytes()
-    digest = ("30186a5e9546098a35b855283f0d2ea5", "3b38c248521bef776b59e11d1af78803")[q - 1]
-    assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest, "prior"
-    prior = int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], header, 0))
-    start = [network for r in counts for network in prior[9 * header["c"] + 3 * r :][:3]]
+    start = [network for r in counts for network in prior(q)[9 * header["c"] + 3 * r :][:3]]
     if payload is None:
         return start
     return [add_change(*pair) for pair in zip(start, int_weights(payload, networks), strict=True)]
+
+
+def exact_product(w: Array, x: Array) -> Array:
+    """w x, whose sums float64 holds exactly as they are checked to stay below 2^53."""
+    return (w.astype(np.float64) @ x.astype(np.float64)).astype(np.int64)
 
 
 def evaluate(network: Tensors, x: Array) -> Array:  # 8; (number, pixels) each
@@ -209,11 +222,11 @@ def evaluate(network: Tensors, x: Array) -> Array:  # 8; (number, pixels) each
         assert sb <= 10, "shift of a bias"
         bias = b * 2 ** (10 - sb + s + extra)
         assert np.all(abs(w).sum(axis=1) * limit + abs(bias) < 2**53), "sums"
-        y = (w.astype(np.int64) @ y + bias.astype(np.int64)[:, None]) >> (s + extra)
+        y = (exact_product(w, y) + bias.astype(np.int64)[:, None]) >> (s + extra)
         y = np.clip(y, 0, 2**20) if n < 3 else y
     bypass, s = network["bypass"]
     assert abs(bypass).sum() * 2**17 < 2**53, "sums"
-    y[:3] += (bypass.astype(np.int64) @ x) >> s  # the plane network's only one as well
+    y[:3] += exact_product(bypass, x) >> s  # the plane network's only one as well
     return y
 
 
@@ -361,7 +374,7 @@ def decode_channel(
     return channel
 
 
-def context_image(sections: dict[str, bytes], header: Header) -> Array:  # 4
+def context_image(sections: Sections, header: Header) -> Array:  # 4
     (height, width, channels), b = header["s"], header["b"]
     counts = [0 if c % 2 and c == channels - 1 else n for n, c in enumerate(header["o"])]
     coded = [r for r, planes in zip(counts, header["p"], strict=True) if planes]
@@ -380,30 +393,44 @@ def context_image(sections: dict[str, bytes], header: Header) -> Array:  # 4
         samples[..., 1] = y + ((-22554 * u - 46802 * v + 32768) >> 16)
         samples[..., 2] = y + ((116130 * u + 32768) >> 16)
         samples = np.clip(samples, 0, 255)
-    for record in re.findall(rb"(.{4})(...)", sections.get("X", b""), re.DOTALL):
-        pixel = int.from_bytes(record[0], "little")
-        samples[pixel // width, pixel % width, :3] = list(record[1])
+    if "X" in sections:
+        records = np.frombuffer(sections["X"], np.dtype([("at", "<u4"), ("rgb", "u1", 3)]))
+        assert records.size, "no exceptions"
+        assert np.all(np.diff(records["at"].astype(np.int64)) > 0), "exceptions ascend"
+        samples.reshape(-1, channels)[records["at"], :3] = records["rgb"]
     if "V" in sections:
-        remapped = [c for c in range(channels) if sections["V"][0] >> c & 1]
-        table = np.frombuffer(zlib.decompress(sections["V"][1:], -15), np.uint8)
+        remapped = [c for c in range(8) if sections["V"][0] >> c & 1]
+        assert 0 <= max(remapped) < channels, "remapped channels"
+        table = np.frombuffer(inflate(sections["V"][1:], channels * 2**b // 8), np.uint8)
         for c, row in zip(remapped, table.reshape(-1, 2**b // 8), strict=True):
             in_use = np.flatnonzero(np.unpackbits(row, bitorder="little"))
             samples[..., c] = in_use[samples[..., c]]
     return samples
 
 
-def decode(data: bytes, index: int = 0) -> Array:
-    """The samples (height, width, channels) of a file's image as uint8 or uint16."""
+def decode(data: bytes, index: int = 0) -> tuple[Array, Header]:
+    """The samples (height, width, channels) of a file's image, uint8 or uint16, and their type."""
     sections = read_sections(data)
-    header = msgpack.unpackb(sections["H"])  # 2
-    if header["m"] == 2:
+    header, coded = read_header(sections)
+    pixel, colours = read_pixel_type(sections, header), read_colours(sections, header)
+    digest = header["d"]
+    planes = sum(coded["p"]) if header["m"] == 1 else coded["s"][2] * coded["b"]
+    bits = prod(coded["s"][:2]) * planes if header["m"] else 0
+    assert bits <= 363409 * (len(sections["D"]) + 16), "more bits than the data can hold"
+    if header["m"] == 0:
+        depth = pixel.get("d", header["b"])
+        if colours is not None:
+            depth = next(t for t in (1, 2, 4, 8) if len(colours) <= 2**t)
+        samples = stored_image(sections, coded, depth)
+    elif header["m"] == 1:
+        samples = context_image(sections, coded)
+    else:
         from second_coordinate import coordinate_image  # which imports this module
 
-        samples, digest = coordinate_image(sections, header, index)
-    else:
-        header = {"q": 0, "r": 0, "c": 0, "w": [32, 16]} | header
-        assert set(header) <= set("sbmdolpefwqrc"), "header keys"
-        samples, digest = (stored_image, context_image)[header["m"]](sections, header), header["d"]
+        samples, digest = coordinate_image(sections, coded, index)
+    if colours is not None:
+        samples = colours[samples[..., 0]]
     image = samples.astype(f"<u{header['b'] // 8}")
     assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == digest, "digest"
-    return image
+    check_samples(image, pixel)
+    return image, pixel
