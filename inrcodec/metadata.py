@@ -176,6 +176,8 @@ def _check_chunks(entries: Sequence[Any]) -> None:
             raise CorruptError(f"metadata with a critical chunk {name}")
         elif name == "tRNS":
             raise CorruptError("metadata with a body of chunk tRNS, which is the picture's own")
+    if entries and entries[-1][1] is None:
+        raise CorruptError("metadata that end in a place for the picture's own chunks")
 
 
 def _check_tags(entries: Sequence[Any]) -> None:
