@@ -195,7 +195,7 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> LinrFile:
     return _file(f"{major}.{minor}", sections, limits)
 
 
-def _sections(data: bytes, at: int, limits: Limits) -> dict[bytes, bytes]:
+def _sections(data: bytes, at: int, limits: Limits = DEFAULT) -> dict[bytes, bytes]:
     """The payloads of all known sections, by tag; every checksum is checked."""
     found: dict[bytes, bytes] = {}
     count = 0
