@@ -22,11 +22,11 @@ from .coordinate.model import PLANE_MODES, CoordinateModel, check_model
 from .errors import (
     ChecksumError,
     CorruptError,
-    LimitError,
     NotLinrError,
     TruncatedError,
     UnsupportedVersionError,
 )
+from .fields import unpack_fields
 from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import DEFAULT, Limits, check_size
 from .metadata import Metadata, pack_metadata, unpack_metadata
@@ -234,7 +234,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFile:
-    header = _header(sections[HEADER])
+    header = unpack_fields(sections[HEADER], "header", MAX_HEADER)
     mode = _integer(header, "m", 0, 255)
     if mode >= len(MODES):
         raise UnsupportedVersionError(f"model {mode} needs a newer reader")
@@ -362,18 +362,6 @@ def _coordinate(
         sets,
         limits,
     )
-
-
-def _header(payload: bytes) -> dict[str, Any]:
-    if len(payload) > MAX_HEADER:
-        raise LimitError(f"a header of {len(payload)} bytes; at most {MAX_HEADER} are allowed")
-    try:
-        header = msgpack.unpackb(payload, max_map_len=32, max_array_len=16)
-    except (ValueError, msgpack.exceptions.UnpackException) as error:
-        raise CorruptError("the header is not MessagePack") from error
-    if not isinstance(header, dict) or not all(isinstance(key, str) for key in header):
-        raise CorruptError("the header is not a map with string keys")
-    return header
 
 
 def _integer(header: dict[str, Any], key: str, low: int, high: int) -> int:

@@ -18,6 +18,7 @@ from .errors import CorruptError, LimitError
 PNG, TIFF = "png", "tiff"
 _RAW, _DEFLATE = 0, 1
 _MAX_PROFILE = 1 << 26
+MAX_ENTRIES = 1 << 16
 _TEXTS = ("tEXt", "zTXt", "iTXt", "iCCP", "sPLT")  # that begin with a name and a zero byte
 _PNG_FRAME = ("PLTE", "tRNS", "IDAT")  # that say where the others stand
 _PNG_FORBIDDEN = ("IHDR", "IEND", "acTL", "fcTL", "fdAT")
@@ -143,21 +144,36 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
         return None
     if len(raw) > limit:
         raise LimitError(f"more than {limit} bytes of metadata (limit: metadata)")
+    # one by one, and none of them a list or map: millions of those would fit into few bytes
+    reader = msgpack.Unpacker(max_array_len=0, max_map_len=0, max_buffer_size=max(1, len(raw)))
+    reader.feed(raw)
     try:
-        found = msgpack.unpackb(raw, max_array_len=max(16, len(raw)))
-    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        if reader.read_array_header() != 2:
+            raise CorruptError("the metadata are not a kind and a list")
+        kind = reader.unpack()
+        if kind not in (PNG, TIFF):
+            return None
+        rows: Any = tuple(_entry(reader, 2 if kind == PNG else 3) for _ in _counted(reader))
+        if reader.tell() != len(raw):
+            raise CorruptError("bytes follow the metadata")
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise CorruptError("the metadata are not MessagePack") from error
-    if not isinstance(found, list) or len(found) != 2 or not isinstance(found[1], list):
-        raise CorruptError("the metadata are not a kind and a list")
-    kind, entries = found
-    if kind not in (PNG, TIFF):
-        return None
-    if not entries or not all(isinstance(entry, list) for entry in entries):
-        raise CorruptError("an entry of the metadata is not a list, or there is none")
-    rows: Any = tuple(tuple(entry) for entry in entries)
     metadata = Metadata(PNG, chunks=rows) if kind == PNG else Metadata(TIFF, tags=rows)
     metadata.check()
     return metadata
+
+
+def _counted(reader: msgpack.Unpacker) -> range:
+    count = reader.read_array_header()
+    if not 1 <= count <= MAX_ENTRIES:
+        raise CorruptError(f"{count} entries of metadata; 1 to {MAX_ENTRIES} are legal")
+    return range(count)
+
+
+def _entry(reader: msgpack.Unpacker, length: int) -> tuple[Any, ...]:
+    if reader.read_array_header() != length:
+        raise CorruptError(f"an entry of the metadata is not of {length} parts")
+    return tuple(reader.unpack() for _ in range(length))
 
 
 def _check_chunks(entries: Sequence[Any]) -> None:

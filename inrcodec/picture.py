@@ -13,6 +13,7 @@ import msgpack
 import numpy as np
 
 from .errors import CorruptError, ImageError, UnsupportedVersionError
+from .fields import unpack_fields
 from .metadata import PNG, Metadata, frame_of
 
 MAX_PALETTE = 256
@@ -141,14 +142,9 @@ def pack_type(pixels: PixelType) -> bytes:
 def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     """Undoes pack_type. Raises CorruptError for a type that such samples cannot have, and
     UnsupportedVersionError for a field that this reader does not know."""
-    if len(payload) > MAX_TYPE_BYTES:
-        raise CorruptError(f"a pixel type of {len(payload)} bytes")
-    try:
-        fields = msgpack.unpackb(payload, max_map_len=16, max_array_len=4)
-    except (ValueError, msgpack.exceptions.UnpackException) as error:
-        raise CorruptError("the pixel type is not MessagePack") from error
-    if not isinstance(fields, dict) or not fields:
-        raise CorruptError("the pixel type is not a map")
+    fields = unpack_fields(payload, "pixel type", MAX_TYPE_BYTES)
+    if not fields:
+        raise CorruptError("a pixel type without a field")
     wanted = {"d": int, "c": bytes, "a": bytes, "k": list}
     for key, value in fields.items():
         if key not in wanted:
