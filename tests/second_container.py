@@ -161,25 +161,31 @@ def read_metadata(data: bytes) -> tuple[str, list] | None:  # 16.3
         return None
     packing, packed = sections["m"][0], sections["m"][1:]
     kind, entries = msgpack.unpackb(inflate(packed, 2**26) if packing else packed)
+    assert type(entries) is list, "entries"
+    if kind not in ("png", "tiff"):
+        return None
+    assert entries, "no entries"
     if kind == "png":
         for name, body in entries:
             assert re.fullmatch("[a-z][A-Za-z]{3}|PLTE|IDAT", name), "name"
             assert name not in ("acTL", "fcTL", "fdAT"), "chunk of an animation"
-            assert (
-                type(body) is bytes and name != "IDAT" if body is not None else name in OWN_CHUNKS
-            )
+            if body is None:
+                assert name in OWN_CHUNKS, "body"
+            else:
+                assert (type(body), name in OWN_CHUNKS[1:]) == (bytes, False), "body"
         pixel = read_pixel_type(sections, read_header(sections)[0])
         has = ["c" in pixel, "a" in pixel or "k" in pixel, True]
         own = [name for name, there in zip(OWN_CHUNKS, has, strict=True) if there]
         marks = [name for name, body in entries if body is None]
         assert marks == own[: len(marks)], "own chunks"
-        assert entries[-1][1] is not None, "the last entry"
-    elif kind == "tiff":
+        suggested = [name for name, body in entries if name == "PLTE" and body is not None]
+        assert len(suggested) <= 1 - ("c" in pixel), "suggested palette"
+    else:
         tags = [tag for tag, _, _ in entries]
         check_numbers(tags, len(tags), 0, 65535)
         assert tags == sorted(set(tags)), "tags ascend"
         check_numbers([field for _, field, _ in entries], len(tags), 1, 12)
-        assert all(len(values) % TIFF_SIZES[field - 1] == 0 for _, field, values in entries)
-    else:
-        return None
+        for _, field, values in entries:
+            assert (type(values), len(values) % TIFF_SIZES[field - 1]) == (bytes, 0), "values"
+            assert values, "no values"
     return kind, entries
