@@ -91,7 +91,8 @@ def unpack_table(payload: bytes, sample_bits: int, channels: int) -> np.ndarray:
         raw = expand.decompress(payload, MAX_COLOURS * size + 1)
     except zlib.error as error:
         raise CorruptError(f"the table of colours is damaged ({error})") from None
-    if not expand.eof or expand.unused_data or not raw or len(raw) % size:
+    legal = 0 < len(raw) <= MAX_COLOURS * size and len(raw) % size == 0
+    if not expand.eof or expand.unused_data or not legal:
         raise CorruptError("the table of colours does not have the size of 1 to 256 of them")
     planar = np.frombuffer(raw, dtype=f"<u{sample_bits // 8}").reshape(channels, -1)
     return np.ascontiguousarray(planar.T, dtype=np.uint8 if sample_bits == 8 else np.uint16)

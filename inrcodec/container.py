@@ -312,8 +312,8 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
         raise CorruptError("several images of a model that is not coordinate")
     if mode == STORED and WEIGHTS in sections:
         raise CorruptError("a stored image has no weights")
-    if EXCEPTIONS in sections and not layout.conversion:
-        raise CorruptError("colour exceptions without a conversion")
+    if EXCEPTIONS in sections and not (layout.conversion and sections[EXCEPTIONS]):
+        raise CorruptError("colour exceptions without a conversion, or none at all")
     values: Values = ()
     if VALUES in sections:
         if models is None or layout.conversion or table is not None:
@@ -357,11 +357,18 @@ def _coordinate(
         _integers(header, "n", bits, 0, len(PLANE_MODES) - 1),
         _integer(header, "f", 0, 255),
         _integer(header, "t", 0, (1 << 32) - 1),
-        header.pop("v", None),
+        _transform(header),
         channels,
         sets,
         limits,
     )
+
+
+def _transform(header: dict[str, Any]) -> Any:
+    """Takes what is there of a value transform out of the header; None where nothing is."""
+    if "v" in header and header["v"] is None:
+        raise CorruptError("a transform that is nil")
+    return header.pop("v", None)
 
 
 def _integer(header: dict[str, Any], key: str, low: int, high: int) -> int:

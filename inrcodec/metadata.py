@@ -131,6 +131,8 @@ def pack_metadata(metadata: Metadata) -> bytes:
 def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
     """Undoes pack_metadata; None for a kind or packing that this reader does not know, which it may
     skip. Expands to `limit` bytes at most: LimitError beyond. Raises CorruptError where damaged."""
+    if not payload:
+        raise CorruptError("the section of metadata is empty")
     method, raw = payload[:1], payload[1:]
     if method == bytes([_DEFLATE]):
         expand = zlib.decompressobj(-15)

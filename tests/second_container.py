@@ -59,10 +59,17 @@ def check_keys(names: Any, always: str, optional: str, what: str) -> None:
     assert set(always) <= set(names) <= set(always + optional), what
 
 
+def read_map(payload: bytes) -> Header:
+    pairs = msgpack.unpackb(payload, object_pairs_hook=list)
+    fields = dict(pairs)
+    assert len(fields) == len(pairs), "a key twice"
+    return fields
+
+
 def read_header(sections: Sections) -> tuple[Header, Header]:  # 2
     """The header, and what it would be if what is coded were the image itself (16.2)."""
     assert len(sections["H"]) <= 1024, "length of the header"
-    header = msgpack.unpackb(sections["H"])
+    header = read_map(sections["H"])
     check_numbers([header["m"]], 1, 0, 2)
     check_numbers([header["b"]], 1, 8, 16)
     m, q, k, c = (header.get(key) for key in "mqkc")
@@ -105,7 +112,8 @@ def check_context_header(header: Header) -> None:
 def read_pixel_type(sections: Sections, header: Header) -> Header:  # 16.1
     if "P" not in sections:
         return {}
-    pixel, channels, b = msgpack.unpackb(sections["P"]), header["s"][2], header["b"]
+    assert len(sections["P"]) <= 2048, "length of the pixel type"
+    pixel, channels, b = read_map(sections["P"]), header["s"][2], header["b"]
     assert pixel, "no keys"
     check_keys(pixel, "", "dca" if "c" in pixel else "dk", "keys of the pixel type")
     assert (channels, b) == (1, 8) or set(pixel) == {"k"}, "depth or palette"
@@ -161,25 +169,32 @@ def read_metadata(data: bytes) -> tuple[str, list] | None:  # 16.3
         return None
     packing, packed = sections["m"][0], sections["m"][1:]
     kind, entries = msgpack.unpackb(inflate(packed, 2**26) if packing else packed)
+    if kind not in ("png", "tiff"):
+        return None
+    assert type(entries) is list, "entries"
+    assert 1 <= len(entries) <= 65536, "number of entries"
     if kind == "png":
         for name, body in entries:
             assert re.fullmatch("[a-z][A-Za-z]{3}|PLTE|IDAT", name), "name"
             assert name not in ("acTL", "fcTL", "fdAT"), "chunk of an animation"
-            assert (
-                type(body) is bytes and name != "IDAT" if body is not None else name in OWN_CHUNKS
-            )
+            if body is None:
+                assert name in OWN_CHUNKS, "body"
+            else:
+                assert (type(body), name in OWN_CHUNKS[1:]) == (bytes, False), "body"
         pixel = read_pixel_type(sections, read_header(sections)[0])
         has = ["c" in pixel, "a" in pixel or "k" in pixel, True]
         own = [name for name, there in zip(OWN_CHUNKS, has, strict=True) if there]
         marks = [name for name, body in entries if body is None]
+        assert entries[-1][1] is not None, "a mark at the end"
         assert marks == own[: len(marks)], "own chunks"
-        assert entries[-1][1] is not None, "the last entry"
-    elif kind == "tiff":
+        suggested = [name for name, body in entries if name == "PLTE" and body is not None]
+        assert len(suggested) <= 1 - ("c" in pixel), "suggested palette"
+    else:
         tags = [tag for tag, _, _ in entries]
         check_numbers(tags, len(tags), 0, 65535)
         assert tags == sorted(set(tags)), "tags ascend"
         check_numbers([field for _, field, _ in entries], len(tags), 1, 12)
-        assert all(len(values) % TIFF_SIZES[field - 1] == 0 for _, field, values in entries)
-    else:
-        return None
+        for _, field, values in entries:
+            assert (type(values), len(values) % TIFF_SIZES[field - 1]) == (bytes, 0), "values"
+            assert values, "no values"
     return kind, entries

@@ -14,7 +14,9 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
+import zstandard
 from second_container import read_metadata, read_sections, show
+from second_coordinate import transform
 from second_decoder import decode
 
 TESTS = Path(__file__).parent
@@ -114,6 +116,13 @@ def test_any_damage_is_noticed(name: str) -> None:
             decode(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
 
+def test_box_cox_without_an_exponent() -> None:
+    y, low, high = np.arange(-(2**16), 2**16, 99), 6, 102
+    t = transform(y, {"b": 8, "v": [3, low, high, 128]})
+    s = 26  # (2^8 + 5) / 10
+    assert abs(t - ((low + s) * ((high + s) / (low + s)) ** ((y + 2**16) / 2**17) - s)).max() < 0.51
+
+
 def test_metadata_needs_no_pixels() -> None:
     for name in ("palette_table_context_indexed8", "metadata_tiff_grey16"):
         metadata = read_metadata(golden(name))
@@ -139,6 +148,34 @@ def test_what_a_packed_row_does_not_use() -> None:
     assert np.array_equal(show(*decode(data)), 255 * samples)
 
 
+def filtered(rows: np.ndarray, f: int, step: int) -> bytes:
+    """Rows of bytes, the first with filter f, the next with f + 1, and so on."""
+    padded = np.pad(rows.astype(np.int64), ((1, 0), (step, 0)))
+    x, a, b, c = padded[1:, step:], padded[1:, :-step], padded[:-1, step:], padded[:-1, :-step]
+    distances = np.abs([b - c, a - c, a + b - 2 * c])
+    nearest = np.choose(distances.argmin(axis=0), [a, b, c])
+    stored = np.array([x, x - a, x - b, x - (a + b) // 2, x - nearest]) % 256
+    which = np.arange(f, f + len(rows)) % 5
+    picked = stored[which, np.arange(len(rows))]
+    return np.hstack([which[:, None], picked]).astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("method", [0, 1])
+@pytest.mark.parametrize(("depth", "channels"), [(1, 1), (2, 1), (4, 1), (8, 1), (8, 4), (16, 3)])
+def test_filters_of_stored_images(method: int, depth: int, channels: int) -> None:
+    random = np.random.default_rng(depth)
+    samples = random.integers(0, 2**depth, (9, 21, channels)).astype("<u2" if depth > 8 else "u1")
+    bits = samples[..., None] >> np.arange(depth)[::-1] & 1
+    rows = np.packbits(bits.reshape(9, -1).astype(np.uint8), axis=1)
+    digest = hashlib.blake2b(samples.tobytes(), digest_size=16).digest()
+    for f in range(5):
+        raw = filtered(rows, f, max(1, channels * depth // 8))
+        stored = b"\1" + deflated(raw) if method else b"\0" + zstandard.compress(raw)
+        data = rekeyed(EXAMPLE, d=digest, s=list(samples.shape), b=max(8, depth))
+        pixel = {"P": msgpack.packb({"d": depth})} if depth < 8 else {}
+        assert np.array_equal(decode(changed(data, D=stored, **pixel))[0], samples)
+
+
 def test_bits_of_the_transparent_colour_that_do_not_count() -> None:
     for name, bits in (("key_context_grey4", 4), ("key_metadata_context_rgb8", 8)):
         data = golden(name)
@@ -151,7 +188,7 @@ EXAMPLE, CONTEXT_EXAMPLE = examples()
 FILES = {
     "example": EXAMPLE,
     "example2": CONTEXT_EXAMPLE,
-    "networks": golden("context_int_rgb8"),
+    "networks": golden("context_int_column_rgb8"),
     "jfif": golden("context_int_jfif_rgb8"),
     "ranks": golden("values_rank3_rgb16"),
     "changes": golden("prior2_rank3_rgb8"),
@@ -178,7 +215,7 @@ def test_what_is_read_all_the_same(name: str) -> None:
     for what, other in same.items():
         assert np.array_equal(show(*decode(other)), want), what
         assert read_metadata(other) == metadata, what
-    for unknown in (b"\2", b"\0" + msgpack.packb(["gif", 5])):
+    for unknown in (b"\2", b"\0" + msgpack.packb(["gif", [5]])):
         other = changed(data, m=unknown)
         assert np.array_equal(show(*decode(other)), want)
         assert read_metadata(other) is None
@@ -311,11 +348,17 @@ def test_a_palette_that_just_holds_all_samples() -> None:
         b"",
         b"\0" + msgpack.packb(["png", []]) + b"\0",
         b"\1" + deflated(msgpack.packb(["png", []])) + b"\0",
-        b"\0" + msgpack.packb(["png", [["IDAT", None]]]),
+        b"\0" + msgpack.packb(["gif", 5]),
+        b"\0" + msgpack.packb(["png", [["tRNS", b"\0\1"]]]),
+        b"\0" + msgpack.packb(["png", [["PLTE", bytes(3)]] * 2]),
+        b"\0" + msgpack.packb(["png", [["IDAT", None]] * 2]),
         b"\0" + msgpack.packb(["png", [["PLTE", None], ["tIME", bytes(7)]]]),
         b"\0" + msgpack.packb(["png", [["acTL", bytes(8)]]]),
-        b"\0" + msgpack.packb(["tiff", [[2, 1, b""], [1, 1, b""]]]),
-        b"\0" + msgpack.packb(["tiff", [[1, 13, b""]]]),
+        b"\0" + msgpack.packb(["png", [["ABCD", bytes(8)]]]),
+        b"\0" + msgpack.packb(["tiff", [[2, 1, b"1"], [1, 1, b"1"]]]),
+        b"\0" + msgpack.packb(["tiff", [[1, 3, b"111"]]]),
+        b"\0" + msgpack.packb(["tiff", [[1, 3, b""]]]),
+        b"\0" + msgpack.packb(["tiff", [[1, 13, b"1"]]]),
     ],
 )
 def test_metadata_that_is_damaged(metadata: bytes) -> None:
