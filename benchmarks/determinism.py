@@ -122,7 +122,7 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
     for path in sorted(GOLDEN.glob("*.linr")):
         file = parse(path.read_bytes())
         if samples is None or np.prod(file.layout.shape) <= samples:
-            image = decode_parsed(file, backend, threads)
+            image = file.type.expand(decode_parsed(file, backend, threads))
             little = image.astype(image.dtype.newbyteorder("<"))
             digests[path.name] = hashlib.sha256(little.tobytes()).hexdigest()
     blas = {pool.get("architecture", "") for pool in threadpool_info() if "openblas" in str(pool)}
