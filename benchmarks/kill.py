@@ -34,6 +34,7 @@ from inrcodec.images import read_image
 INRCODEC = Path(sys.executable).with_name("inrcodec")
 DISK, PAGE = 1 << 16, 1 << 12
 BEYOND = 1.05  # of a full run: until then kills come
+TIMED = 10  # kills after which a full run is timed again, as a machine's speed changes
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Case:
     name: str
     arguments: tuple[str, ...]
     source: Path
+    output: str
     old: bytes | None
     read: Callable[[bytes], np.ndarray]
 
@@ -55,12 +57,12 @@ def make_cases(image: Path, folder: Path) -> list[Case]:
     old = inrcodec.encode(picture, model="stored")
     packed = folder / "source.linr"
     packed.write_bytes(inrcodec.encode(picture, effort=1))
-    encode = ("encode", "-e", "1")
+    encode, name, read = ("encode", "-e", "1"), "out.linr", inrcodec.decode
     return [
-        Case("encode -e 1", encode, image, None, inrcodec.decode),
-        Case("encode --model stored", (*encode, "--model", "stored"), image, None, inrcodec.decode),
-        Case("encode -e 1 -f", (*encode, "-f"), image, old, inrcodec.decode),
-        Case("decode", ("decode",), packed, None, read_image),
+        Case("encode -e 1", encode, image, name, None, read),
+        Case("encode --model stored", (*encode, "--model", "stored"), image, name, None, read),
+        Case("encode -e 1 -f", (*encode, "-f"), image, name, old, read),
+        Case("decode", ("decode",), packed, "out.png", None, read_image),
     ]
 
 
@@ -98,6 +100,14 @@ def writes(process: subprocess.Popen, folder: Path) -> bool:
     return False
 
 
+def full_run(case: Case, work: Path) -> float:
+    """The seconds that the command takes."""
+    with tempfile.TemporaryDirectory(dir=work) as name:
+        started = time.perf_counter()
+        subprocess.run(case.command(Path(name, case.output)), check=True)
+        return time.perf_counter() - started
+
+
 def kill_one(case: Case, target: Path, delay: float, writing: bool) -> bool:
     """Starts the command and kills it, after `delay` or that long after it opened its file;
     whether it was alive until then."""
@@ -117,20 +127,17 @@ def kill(cases: list[Case], kills: int, writing: bool, work: Path, picture: np.n
     """Prints a row for each command; whether all is well."""
     moments, good = random.Random(0), True
     for case in cases:
-        seconds, count = float("inf"), kills // len(cases)
+        count = kills // len(cases)
         results: Counter[str] = Counter()
         before = state(case.source)
-        for number in range(-3, count):
+        full_run(case, work)  # compiles what is not yet compiled
+        lengths = []
+        for number, slot in enumerate(moments.sample(range(count), count)):
+            if number % TIMED == 0:
+                lengths.append(full_run(case, work))
             with tempfile.TemporaryDirectory(dir=work) as name:
-                target = Path(name).resolve() / "out.linr"
-                if case.read is read_image:
-                    target = target.with_suffix(".png")
-                if number < 0:  # first how long it takes, with all loops compiled
-                    started = time.perf_counter()
-                    subprocess.run(case.command(target), check=True)
-                    seconds = min(seconds, time.perf_counter() - started)
-                    continue
-                delay = BEYOND * seconds * (number + moments.random()) / count
+                target = Path(name).resolve() / case.output
+                delay = BEYOND * lengths[-1] * (slot + moments.random()) / count
                 if writing:
                     delay = moments.uniform(0, 0.001)
                 alive = kill_one(case, target, delay, writing)
@@ -138,7 +145,8 @@ def kill(cases: list[Case], kills: int, writing: bool, work: Path, picture: np.n
                 results.update(() if alive else ("ended",))
                 results.update(() if state(case.source) == before else ("source",))
         absent = results["absent"] + results["old"]
-        cells = (case.name, f"{seconds:.2f}", count, absent, results["new"], results["ended"])
+        seconds = "-".join(f"{bound(lengths):.2f}" for bound in (min, max) if lengths)
+        cells = (case.name, seconds, count, absent, results["new"], results["ended"])
         bad = [results[name] for name in ("partial", "leftover", "source")]
         print("|", *(f"{cell} |" for cell in (*cells, *bad)), flush=True)
         good &= not any(bad)
@@ -153,7 +161,7 @@ def fill_up(cases: list[Case], trials: int, work: Path, picture: np.ndarray) -> 
     if subprocess.run(command, capture_output=True).returncode:
         print("No tmpfs could be mounted: no full disks.")
         return True
-    target, filler = disk / "out.linr", disk / "filler"
+    target, filler = disk / cases[0].output, disk / "filler"
     pages = -(-len(inrcodec.encode(picture, effort=1)) // PAGE)
     try:
         for case in (cases[0], cases[2]):
