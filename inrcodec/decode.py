@@ -16,7 +16,7 @@ from .colour import apply_exceptions, jfif_to_rgb
 from .colour_table import from_indices
 from .container import LinrFile, Models, parse
 from .coordinate.decode import decode_coordinate
-from .errors import ChecksumError, CorruptError
+from .errors import ChecksumError, CorruptError, OutputExistsError
 from .images import write_picture
 from .inference import ChannelNetworks
 from .layout import Layout
@@ -95,9 +95,12 @@ def decode_file(
     as images.write_picture has it.
 
     device, threads, limits: as decode's. Raises OutputExistsError if the target exists and force is
-    False, OSError as the file system does, and any LinrError of decode or images.write_picture.
+    False or it is the source, OSError as the file system does, and any LinrError of decode or
+    images.write_picture.
     """
     options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
+    if os.path.exists(target) and os.path.samefile(source, target):
+        raise OutputExistsError(f"{target}: the file is the source itself")
     picture = decode_picture(Path(source).read_bytes(), **options)
     write_atomic(Path(target), write_picture(picture, Path(target).suffix), force=force)
 

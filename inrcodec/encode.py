@@ -21,7 +21,14 @@ from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest
 from .encode_context import EPOCHS, Seal, encode_context
-from .errors import DeviceError, ImageError, OutputExistsError, VerificationError
+from .errors import (
+    ChecksumError,
+    CorruptError,
+    DeviceError,
+    ImageError,
+    OutputExistsError,
+    VerificationError,
+)
 from .images import read_picture
 from .info import Decisions, PlaneStatistics, describe
 from .layout import Channel, Layout, choose_layout
@@ -39,6 +46,8 @@ TINY = 1024
 # Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
 # and not at all where the estimate is that many times what the networks take.
 LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
+
+_BROKEN = "the encoded image does not decode to itself; please report this"
 
 
 def encode(
@@ -96,7 +105,7 @@ def encode(
     given = digest(samples)  # before anything else has seen them
 
     def seal(file: LinrFile) -> bytes:
-        return pack(replace(file, type=picture.type, metadata=picture.metadata))
+        return pack(replace(file, digest=given, type=picture.type, metadata=picture.metadata))
 
     table = find_table(samples, picture.type) if model != "coordinate" else None
     estimate = estimate_stored(samples, picture.type.depth)
@@ -135,7 +144,7 @@ def encode(
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / samples.size
     tell(Progress("verify", CODE, bpsp))
-    facts = _verify(data, picture, given, threads, limits, report is not None)
+    facts = _verify(data, picture, threads, limits, report is not None)
     if report is not None:
         report(facts)
     tell(Progress("verify", 1.0, bpsp))
@@ -143,25 +152,40 @@ def encode(
 
 
 def _verify(
-    data: bytes, picture: Picture, given: bytes, threads: int, limits: Limits, count: bool
+    data: bytes, picture: Picture, threads: int, limits: Limits, count: bool
 ) -> dict[str, Any]:
-    """Decodes a file as a reader would that has nothing but its bytes, and compares with what was
-    given to be encoded; what info() says of it, with the planes if they are to be counted.
-
-    On the CPU wherever the fit ran, so that two devices have agreed on every bit. Raises
-    VerificationError.
-    """
+    """Decodes a file and compares with what was given to be encoded, of which it has the digest;
+    what info() says of it, with the planes if they are to be counted. Raises VerificationError."""
     file = parse(data, limits)
     statistics = PlaneStatistics(file.layout) if count else None
     decisions = Decisions() if count else None
-    forget_prior()
-    decoded = decode_parsed(file, fresh_backend(), threads, limits, statistics, decisions)
-    same = decoded.dtype == picture.samples.dtype and np.array_equal(decoded, picture.samples)
-    if not same or digest(decoded) != given:
-        raise VerificationError("the encoded image does not decode to itself; please report this")
+    _compare(file, picture.samples, threads, limits, statistics, decisions)
     if (file.type, file.metadata) != (picture.type, picture.metadata):
         raise VerificationError("the palette or metadata do not come back; please report this")
     return describe(file, len(data), statistics, decisions)
+
+
+def _compare(
+    file: LinrFile,
+    samples: np.ndarray,
+    threads: int | None,
+    limits: Limits,
+    statistics: PlaneStatistics | None = None,
+    decisions: Decisions | None = None,
+    index: int = 0,
+) -> None:
+    """Decodes as a reader would that has nothing but the file: tables and priors are made anew. On
+    the CPU wherever the fit ran, so that two devices have agreed on every bit. Raises
+    VerificationError where that fails or gives other samples."""
+    forget_prior()
+    try:
+        decoded = decode_parsed(
+            file, fresh_backend(), threads, limits, statistics, decisions, index
+        )
+    except (CorruptError, ChecksumError) as error:
+        raise VerificationError(_BROKEN) from error
+    if decoded.dtype != samples.dtype or not np.array_equal(decoded, samples):
+        raise VerificationError(_BROKEN)
 
 
 def encode_set(
@@ -195,6 +219,7 @@ def encode_set(
     if options.layout != "joint" or options.optimize != "ber":
         raise ValueError("images share the weights of joint networks that are fitted to BER 0")
     backend, tell = fitting_backend(device), progress or (lambda _: None)
+    digests = [digest(image) for image in images]  # before anything else has seen them
 
     def each(step: Any) -> None:
         tell(Progress("fit", CODE * step.step / options.steps, step.loss * 8 * first.itemsize))
@@ -214,8 +239,7 @@ def encode_set(
             report=each,
         )
     members = tuple(
-        Member(digest(image), len(part), row)
-        for image, (row, part) in zip(images, parts, strict=True)
+        Member(hashed, len(part), row) for hashed, (row, part) in zip(digests, parts, strict=True)
     )
     joined = b"".join(part for _, part in parts)
     data = pack(
@@ -227,9 +251,7 @@ def encode_set(
     file = parse(data, limits)
     for index, image in enumerate(images):
         tell(Progress("verify", CODE + (1 - CODE) * index / len(images), None))
-        decoded = decode_parsed(file, backend_for("cpu"), threads, limits, index=index)
-        if not np.array_equal(decoded, image):
-            raise VerificationError("the encoded images do not decode to themselves")
+        _compare(file, image, threads, limits, index=index)
     return data
 
 
@@ -303,7 +325,7 @@ def _encode_coordinate(
             report=each,
         )
     layout = _plain_layout(image)
-    return seal(LinrFile("", layout, digest(image), None, weights, data, coordinate=model))
+    return seal(LinrFile("", layout, b"", None, weights, data, coordinate=model))
 
 
 def _plain_layout(image: np.ndarray) -> Layout:
@@ -316,7 +338,7 @@ def _plain_layout(image: np.ndarray) -> Layout:
 def _encode_stored(picture: Picture, table: np.ndarray | None, seal: Seal) -> bytes:
     """The smaller of the samples stored, and of indices into the table if there is one."""
     samples, depth = picture.samples, picture.type.depth
-    file = LinrFile("", choose_layout(samples), digest(samples), None, b"", b"")
+    file = LinrFile("", choose_layout(samples), b"", None, b"", b"")
     stored = [seal(replace(file, data=compress_stored(samples, depth)))]
     if table is not None:
         indices = to_indices(samples, table)

@@ -12,7 +12,7 @@ from .backend import Workers, fitting_backend
 from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
 from .colour_table import to_indices
 from .container import LinrFile, Models
-from .decode import digest, read_networks
+from .decode import read_networks
 from .layout import Layout, choose_layout
 from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
 from .progress import FIT_PLANES, FIT_TRUNKS, Progress
@@ -31,7 +31,7 @@ PLAIN_WIDTH = 16  # of networks without a prior
 # So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for all.
 PIXELS_PER_RANK, SMALL_RANKS = 60_000, 5
 
-# Makes a file of what was coded: adds what goes with the image, and packs it.
+# Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
 Seal = Callable[[LinrFile], bytes]
 
 
@@ -108,10 +108,9 @@ def encode_context(
         networks = read_networks(way.layout, models, weights, backend)
         encoder = Encoder()
         traverse(backend, workers, way.layout, networks, encoder, way.samples)
-        data, hashed = encoder.finish(), digest(image)
         return seal(
             LinrFile(
-                "", way.layout, hashed, models, weights, data, way.exceptions, way.values,
+                "", way.layout, b"", models, weights, encoder.finish(), way.exceptions, way.values,
                 table=way.table,
             )
         )  # fmt: skip
