@@ -294,8 +294,8 @@ def decode(
                 else:
                     resampled = resample(data, scale=scale or 1, bits=bits, index=index, **options)
                     picture = Picture(resampled)
-                tell_left_out(name, not_carried(picture, extension), quiet)
                 write_output(name, write_picture(picture, extension), force)
+                tell_left_out(name, not_carried(picture, extension), quiet)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
         except FAILURES as error:
