@@ -258,11 +258,10 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
         table = unpack_table(sections[TABLE], bits, count)
         bits, count = 8, 1  # of the indices
 
+    channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
+    layout, models = Layout(height, width, bits, channels, 0), None
     coordinate: CoordinateModel | None = None
     members: tuple[Member, ...] = ()
-    if mode != CONTEXT:
-        channels = tuple(Channel(i, 0, bits, ()) for i in range(count))
-        layout, models, weights = Layout(height, width, bits, channels, 0), None, b""
     if mode == COORDINATE:
         if IMAGES in sections:
             members = unpack_members(sections[IMAGES], len(sections.get(DATA, b"")))
@@ -270,42 +269,12 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
                 raise ChecksumError("the digests of the images do not match the file's")
         sets = len(members[0].coefficients) if members else 1
         coordinate = _coordinate(header, bits, count, sets, limits)
-        if WEIGHTS not in sections:
-            raise CorruptError("the weights section is missing")
-        weights = sections[WEIGHTS]
     elif mode == CONTEXT:
-        order = tuple(_integers(header, "o", count, 0, count - 1))
-        if len(set(order)) != count or (count in (2, 4) and order[-1] != count - 1):
-            raise CorruptError("the coding order is no order of the channels with alpha last")
-        lowest = _integers(header, "l", count, 0, (1 << bits) - 1)
-        planes = _integers(header, "p", count, 0, bits)
-        channels = tuple(map(Channel, order, lowest, planes, references(order)))
-        exponent, conversion = _integer(header, "e", 0, MAX_EXPONENT), 0
-        if "c" in header:
-            conversion = _integer(header, "c", 1, 255)
-            if conversion != JFIF:
-                raise UnsupportedVersionError(f"conversion {conversion} needs a newer reader")
-            if bits != 8 or count < 3:
-                raise CorruptError("a colour conversion of an image that is not 8-bit colour")
-        layout = Layout(height, width, bits, channels, exponent, conversion)
-        form = _integer(header, "f", 0, 255)
-        if form >= len(FORMS):
-            raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
-        if "q" in header:
-            prior = _integer(header, "q", 1, 255)
-            if prior not in PRIORS:
-                raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
-            if FORMS[form] != "int":
-                raise CorruptError("changes to a prior are in the int form")
-            changed = WEIGHTS in sections and prior > 1
-            rank = _integer(header, "r", 1, MAX_RANK) if changed else 0
-            models = Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior, rank)
-            layout = replace(layout, wide=is_wide(prior))
-        else:
-            models = Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
-        if WEIGHTS not in sections and not models.prior:
-            raise CorruptError("the weights section is missing")
-        weights = sections.get(WEIGHTS, b"")
+        layout = _layout(header, layout)
+        models = _models(header, WEIGHTS in sections)
+        layout = replace(layout, wide=is_wide(models.prior))
+    if WEIGHTS not in sections and (mode == COORDINATE or (models and not models.prior)):
+        raise CorruptError("the weights section is missing")
     if header:
         raise UnsupportedVersionError(f"header field {next(iter(header))!r} needs a newer reader")
     if mode != COORDINATE and IMAGES in sections:
@@ -321,12 +290,46 @@ def _file(version: str, sections: dict[bytes, bytes], limits: Limits) -> LinrFil
         values = unpack_values(sections[VALUES], bits, count)
     if DATA not in sections:
         raise CorruptError("the data section is missing")
-    exceptions = sections.get(EXCEPTIONS, b"")
-    data = sections[DATA]
     return LinrFile(
-        version, layout, digest, models, weights, data, exceptions, values, coordinate, members,
-        table, pixels, metadata,
+        version, layout, digest, models, sections.get(WEIGHTS, b""), sections[DATA],
+        sections.get(EXCEPTIONS, b""), values, coordinate, members, table, pixels, metadata,
     )  # fmt: skip
+
+
+def _layout(header: dict[str, Any], plain: Layout) -> Layout:
+    """Takes a context image's layout out of the header; plain: its size, bits and channels."""
+    bits, count = plain.sample_bits, len(plain.channels)
+    order = tuple(_integers(header, "o", count, 0, count - 1))
+    if len(set(order)) != count or (count in (2, 4) and order[-1] != count - 1):
+        raise CorruptError("the coding order is no order of the channels with alpha last")
+    lowest = _integers(header, "l", count, 0, (1 << bits) - 1)
+    planes = _integers(header, "p", count, 0, bits)
+    channels = tuple(map(Channel, order, lowest, planes, references(order)))
+    exponent, conversion = _integer(header, "e", 0, MAX_EXPONENT), 0
+    if "c" in header:
+        conversion = _integer(header, "c", 1, 255)
+        if conversion != JFIF:
+            raise UnsupportedVersionError(f"conversion {conversion} needs a newer reader")
+        if bits != 8 or count < 3:
+            raise CorruptError("a colour conversion of an image that is not 8-bit colour")
+    return replace(plain, channels=channels, exponent=exponent, conversion=conversion)
+
+
+def _models(header: dict[str, Any], weights: bool) -> Models:
+    """Takes a context image's models out of the header; weights: whether the file has a section of
+    them."""
+    form = _integer(header, "f", 0, 255)
+    if form >= len(FORMS):
+        raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
+    if "q" not in header:
+        return Models(FORMS[form], *_integers(header, "w", 2, 1, MAX_WIDTH))
+    prior = _integer(header, "q", 1, 255)
+    if prior not in PRIORS:
+        raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
+    if FORMS[form] != "int":
+        raise CorruptError("changes to a prior are in the int form")
+    rank = _integer(header, "r", 1, MAX_RANK) if weights and prior > 1 else 0
+    return Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior, rank)
 
 
 def _metadata(sections: dict[bytes, bytes], pixels: PixelType, limits: Limits) -> Metadata | None:
