@@ -107,7 +107,8 @@ def _pam_header(data: bytes, name: str) -> tuple[int, int, int, int, int]:
     kind = values.get(b"TUPLTYPE", b"").decode("ascii", "replace")
     known = _TUPLES.get(channels)
     if known is None or kind not in ("", known, "BLACKANDWHITE" if channels == 1 else known):
-        raise ImageError(f"{name}: PAM of type {kind or 'unknown'} with {channels} channels")
+        # the file's own words are quoted: they could be any, a terminal's commands too
+        raise ImageError(f"{name}: PAM of type {kind[:40]!a} with {channels} channels")
     return width, height, channels, top, len(head) + len(mark)
 
 

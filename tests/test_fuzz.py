@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 import inrcodec
+from tests.fuzz import images
 from tests.fuzz.decode import SEED_BYTES, TESTS, check, make_corpus
 from tests.fuzz.mutate import cross, mutate, put_together, take_apart, varint
 
@@ -41,6 +42,19 @@ def test_damaged_files(mode: str, runs: int) -> None:
                 data = cross(data, rng.choice(SEEDS), rng)
             read += check(mode, mutate(data, rng))
     assert read > runs / 100  # some faults are none
+
+
+def test_damaged_images(tmp_path: Path) -> None:
+    images.make_corpus(tmp_path, [])
+    seeds = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    assert len(seeds) > 100
+    rng, read = Random(1), 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert all(images.check(data) for data in seeds)
+        for _ in range(1000):
+            read += images.check(images.mutate(rng.choice(seeds), rng))
+    assert 10 < read < 900
 
 
 def test_files_are_taken_apart_and_put_together() -> None:

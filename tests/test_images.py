@@ -303,7 +303,8 @@ def test_deep_pnm() -> None:
         (b"P2 2 1 255 1 -2", "not a number"),
         (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\n", "header"),
         (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\n", "5 channels"),
-        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE CMY\nENDHDR\n", "CMY"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE CMY\nENDHDR\n", "'CMY'"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE \x1b[2J\xff\nENDHDR\n", r"'\\x1b"),
     ],
 )
 def test_broken_pnm(data: bytes, cause: str) -> None:

@@ -21,6 +21,7 @@ import hashlib
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -103,12 +104,13 @@ def make_corpus(folder: Path) -> None:
             (folder / path.name).write_bytes(data)
 
 
-def main() -> None:
-    mode, *arguments = sys.argv[1:]
-    warnings.simplefilter("error")
-    if mode == "corpus":
-        make_corpus(Path(arguments[0]))
-        return
+def fuzz(
+    check: Callable[[bytes], bool],
+    mutate: Callable[..., bytes],
+    cross: Callable[..., bytes],
+    arguments: list[str],
+) -> None:
+    """Runs libFuzzer over a check, with a mutator and a crossover of the file format."""
     import atheris
 
     hooks = atheris.instrument_imports(include=["inrcodec"], exclude=COMPILED)
@@ -119,9 +121,6 @@ def main() -> None:
     for name in ("decompress_stored", "unfilter_rows", "_expand_zstandard", "_expand_deflate"):
         atheris.instrument_func(getattr(inrcodec.stored, name))
 
-    def one(data: bytes) -> None:
-        check(mode, data)
-
     def custom_mutator(data: bytes, most: int, seed: int) -> bytes:
         return mutate(data, Random(seed), lambda some, top: atheris.Mutate(some, top), most)
 
@@ -130,11 +129,20 @@ def main() -> None:
 
     atheris.Setup(
         [sys.argv[0], *OPTIONS, *arguments],
-        one,
+        check,
         custom_mutator=custom_mutator,
         custom_crossover=custom_crossover,
     )
     atheris.Fuzz()
+
+
+def main() -> None:
+    mode, *arguments = sys.argv[1:]
+    warnings.simplefilter("error")
+    if mode == "corpus":
+        make_corpus(Path(arguments[0]))
+    else:
+        fuzz(lambda data: check(mode, data), mutate, cross, arguments)
 
 
 if __name__ == "__main__":

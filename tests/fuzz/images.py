@@ -1,0 +1,153 @@
+"""Fuzzes the reading of PNG, TIFF and PNM files: a picture or a LinrError, soon, in little memory.
+
+As tests/fuzz/decode.py (see there for what it needs), from the repository's root:
+
+    python -m tests.fuzz.images corpus /tmp/fuzz/pictures [FOLDER of images]...
+    mkdir -p /tmp/fuzz/images
+    python -m tests.fuzz.images fuzz /tmp/fuzz/images /tmp/fuzz/pictures -max_total_time=3600
+
+A picture that can be read has to come back the same from the .linr file and the PNG that it makes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import sys
+import time
+import warnings
+import zlib
+from pathlib import Path
+from random import Random
+
+from tests.fuzz.decode import SECONDS, TESTS, fuzz
+from tests.fuzz.mutate import EDGES, Raw, damaged
+
+PNG, HEAD = b"\x89PNG\r\n\x1a\n", 8
+SEALED = 0.9
+NAMES = [
+    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"iCCP", b"tEXt", b"zTXt", b"pHYs",
+    b"acTL", b"abCd", b"ABCD", b"abCD", b"\0\0\0\0",
+]  # fmt: skip
+SEED_BYTES, PIXELS = 4096, 1 << 14
+
+
+def check(data: bytes) -> bool:
+    """Whether it is a picture; raises what reading may not, and AssertionError."""
+    import inrcodec
+    from inrcodec.images import read_picture, write_picture
+
+    limits = inrcodec.Limits(pixels=PIXELS, metadata=1 << 20)
+    started, picture, refusal = time.monotonic(), None, ""
+    try:
+        picture = read_picture(data, "a file", limits)
+        packed = inrcodec.encode(picture, model="stored", limits=limits, threads=1)
+        decoded = inrcodec.decode_picture(packed, limits=limits, threads=1)
+        assert (decoded.samples == picture.samples).all()
+        assert (decoded.type, decoded.metadata) == (picture.type, picture.metadata)
+        again = read_picture(write_picture(decoded, ".png"))
+        assert (again.samples == picture.samples).all()
+        assert again.type == picture.type
+    except inrcodec.LimitError:
+        pass
+    except inrcodec.ImageError as error:
+        refusal = str(error)
+    assert not (refusal and picture), f"read, and then refused: {refusal}"
+    assert not refusal or refusal.startswith("a file: ")
+    assert refusal.isprintable()
+    assert time.monotonic() - started < SECONDS
+    return picture is not None
+
+
+def mutate(data: bytes, rng: Random, raw: Raw | None = None, most: int = 1 << 16) -> bytes:
+    """An image file with a fault: in a PNG's chunks, whose checksums mostly hold, in the fields of
+    a TIFF, or anywhere."""
+    raw = raw or (lambda some, most: damaged(some, rng)[:most])
+    if data.startswith(PNG) and rng.random() < 0.9:
+        return _png(data, rng, raw, most)[:most]
+    if data[:2] in (b"II", b"MM") and rng.random() < 0.7:
+        return _tiff(data, rng)
+    return raw(data, most)
+
+
+def _png(data: bytes, rng: Random, raw: Raw, most: int) -> bytes:
+    chunks, at = [], HEAD
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        chunks.append([data[at + 4 : at + 8], data[at + 8 : at + 8 + length]])
+        at += 12 + length
+    if not chunks:
+        return raw(data, most)
+    number = rng.randrange(len(chunks))
+    name, body = chunks[number]
+    fault = rng.randrange(7)
+    if fault == 0:
+        chunks[number][0] = rng.choice(NAMES)
+    elif fault == 1:
+        chunks.insert(rng.randrange(len(chunks) + 1), [name, body])
+    elif fault == 2:
+        del chunks[number]
+    elif fault == 3:
+        rng.shuffle(chunks)
+    elif name == b"IHDR" and len(body) == 13:
+        place = rng.choice((0, 4, 8, 9, 10, 11, 12))
+        value = rng.choice(EDGES) if place < 8 else rng.choice((0, 1, 2, 3, 4, 6, 8, 16, 255))
+        width = 4 if place < 8 else 1
+        packed = (value % (1 << 8 * width)).to_bytes(width, "big")
+        chunks[number][1] = body[:place] + packed + body[place + width :]
+    elif name in (b"IDAT", b"iCCP", b"zTXt") and fault < 6:
+        with contextlib.suppress(zlib.error):
+            chunks[number][1] = zlib.compress(raw(zlib.decompress(body), most), 1)
+    else:
+        chunks[number][1] = raw(body, most)
+    out = data[:HEAD]
+    sealed = rng.random() < SEALED
+    for name, body in chunks:
+        crc = zlib.crc32(name + body) if sealed else rng.getrandbits(32)
+        out += struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc)
+    return out + data[at:]
+
+
+def _tiff(data: bytes, rng: Random) -> bytes:
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        (entries,) = struct.unpack_from(order + "H", data, start)
+        place = start + 2 + 12 * rng.randrange(entries) + rng.choice((0, 2, 4, 8, 8, 8))
+        width = 2 if (place - start - 2) % 12 < 4 else 4
+        value = rng.choice([*EDGES, *range(250, 350), 32773, 34675]) % (1 << 8 * width)
+        packed = value.to_bytes(width, "little" if order == "<" else "big")
+        return data[:place] + packed + data[place + width :]
+    except (struct.error, ValueError):
+        return damaged(data, rng)
+
+
+def make_corpus(folder: Path, images: list[Path]) -> None:
+    """Pictures of the golden files as PNG, TIFF and PAM, and small images from other folders."""
+    import inrcodec
+    from inrcodec.images import write_picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(TESTS.glob("golden/*.linr")):
+        if path.stat().st_size < SEED_BYTES:
+            picture = inrcodec.decode_picture(path.read_bytes(), threads=1)
+            for extension in (".png", ".tif", ".pam"):
+                data = write_picture(picture, extension)
+                if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
+                    (folder / f"{path.stem}{extension}").write_bytes(data)
+    for path in (path for given in images for path in sorted(given.iterdir())):
+        if path.is_file() and path.stat().st_size <= SEED_BYTES:
+            (folder / path.name).write_bytes(path.read_bytes())
+
+
+def main() -> None:
+    mode, *arguments = sys.argv[1:]
+    warnings.simplefilter("error")
+    if mode == "corpus":
+        make_corpus(Path(arguments[0]), [Path(name) for name in arguments[1:]])
+    else:
+        fuzz(check, mutate, lambda data, other, rng, most: other[:most], arguments)
+
+
+if __name__ == "__main__":
+    main()
