@@ -146,16 +146,15 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
         return None
     if len(raw) > limit:
         raise LimitError(f"more than {limit} bytes of metadata (limit: metadata)")
-    # one by one, and none of them a list or map: millions of those would fit into few bytes
-    reader = msgpack.Unpacker(max_array_len=0, max_map_len=0, max_buffer_size=max(1, len(raw)))
+    reader = msgpack.Unpacker(max_array_len=MAX_ENTRIES, max_buffer_size=max(1, len(raw)))
     reader.feed(raw)
     try:
         if reader.read_array_header() != 2:
             raise CorruptError("the metadata are not a kind and a list")
-        kind = reader.unpack()
+        kind = _value(reader, raw)
         if kind not in (PNG, TIFF):
             return None
-        rows: Any = tuple(_entry(reader, 2 if kind == PNG else 3) for _ in _counted(reader))
+        rows: Any = tuple(_entry(reader, raw, 2 if kind == PNG else 3) for _ in _counted(reader))
         if reader.tell() != len(raw):
             raise CorruptError("bytes follow the metadata")
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
@@ -172,10 +171,18 @@ def _counted(reader: msgpack.Unpacker) -> range:
     return range(count)
 
 
-def _entry(reader: msgpack.Unpacker, length: int) -> tuple[Any, ...]:
+def _entry(reader: msgpack.Unpacker, raw: bytes, length: int) -> tuple[Any, ...]:
     if reader.read_array_header() != length:
         raise CorruptError(f"an entry of the metadata is not of {length} parts")
-    return tuple(reader.unpack() for _ in range(length))
+    return tuple(_value(reader, raw) for _ in range(length))
+
+
+def _value(reader: msgpack.Unpacker, raw: bytes) -> Any:
+    """The next value; no list or map, millions of which would fit into few bytes."""
+    first = raw[reader.tell() : reader.tell() + 1]
+    if b"\x80" <= first <= b"\x9f" or b"\xdc" <= first <= b"\xdf":
+        raise CorruptError("a list or map within an entry of the metadata")
+    return reader.unpack()
 
 
 def _check_chunks(entries: Sequence[Any]) -> None:
