@@ -32,7 +32,9 @@ SECONDS = 10  # for a file
 SEED_BYTES, SEED_SECONDS = 4096, 0.02
 OPTIONS = ("-rss_limit_mb=2048", f"-timeout={SECONDS}", "-max_len=65536", "-len_control=0")
 # Compiled by numba, which cannot read what atheris makes of a module.
-COMPILED = [f"inrcodec.{name}" for name in ("kernels", "window_kernels", "rangecoder", "stored")]
+COMPILED = [
+    f"inrcodec.{name}" for name in ("kernels", "window_kernels", "rangecoder", "stored", "tiff")
+]
 
 
 def check(mode: str, data: bytes) -> bool:
@@ -117,9 +119,13 @@ def fuzz(
     # Where it traces comparisons, atheris 3.0 never lets go of the arrays that they give.
     hooks._trace_dataflow = False
     with hooks:
-        import inrcodec.stored
-    for name in ("decompress_stored", "unfilter_rows", "_expand_zstandard", "_expand_deflate"):
-        atheris.instrument_func(getattr(inrcodec.stored, name))
+        from inrcodec import stored, tiff
+    for module, names in (
+        (stored, ("decompress_stored", "unfilter_rows", "_expand_zstandard", "_expand_deflate")),
+        (tiff, ("read_tiff", "_directory", "_check_tags", "_segment", "_expand_packbits")),
+    ):
+        for name in names:
+            atheris.instrument_func(getattr(module, name))
 
     def custom_mutator(data: bytes, most: int, seed: int) -> bytes:
         return mutate(data, Random(seed), lambda some, top: atheris.Mutate(some, top), most)

@@ -20,6 +20,8 @@ import zlib
 from pathlib import Path
 from random import Random
 
+import cv2
+
 from tests.fuzz.decode import SECONDS, TESTS, fuzz
 from tests.fuzz.mutate import EDGES, Raw, damaged
 
@@ -135,6 +137,12 @@ def make_corpus(folder: Path, images: list[Path]) -> None:
                 data = write_picture(picture, extension)
                 if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
                     (folder / f"{path.stem}{extension}").write_bytes(data)
+    samples = inrcodec.decode((TESTS / "golden" / "stored_zstandard_rgb8.linr").read_bytes())
+    for compression in (cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS):
+        settings = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+        (folder / f"compression_{compression}.tif").write_bytes(
+            cv2.imencode(".tif", samples[..., 0], settings)[1].tobytes()
+        )
     for path in (path for given in images for path in sorted(given.iterdir())):
         if path.is_file() and path.stat().st_size <= SEED_BYTES:
             (folder / path.name).write_bytes(path.read_bytes())
