@@ -7,6 +7,7 @@ by brightness, so that neighbours in the picture are neighbours among the indice
 from __future__ import annotations
 
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,13 @@ MAX_COLOURS = 256
 SAMPLE = 1 << 15  # pixels that tell whether there are too many
 STRIP = 1 << 20  # pixels at a time
 BRIGHTNESS = np.array([299, 587, 114])
+
+
+class Indexed(NamedTuple):
+    """An image of few colours: the table (n, C), and for each pixel its row in it, uint8 (H, W)."""
+
+    table: np.ndarray
+    indices: np.ndarray
 
 
 def find_table(samples: np.ndarray, pixels: PixelType) -> np.ndarray | None:

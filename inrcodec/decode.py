@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -57,8 +56,8 @@ def decode(
     (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them.
     Raises a LinrError where the data is no whole, undamaged .linr file.
     """
-    options: dict[str, Any] = {"index": index, "device": device, "threads": threads}
-    return decode_picture(data, limits=limits, **options).array()
+    picture = decode_picture(data, index=index, device=device, threads=threads, limits=limits)
+    return picture.array()
 
 
 def decode_picture(
@@ -98,10 +97,10 @@ def decode_file(
     False or it is the source, OSError as the file system does, and any LinrError of decode or
     images.write_picture.
     """
-    options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the source itself")
-    picture = decode_picture(Path(source).read_bytes(), **options)
+    data = Path(source).read_bytes()
+    picture = decode_picture(data, device=device, threads=threads, limits=limits)
     write_atomic(Path(target), write_picture(picture, Path(target).suffix), force=force)
 
 

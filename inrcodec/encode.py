@@ -14,7 +14,7 @@ import numpy as np
 
 from .atomic import write_atomic
 from .backend import Workers, backend_for, fitting_backend, fresh_backend
-from .colour_table import find_table, index_depth, to_indices
+from .colour_table import Indexed, find_table, index_depth, to_indices
 from .container import LinrFile, digest_of_members, pack, parse
 from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
@@ -70,15 +70,16 @@ def encode(
 
     image: uint8 or uint16, (H, W) or (H, W, C) with C = 1..4 (grey, grey and alpha, RGB, RGBA); or
     a Picture, whose palette, depth and metadata are kept too (decode_picture).
+
     effort: 1 (fast) to 9 (small). weights: "int", "fp16" or "ternary". device: where to fit: "cpu",
     "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine.
     threads: default all cores; does not change the result. model: "context", "stored", or "auto"
     for the smaller; or "coordinate" for the published coordinate networks, with the options
     `coordinate` (effort is not theirs). time_limit: about how many seconds to take at most; the fit
     stops in time, and the result then depends on the machine. limits: of the image, and of the
-    result's decoding. progress: called now and then, from
-    any thread, one call at a time. report: called at the end with what info() says of the result,
-    the planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
+    result's decoding. progress: called now and then, from any thread, one call at a time. report:
+    called at the end with what info() says of the result, the planes' bit error rates included.
+    watch: told of each coordinate.fit.Step of a fit.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA, ValueError for a bad option, VerificationError
@@ -108,10 +109,10 @@ def encode(
         return pack(replace(file, digest=given, type=picture.type, metadata=picture.metadata))
 
     table = find_table(samples, picture.type) if model != "coordinate" else None
+    indexed = None if table is None else Indexed(table, to_indices(samples, table))
     estimate = estimate_stored(samples, picture.type.depth)
-    if table is not None:
-        indices = to_indices(samples, table)
-        estimate = min(estimate, estimate_stored(indices, index_depth(len(table))))
+    if indexed is not None:
+        estimate = min(estimate, estimate_stored(indexed.indices, index_depth(len(indexed.table))))
     candidates: list[bytes] = []
     if model == "coordinate":
         options = coordinate or Coordinate()
@@ -121,17 +122,17 @@ def encode(
             )
         )
         if options.optimize == "size":
-            candidates.append(_encode_stored(picture, table, seal))
+            candidates.append(_encode_stored(picture, indexed, seal))
     if model == "stored" or (model == "auto" and estimate < samples.nbytes * LIKELY_STORED + TINY):
         tell(Progress("store", 0.0, None))
-        candidates.append(_encode_stored(picture, table, seal))
+        candidates.append(_encode_stored(picture, indexed, seal))
     if model == "context" or (
         model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
     ):
         try:
             candidates.append(
                 encode_context(
-                    samples, table, effort, weights, seed, device, threads, deadline, tell, seal
+                    samples, indexed, effort, weights, seed, device, threads, deadline, tell, seal
                 )
             )
         except RuntimeError as error:
@@ -140,7 +141,7 @@ def encode(
             raise
         alone = model == "auto" and len(candidates) == 1
         if alone and estimate < len(candidates[0]) * UNLIKELY_STORED:
-            candidates.append(_encode_stored(picture, table, seal))
+            candidates.append(_encode_stored(picture, indexed, seal))
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / samples.size
     tell(Progress("verify", CODE, bpsp))
@@ -155,14 +156,14 @@ def _verify(
     data: bytes, picture: Picture, threads: int, limits: Limits, count: bool
 ) -> dict[str, Any]:
     """Decodes a file and compares with what was given to be encoded, of which it has the digest;
-    what info() says of it, with the planes if they are to be counted. Raises VerificationError."""
+    what info() says of it, if its planes are to be counted. Raises VerificationError."""
     file = parse(data, limits)
     statistics = PlaneStatistics(file.layout) if count else None
     decisions = Decisions() if count else None
     _compare(file, picture.samples, threads, limits, statistics, decisions)
     if (file.type, file.metadata) != (picture.type, picture.metadata):
         raise VerificationError("the palette or metadata do not come back; please report this")
-    return describe(file, len(data), statistics, decisions)
+    return describe(file, len(data), statistics, decisions) if count else {}
 
 
 def _compare(
@@ -335,13 +336,13 @@ def _plain_layout(image: np.ndarray) -> Layout:
     return Layout(image.shape[0], image.shape[1], bits, channels, 0)
 
 
-def _encode_stored(picture: Picture, table: np.ndarray | None, seal: Seal) -> bytes:
-    """The smaller of the samples stored, and of indices into the table if there is one."""
+def _encode_stored(picture: Picture, indexed: Indexed | None, seal: Seal) -> bytes:
+    """The smaller of the samples stored, and of indices into a table if there is one."""
     samples, depth = picture.samples, picture.type.depth
     file = LinrFile("", choose_layout(samples), b"", None, b"", b"")
     stored = [seal(replace(file, data=compress_stored(samples, depth)))]
-    if table is not None:
-        indices = to_indices(samples, table)
+    if indexed is not None:
+        table, indices = indexed
         data = compress_stored(indices, index_depth(len(table)))
         stored.append(seal(replace(file, layout=choose_layout(indices), data=data, table=table)))
     return min(stored, key=len)

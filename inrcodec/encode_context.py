@@ -10,7 +10,7 @@ import numpy as np
 
 from .backend import Workers, fitting_backend
 from .colour import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
-from .colour_table import to_indices
+from .colour_table import Indexed
 from .container import LinrFile, Models
 from .decode import read_networks
 from .layout import Layout, choose_layout
@@ -47,10 +47,10 @@ class Coded:
 
 
 def representations(
-    image: np.ndarray, wide: bool = False, table: np.ndarray | None = None
+    image: np.ndarray, wide: bool = False, indexed: Indexed | None = None
 ) -> list[Coded]:
     """The ways to code an image: without its colour history; as ranks if they may pay; and as
-    indices if it has few colours, those of the table."""
+    indices if it has few colours."""
     planes, values = find_jfif(image), find_values(image)
     if planes is None:
         found = [Coded(choose_layout(image, wide=wide), image)]
@@ -60,8 +60,8 @@ def representations(
     if any(used is not None for used in values):
         ranks = to_ranks(image, values)
         found.append(Coded(choose_layout(ranks, wide=wide), ranks, values=values))
-    if table is not None:
-        indices = to_indices(image, table)
+    if indexed is not None:
+        table, indices = indexed
         found.append(Coded(choose_layout(indices, wide=wide), indices, table=table))
     return found
 
@@ -74,7 +74,7 @@ def choose_rank(pixels: int) -> int:
 
 def encode_context(
     image: np.ndarray,
-    table: np.ndarray | None,
+    indexed: Indexed | None,
     effort: int,
     form: str,
     seed: int,
@@ -84,12 +84,12 @@ def encode_context(
     tell: Callable[[Progress], None],
     seal: Seal,
 ) -> bytes:
-    """The context file of an image: its samples, and their few colours if they are few; the other
+    """The context file of an image: its samples, and as indices if its colours are few; the other
     arguments are encode's. deadline: of time.monotonic()."""
     models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
     if form == "int":
         models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
-    ways = representations(image, is_wide(models.prior), table)
+    ways = representations(image, is_wide(models.prior), indexed)
     epochs = EPOCHS[effort] if models.prior else max(EPOCHS[effort], MIN_EPOCHS)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
     backend = fitting_backend("cpu" if device == "auto" and not epochs else device)

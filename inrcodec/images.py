@@ -12,7 +12,7 @@ import numpy as np
 
 from . import png, pnm, tiff
 from .errors import ImageError
-from .limits import DEFAULT, Limits, check_size
+from .limits import DEFAULT, Limits
 from .metadata import PNG, TIFF, for_kind
 from .picture import Picture
 
@@ -98,4 +98,5 @@ def _check(image: np.ndarray) -> None:
         raise ImageError(f"samples of type {image.dtype} cannot be kept, only uint8 and uint16")
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 2 <= image.shape[2] <= 4):
         raise ImageError(f"shape {image.shape} is not (H, W) or (H, W, C) with 2 to 4 channels")
-    check_size(image.shape[1], image.shape[0], "image")
+    if 0 in image.shape:
+        raise ImageError("the image is empty")

@@ -16,7 +16,7 @@ class Limits:
     multiply_adds: of the networks, to decode one image.
     weights: numbers in all networks of a file.
     sections: of a file.
-    metadata: bytes of it once expanded (files have none yet).
+    metadata: bytes of it, inflated.
     """
 
     pixels: int = 1 << 28
@@ -39,7 +39,6 @@ class Limits:
 
 
 DEFAULT = Limits()
-MAX_PIXELS = DEFAULT.pixels
 
 
 def check_size(width: int, height: int, name: str, limits: Limits = DEFAULT) -> None:

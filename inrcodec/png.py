@@ -120,7 +120,7 @@ def write_png(picture: Picture, level: int) -> bytes:
         whole = _opencv_png(samples, level)
         if pixels == PixelType() and picture.metadata is None:
             return whole
-        stream = b"".join(_parse(whole, "the image", DEFAULT).stream)
+        stream = b"".join(_parse(whole, "the image", Limits(pixels=samples.size)).stream)
     bits = pixels.depth or 8 * samples.itemsize
     colour = _PALETTE if pixels.palette else _COLOURS[channels]
     header = _Header(samples.shape[1], samples.shape[0], bits, colour, 0, 0, 0)
