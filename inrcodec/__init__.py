@@ -31,7 +31,7 @@ from .metadata import Metadata
 from .picture import Picture, PixelType
 from .progress import Progress
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "ChecksumError",

@@ -31,7 +31,7 @@ from .layout import MAX_EXPONENT, Channel, Layout, references
 from .limits import DEFAULT, Limits, check_size
 from .metadata import Metadata, pack_metadata, unpack_metadata
 from .picture import PLAIN, PixelType, pack_type, unpack_type
-from .prior import MAX_RANK, PLANE_WIDTH, PRIORS, TRUNK_WIDTH, is_wide
+from .prior import MAX_RANK, PRIORS, is_wide
 from .remapping import Values, pack_values, unpack_values
 from .weights import FORMS
 
@@ -57,7 +57,12 @@ class Models:
     trunk_width: int
     plane_width: int
     prior: int = 0  # one of prior.PRIORS where the weights are changes to it
-    rank: int = 0  # of the changes to prior 2's w1 and w2
+    rank: int = 0  # of the changes to w1 and w2 of prior 2 and later ones
+
+    @classmethod
+    def of_prior(cls, prior: int, rank: int = 0) -> Models:
+        """Models that start from a prior."""
+        return cls("int", PRIORS[prior].trunk_width, PRIORS[prior].plane_width, prior, rank)
 
 
 @dataclass(frozen=True)
@@ -153,13 +158,13 @@ def pack(file: LinrFile) -> bytes:
     sections.insert(0, (HEADER, msgpack.packb(header)))
     body = b"".join(_section(tag, payload) for tag, payload in sections)
     # the least version that has what the file uses
-    minor = models.prior if models is not None else 0
-    if file.values:
-        minor = VALUES_MINOR
-    if file.coordinate is not None:
-        minor = COORDINATE_MINOR
-    if file.table is not None or file.type != PLAIN or file.metadata is not None:
-        minor = PICTURE_MINOR
+    rich = file.table is not None or file.type != PLAIN or file.metadata is not None
+    minor = max(
+        PRIORS[models.prior].minor if models is not None and models.prior else 0,
+        VALUES_MINOR if file.values else 0,
+        COORDINATE_MINOR if file.coordinate is not None else 0,
+        PICTURE_MINOR if rich else 0,
+    )
     return SIGNATURE + bytes((MAJOR, minor)) + body
 
 
@@ -329,7 +334,7 @@ def _models(header: dict[str, Any], weights: bool) -> Models:
     if FORMS[form] != "int":
         raise CorruptError("changes to a prior are in the int form")
     rank = _integer(header, "r", 1, MAX_RANK) if weights and prior > 1 else 0
-    return Models(FORMS[form], TRUNK_WIDTH, PLANE_WIDTH, prior, rank)
+    return Models.of_prior(prior, rank)
 
 
 def _metadata(sections: dict[bytes, bytes], pixels: PixelType, limits: Limits) -> Metadata | None:

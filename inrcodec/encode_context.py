@@ -14,7 +14,7 @@ from .colour_table import Indexed
 from .container import LinrFile, Models
 from .decode import read_networks
 from .layout import Layout, choose_layout
-from .prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide, prior_networks
+from .prior import MAX_RANK, QUICK, THOROUGH, is_wide, prior_networks
 from .progress import FIT_PLANES, FIT_TRUNKS, Progress
 from .rangecoder import Encoder
 from .remapping import Values, find_values, to_ranks
@@ -24,6 +24,8 @@ from .weights import pack_weights
 # Passes over the pixels by effort: each level about doubles the time.
 EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
 MIN_EPOCHS = 2  # where there is no prior
+# From here on, and up to so many pixels, fits start from the large networks, which take longer.
+THOROUGH_EFFORT, THOROUGH_PIXELS = 7, 1 << 27
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
@@ -72,6 +74,14 @@ def choose_rank(pixels: int) -> int:
     return rank if rank <= SMALL_RANKS else MAX_RANK
 
 
+def choose_models(form: str, effort: int, pixels: int) -> Models:
+    """What the fit to an image starts from."""
+    if form != "int":
+        return Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
+    thorough = effort >= THOROUGH_EFFORT and pixels <= THOROUGH_PIXELS
+    return Models.of_prior(THOROUGH if thorough else QUICK)
+
+
 def encode_context(
     image: np.ndarray,
     indexed: Indexed | None,
@@ -86,9 +96,8 @@ def encode_context(
 ) -> bytes:
     """The context file of an image: its samples, and as indices if its colours are few; the other
     arguments are encode's. deadline: of time.monotonic()."""
-    models = Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
-    if form == "int":
-        models = Models(form, TRUNK_WIDTH, PLANE_WIDTH, NEWEST)
+    models = choose_models(form, effort, image.shape[0] * image.shape[1])
+    quick = Models.of_prior(QUICK)
     ways = representations(image, is_wide(models.prior), indexed)
     epochs = EPOCHS[effort] if models.prior else max(EPOCHS[effort], MIN_EPOCHS)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
@@ -120,10 +129,11 @@ def encode_context(
         if models.prior:
             # a fit may lose, where the image is small; and the prior knows which way to go
             started = time.monotonic()
-            unchanged = [file(way, models, b"") for way in ways]
+            unchanged = [file(way, quick, b"") for way in ways]
             candidates = [min(unchanged, key=len)]
             way = ways[unchanged.index(candidates[0])]
             reserve = AFTER_FIT * (time.monotonic() - started)
+            reserve *= models.trunk_width / quick.trunk_width
         layout = way.layout
         samples = way.samples.reshape(layout.height, layout.width, -1)
         prior = prior_networks(layout, models.prior) if models.prior else None

@@ -108,14 +108,14 @@ def train(
             total = bits + network.rate(weights) / count
         watching = network.shifts is None and progress >= QUANTISE_AT
         if watching:
-            for tensor in weights.values():
-                tensor.retain_grad()
+            for name in network.names:
+                weights[name].retain_grad()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         if watching:
             watched += 1
-            for name, tensor in weights.items():
-                squares[name] += tensor.grad.square().mean()
+            for name in network.names:
+                squares[name] += weights[name].grad.square().mean()
         optimiser.step()
         mean_bits += 0.05 * (bits.detach() - mean_bits) if step else bits.detach()
         step += 1

@@ -98,7 +98,7 @@ class FloatNetwork:
         sizes = shape.tensors() if prior is None else shape.changes(rank)
         gains = {"w1": math.sqrt(2), "w2": math.sqrt(2), "w3": 0.3}
         if prior is not None:
-            gains = {"v1": 1.0, "v2": 1.0}  # and u1, u2 are zeros: so starts the product
+            gains = {"v1": 1.0, "v2": 1.0, "v3": 1.0}  # and u are zeros: so starts the product
         self.names, self.parameters = tuple(sizes), {}
         for name, size in sizes.items():
             value = torch.zeros(size)
@@ -142,7 +142,9 @@ class FloatNetwork:
 
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
         """weights: of weights(); x (n, f): inputs * INPUT_SCALE -> outputs (n, o) in units."""
-        p = self._whole(self._stored(weights))
+        return self._run(self._whole(self._stored(weights)), x)
+
+    def _run(self, p: dict[str, Any], x: Any) -> Any:
         h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
         h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
         out = torch.addmm(p["b3"], h, p["w3"].T)

@@ -7,6 +7,7 @@ nothing at all. The priors never change: files depend on them.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -16,34 +17,46 @@ from .networks import TENSORS, Tensor, factors
 from .traversal import plane_shape, trunk_shape
 from .weights import MAX_SHIFT, Tensors, unpack_weights
 
-NEWEST = 2  # what encoders use
-MAX_RANK = 32  # of changes to prior 2: all there is
-# Of each prior as files name it: BLAKE2b-128 of its file, and whether trunks see the wide context.
+MAX_RANK = 32  # of changes to a prior
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a shipped prior is made of."""
+
+    digest: str  # BLAKE2b-128 of its file
+    minor: int  # the format version that brought it
+    trunk_width: int
+    wide: bool  # whether trunks see the wide context
+    plane_width: int = 16
+
+
 PRIORS = {
-    1: ("30186a5e9546098a35b855283f0d2ea5", False),
-    2: ("3b38c248521bef776b59e11d1af78803", True),
+    1: Prior("30186a5e9546098a35b855283f0d2ea5", 1, 32, False),
+    2: Prior("3b38c248521bef776b59e11d1af78803", 2, 32, True),
+    3: Prior("5cfda6a1a775209cced950d09c31ca47", 6, 64, True),
 }
-TRUNK_WIDTH, PLANE_WIDTH = 32, 16
+QUICK, THOROUGH = 2, 3  # what encoders use: the small networks and the large ones
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
 
 
 def is_wide(prior: int) -> bool:
     """Whether trunk INRs of a prior, or of none (0), see the wide context."""
-    return prior in PRIORS and PRIORS[prior][1]
+    return prior in PRIORS and PRIORS[prior].wide
 
 
 @cache
 def _networks(prior: int) -> list[Tensors]:
-    name, (digest, wide) = f"prior{prior}.bin", PRIORS[prior]
+    name, facts = f"prior{prior}.bin", PRIORS[prior]
     data = resources.files(__package__).joinpath(name).read_bytes()
-    if hashlib.blake2b(data, digest_size=16).hexdigest() != digest:
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
         raise CorruptError(f"{name} of this installation is not the one that files depend on")
     shapes = []
     for _ in range(CONVERSIONS):
         for references in range(POSITIONS):
-            shapes += [trunk_shape(references, TRUNK_WIDTH, wide)] * 2
-            shapes.append(plane_shape(references, PLANE_WIDTH))
+            shapes += [trunk_shape(references, facts.trunk_width, facts.wide)] * 2
+            shapes.append(plane_shape(references, facts.plane_width))
     return unpack_weights("int", [shape.tensors() for shape in shapes], data)
 
 

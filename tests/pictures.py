@@ -10,7 +10,7 @@ from inrcodec.container import LinrFile, Models, pack
 from inrcodec.decode import digest, network_shapes, read_networks
 from inrcodec.encode_context import representations
 from inrcodec.networks import Tensor
-from inrcodec.prior import NEWEST, PLANE_WIDTH, TRUNK_WIDTH, is_wide
+from inrcodec.prior import QUICK, is_wide
 from inrcodec.rangecoder import Encoder
 from inrcodec.traversal import traverse
 from inrcodec.weights import pack_weights
@@ -56,9 +56,9 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     return file_of(image, models, pack_weights(form, networks))
 
 
-def changed_prior_file(image: np.ndarray, rank: int = 3) -> bytes:
-    """A context file with small changes at random to the prior's weights."""
-    models = Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST, rank)
+def changed_prior_file(image: np.ndarray, rank: int = 3, prior: int = QUICK) -> bytes:
+    """A context file with small changes at random to a prior's weights."""
+    models = Models.of_prior(prior, rank)
     layout, rng = representations(image, wide=True)[-1].layout, np.random.default_rng(0)
     networks = [
         {

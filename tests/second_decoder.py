@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 from second_container import (
+    PRIORS,
     Array,
     Header,
     Sections,
@@ -128,7 +129,7 @@ def network_shapes(counts: list[int], header: Header, rank: int) -> list[Shapes]
     """Of trunk A, trunk B and plane for each number of references, as stored."""
     networks, (trunk_w, plane_w) = [], header["w"]
     for r, kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, w, o = (23 + 13 * r if r else 21) + (11 + 4 * r if header["q"] == 2 else 0), trunk_w, 9
+        i, w, o = (23 + 13 * r if r else 21) + (11 + 4 * r if header["q"] > 1 else 0), trunk_w, 9
         i, w, o = (2 + 2 * (1 + r), plane_w, 1) if kind == "plane" else (i, w, o)
         shapes: Shapes = {}
         for n, (rows, cols) in enumerate(((w, i), (w, w), (o, w)), 1):
@@ -194,9 +195,8 @@ def add_change(start: Tensors, change: Tensors) -> Tensors:
 @cache
 def prior(q: int) -> list[Tensors]:
     data = (Path(__file__).resolve().parents[1] / f"inrcodec/prior{q}.bin").read_bytes()
-    digest = ("30186a5e9546098a35b855283f0d2ea5", "3b38c248521bef776b59e11d1af78803")[q - 1]
-    assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest, "prior"
-    return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [32, 16]}, 0))
+    assert hashlib.blake2b(data, digest_size=16).hexdigest() == PRIORS[q][1], "prior"
+    return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [PRIORS[q][0], 16]}, 0))
 
 
 def read_weights(payload: bytes | None, counts: list[int], header: Header) -> list[Tensors]:
@@ -275,7 +275,7 @@ def trunk_inputs(
     own: Array, refs: list[Array], grid: Grid, step: str, level: int, planes: int, header: Header
 ) -> tuple[Array, Array]:
     """The inputs, (number, pixels), and base."""
-    e, wide, (height, width, _) = header["e"], header["q"] == 2, header["s"]
+    e, wide, (height, width, _) = header["e"], header["q"] > 1, header["s"]
     near = around(own, grid, NEAR[step])
     far = around(own, grid, FAR[step][: 20 if wide else 12])
     here = [around(ref, grid, [(0, 0)])[0] for ref in refs]

@@ -15,14 +15,14 @@ import inrcodec
 from inrcodec import fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.container import Models, parse
-from inrcodec.decode import decode_parsed
-from inrcodec.encode_context import choose_rank
+from inrcodec.decode import decode_parsed, network_shapes
+from inrcodec.encode_context import THOROUGH_PIXELS, choose_models, choose_rank
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.layout import choose_layout
-from inrcodec.limits import Limits
+from inrcodec.limits import DEFAULT, Limits
 from inrcodec.networks import TENSORS, Network, Tensor, factors
-from inrcodec.prior import MAX_RANK, NEWEST, PLANE_WIDTH, TRUNK_WIDTH, add, prior_networks
+from inrcodec.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.traversal import trunk_shape
 from inrcodec.weights import pack_weights, unpack_weights
 from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
@@ -35,13 +35,13 @@ def test_effort_1_has_no_weights_and_needs_no_torch() -> None:
 import sys
 sys.modules["torch"] = None
 import inrcodec
-from inrcodec.prior import NEWEST
+from inrcodec.prior import QUICK
 from tests.pictures import jpeg_scene, scene
 import numpy as np
 for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
     data = inrcodec.encode(image, effort=1, model="context")
     facts = inrcodec.info(data, planes=False)
-    assert facts["weights_bytes"] == 0 and facts["prior"] == NEWEST
+    assert facts["weights_bytes"] == 0 and facts["prior"] == QUICK
     assert (inrcodec.decode(data) == image).all()
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
@@ -49,11 +49,12 @@ for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, n
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("prior", [QUICK, THOROUGH])
 def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
-    channels: int, dtype: type
+    channels: int, dtype: type, prior: int
 ) -> None:
     image = scene(45, 38, channels, dtype)
-    data = changed_prior_file(image)
+    data = changed_prior_file(image, prior=prior)
     assert len(parse(data).weights) > 100
     assert inrcodec.info(data, planes=False)["rank"] == 3
     assert np.array_equal(inrcodec.decode(data), image)
@@ -66,14 +67,17 @@ def test_a_colour_history_has_networks_of_its_own() -> None:
     assert parse(data).layout.conversion
     assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
     layouts = choose_layout(image), parse(data).layout
-    of_rgb, of_ycc = (prior_networks(layout, NEWEST) for layout in layouts)
-    assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
+    for prior in (QUICK, THOROUGH):
+        of_rgb, of_ycc = (prior_networks(layout, prior) for layout in layouts)
+        assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
 
 
 @pytest.mark.parametrize("rank", [1, 4, MAX_RANK])
-def test_a_fit_starts_at_the_prior(rank: int) -> None:
+@pytest.mark.parametrize("start", [QUICK, THOROUGH])
+def test_a_fit_starts_at_the_prior(rank: int, start: int) -> None:
     layout = choose_layout(scene(20, 20, 3, np.uint8))
-    shape, prior = trunk_shape(2, TRUNK_WIDTH, True), prior_networks(layout, NEWEST)[7]
+    shape = trunk_shape(2, PRIORS[start].trunk_width, True)
+    prior = prior_networks(layout, start)[7]
     rng = np.random.default_rng(0)
     inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
     want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
@@ -89,11 +93,12 @@ def test_a_fit_starts_at_the_prior(rank: int) -> None:
 
 
 @pytest.mark.parametrize("rank", [2, MAX_RANK])
-def test_what_was_fitted_is_what_a_reader_adds_up(rank: int) -> None:
+@pytest.mark.parametrize("start", [QUICK, THOROUGH])
+def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None:
     image = scene(48, 48, 3, np.uint8)
     layout = choose_layout(image, wide=True)
-    prior = prior_networks(layout, NEWEST)
-    plan = fit.Plan(2, TRUNK_WIDTH, 16, 30, "int", 0, prior, rank)
+    prior, width = prior_networks(layout, start), PRIORS[start].trunk_width
+    plan = fit.Plan(2, width, 16, 30, "int", 0, prior, rank)
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
         trunks = fit.fit_trunks(
@@ -101,18 +106,18 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int) -> None:
         )
     changes = [tensors for pair in trunks for tensors in pair]
     assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
-    shapes = [trunk_shape(r, TRUNK_WIDTH, True) for r in (0, 0, 1, 1, 2, 2)]
+    shapes = [trunk_shape(r, width, True) for r in (0, 0, 1, 1, 2, 2)]
     read = unpack_weights("int", [s.changes(rank) for s in shapes], pack_weights("int", changes))
     for number, (one, other) in enumerate(zip(changes, read, strict=True)):
-        start = prior[3 * (number // 2) + number % 2]
+        before = prior[3 * (number // 2) + number % 2]
         for name in TENSORS:
-            whole = add(start, other)[name]
+            whole = add(before, other)[name]
             if name in one:
                 change = one[name].values / 2.0 ** one[name].shift
             else:
                 u, v = (one[factor] for factor in factors(name))
                 change = (u.values / 2.0**u.shift) @ (v.values / 2.0**v.shift)
-            want = start[name].values / 2.0 ** start[name].shift + change
+            want = before[name].values / 2.0 ** before[name].shift + change
             assert np.array_equal(whole.values / 2.0**whole.shift, want)
 
 
@@ -121,19 +126,33 @@ def test_larger_images_get_changes_of_higher_rank() -> None:
     assert ranks == [1, 1, 4, MAX_RANK, MAX_RANK]
 
 
+def test_high_efforts_start_from_the_larger_networks() -> None:
+    small, large = Models.of_prior(QUICK), Models.of_prior(THOROUGH)
+    assert large.trunk_width > small.trunk_width
+    chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
+    assert chosen == [small] * 6 + [large] * 3
+    assert choose_models("int", 9, DEFAULT.pixels) == small
+    layout = choose_layout(scene(30, 30, 4, np.uint16), wide=True)
+    for pixels in (THOROUGH_PIXELS, DEFAULT.pixels):  # anyone may decode it
+        shapes = network_shapes(layout, choose_models("int", 9, pixels))
+        trunks, planes = (sum(s.weights() for s in shapes[n::3]) for n in (0, 2))
+        assert pixels * (trunks + 16 * planes) <= DEFAULT.multiply_adds
+    assert not choose_models("fp16", 9, 10**6).prior
+
+
 def test_an_image_without_steps_has_no_changes() -> None:
     image = np.full((1, 1, 3), 7, np.uint8)
     image[0, 0, 1] = 200
     for picture in (image, scene(1, 2, 3, np.uint8), scene(2, 1, 1, np.uint16)):
         data = inrcodec.encode(picture, effort=2, model="context")
         assert np.array_equal(inrcodec.decode(data), picture)
-    nothing = file_of(image, Models("int", TRUNK_WIDTH, PLANE_WIDTH, NEWEST, 1), b"")
+    nothing = file_of(image, Models.of_prior(QUICK, 1), b"")
     assert np.array_equal(inrcodec.decode(nothing), image)
 
 
 def test_factors_that_are_too_fine_are_refused() -> None:
     layout = choose_layout(scene(20, 20, 1, np.uint8), wide=True)
-    shape, prior = trunk_shape(0, TRUNK_WIDTH, True), prior_networks(layout, NEWEST)[0]
+    shape, prior = trunk_shape(0, 32, True), prior_networks(layout, QUICK)[0]
     sizes = shape.changes(1)
     changes = {name: Tensor(np.ones(size, np.int64), 16) for name, size in sizes.items()}
     with pytest.raises(CorruptError, match="shift"):

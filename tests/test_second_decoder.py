@@ -90,8 +90,13 @@ def test_minor_version(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     sections = read_sections(data)
     header = msgpack.unpackb(sections["H"])
-    coordinate = 4 if header["m"] == 2 else 3 if "V" in sections else header.get("q", 0)
-    assert data[9] == (5 if {"P", "C", "m"} & set(sections) else coordinate)
+    uses = {
+        6: header.get("q") == 3,
+        5: {"P", "C", "m"} & set(sections),
+        4: header["m"] == 2,
+        3: "V" in sections,
+    }
+    assert data[9] == next((n for n, used in uses.items() if used), header.get("q", 0))
 
 
 def test_all_images_of_a_set() -> None:
