@@ -25,13 +25,13 @@ from .weights import pack_weights
 EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
 MIN_EPOCHS = 2  # where there is no prior
 # From here on, and up to so many pixels, fits start from the large networks, which take longer.
-THOROUGH_EFFORT, THOROUGH_PIXELS = 7, 1 << 27
+THOROUGH_EFFORT, THOROUGH_PIXELS = 6, 1 << 27
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH = 16  # of networks without a prior
-# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for all.
-PIXELS_PER_RANK, SMALL_RANKS = 60_000, 5
+# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for this.
+PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH: 16}
 
 # Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
 Seal = Callable[[LinrFile], bytes]
@@ -68,10 +68,10 @@ def representations(
     return found
 
 
-def choose_rank(pixels: int) -> int:
-    """The rank of an image's changes to the prior."""
+def choose_rank(pixels: int, prior: int) -> int:
+    """The rank of an image's changes to a prior."""
     rank = max(1, pixels // PIXELS_PER_RANK)
-    return rank if rank <= SMALL_RANKS else MAX_RANK
+    return rank if rank <= SMALL_RANKS else LARGE_RANK[prior]
 
 
 def choose_models(form: str, effort: int, pixels: int) -> Models:
@@ -137,7 +137,7 @@ def encode_context(
         layout = way.layout
         samples = way.samples.reshape(layout.height, layout.width, -1)
         prior = prior_networks(layout, models.prior) if models.prior else None
-        rank = choose_rank(layout.height * layout.width) if prior else 0
+        rank = choose_rank(layout.height * layout.width, models.prior) if prior else 0
         left = deadline - time.monotonic() - reserve
         if epochs and (left > 0 or not candidates):
             # torch is for encoders that fit

@@ -195,8 +195,9 @@ def add_change(start: Tensors, change: Tensors) -> Tensors:
 @cache
 def prior(q: int) -> list[Tensors]:
     data = (Path(__file__).resolve().parents[1] / f"inrcodec/prior{q}.bin").read_bytes()
-    assert hashlib.blake2b(data, digest_size=16).hexdigest() == PRIORS[q][1], "prior"
-    return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [PRIORS[q][0], 16]}, 0))
+    width, digest = PRIORS[q]
+    assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest, "prior"
+    return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [width, 16]}, 0))
 
 
 def read_weights(payload: bytes | None, counts: list[int], header: Header) -> list[Tensors]:

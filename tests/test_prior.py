@@ -122,15 +122,16 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None
 
 
 def test_larger_images_get_changes_of_higher_rank() -> None:
-    ranks = [choose_rank(pixels) for pixels in (1, 256 * 256, 500 * 500, 768 * 512, 10**8)]
-    assert ranks == [1, 1, 4, MAX_RANK, MAX_RANK]
+    for prior, most in ((QUICK, MAX_RANK), (THOROUGH, 16)):
+        sizes = 1, 256 * 256, 500 * 500, 768 * 512, 10**8
+        assert [choose_rank(size, prior) for size in sizes] == [1, 1, 4, most, most]
 
 
 def test_high_efforts_start_from_the_larger_networks() -> None:
     small, large = Models.of_prior(QUICK), Models.of_prior(THOROUGH)
     assert large.trunk_width > small.trunk_width
     chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
-    assert chosen == [small] * 6 + [large] * 3
+    assert chosen == [small] * 5 + [large] * 4
     assert choose_models("int", 9, DEFAULT.pixels) == small
     layout = choose_layout(scene(30, 30, 4, np.uint16), wide=True)
     for pixels in (THOROUGH_PIXELS, DEFAULT.pixels):  # anyone may decode it

@@ -2,12 +2,14 @@
 
     python training/prior.py [--passes N] [--seed N] [-o prior.bin] FOLDER
 
-FOLDER holds photographs. They are seen turned, halved in size, brighter, darker, in other colours,
-and with finer samples, so that the networks know more cameras than took them. JPEGs of them train
-the networks of Y, Cb, Cr, as do those that have a JPEG history themselves (colour.py).
+FOLDER holds photographs. They are seen turned, halved in size, brighter, darker, sharper, softer,
+in other colours, as if demosaiced, and with finer samples, so that the networks know more cameras
+than took them. JPEGs of them train the networks of Y, Cb, Cr, as do those that have a JPEG history
+themselves (colour.py).
 
-The priors in inrcodec/ never change, as files depend on them. prior2.bin came of this script and
---passes 24 in 14 minutes on two cores; prior1.bin of an earlier one, without the wide context.
+The priors in inrcodec/ never change, as files depend on them. prior3.bin came of this script as it
+is in 15 minutes on two cores; prior1.bin and prior2.bin, whose networks are half as wide, of
+earlier ones, without biases of each version, and prior1.bin without the wide context.
 """
 
 from __future__ import annotations
@@ -328,7 +330,7 @@ def reporter(name: str) -> Callable[[float, float], None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--passes", type=int, default=24)
+    parser.add_argument("--passes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
     arguments = parser.parse_args()
