@@ -79,7 +79,7 @@ def read_header(sections: Sections) -> tuple[Header, Header]:  # 2
     check_numbers([header["b"]], 1, 8, 16)
     m, q, k, c = (header.get(key) for key in "mqkc")
     weights = "W" * (q is None)
-    keys = "olpef" + ("w" if q is None else "r" if q == 2 and "W" in sections else "")
+    keys = "olpef" + ("w" if q is None else "r" if q in (2, 3) and "W" in sections else "")
     always, optional, tags, optional_tags = {
         0: ("", "", "", "C"),
         1: (keys, "qc", weights, "W" + ("X" if c else "C" if "C" in sections else "V")),
@@ -111,7 +111,7 @@ def check_context_header(header: Header) -> None:
     check_numbers([header["f"]], 1, 0, 0 if "q" in header else 2)
     check_numbers(header.get("w", [1, 1]), 2, 1, 64)
     check_numbers([header.get("q", 1)], 1, 1, len(PRIORS))
-    check_numbers([header.get("c", 1)], 1, 1, 1)
+    check_numbers([header.get("c", 1)], 1, 1, 2)
     check_numbers([header.get("r", 1)], 1, 1, 32)
     assert "c" not in header or (header["c"] == 1 and b == 8 and channels > 2), "conversion"
 

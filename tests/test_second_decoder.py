@@ -288,7 +288,7 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("table", keys(r=1), "header keys"),
     ("changes", keys(r=None), "header keys"),
     *(("networks", keys(**{key: 3}), "number") for key in "mf"),
-    ("table", keys(q=3), "number"),
+    ("table", keys(q=4), "number"),
     ("jfif", keys(c=2), "conversion"),
     ("coordinate", keys(k=3), "number"),
     ("coordinate", keys(a=6), "number"),
