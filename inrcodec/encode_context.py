@@ -24,8 +24,9 @@ from .weights import pack_weights
 # Passes over the pixels by effort: each level about doubles the time.
 EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
 MIN_EPOCHS = 2  # where there is no prior
-# From here on, and up to so many pixels, fits start from the large networks, which take longer.
-THOROUGH_EFFORT, THOROUGH_PIXELS = 6, 1 << 27
+# From here on fits start from the large networks, which take longer: of images that have pixels
+# enough to fit them, and few enough that anyone's limit of multiply-adds allows to decode them.
+THOROUGH_EFFORT, THOROUGH_PIXELS = 6, range(40_000, (1 << 27) + 1)
 PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
@@ -78,7 +79,7 @@ def choose_models(form: str, effort: int, pixels: int) -> Models:
     """What the fit to an image starts from."""
     if form != "int":
         return Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
-    thorough = effort >= THOROUGH_EFFORT and pixels <= THOROUGH_PIXELS
+    thorough = effort >= THOROUGH_EFFORT and pixels in THOROUGH_PIXELS
     return Models.of_prior(THOROUGH if thorough else QUICK)
 
 

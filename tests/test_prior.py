@@ -132,9 +132,10 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
     assert large.trunk_width > small.trunk_width
     chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
     assert chosen == [small] * 5 + [large] * 4
-    assert choose_models("int", 9, DEFAULT.pixels) == small
+    for pixels in (1, THOROUGH_PIXELS[0] - 1, DEFAULT.pixels):
+        assert choose_models("int", 9, pixels) == small
     layout = choose_layout(scene(30, 30, 4, np.uint16), wide=True)
-    for pixels in (THOROUGH_PIXELS, DEFAULT.pixels):  # anyone may decode it
+    for pixels in (THOROUGH_PIXELS[-1], DEFAULT.pixels):  # anyone may decode it
         shapes = network_shapes(layout, choose_models("int", 9, pixels))
         trunks, planes = (sum(s.weights() for s in shapes[n::3]) for n in (0, 2))
         assert pixels * (trunks + 16 * planes) <= DEFAULT.multiply_adds
