@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 OTHERS = [
     "coordinate_joint_finer_int_row8", "coordinate_joint_finer_fp16_grey16",
     "coordinate_value_none_grey_alpha8", "coordinate_planes_pe-gelu_ternary_rgb8",
-    "palette_stored_indexed2", "key_metadata_context_rgb8", "values_prior2_grey16",
+    "palette_stored_indexed2", "key_metadata_context_rgb8", "values_prior2_grey16", "prior3_grey16",
 ]  # fmt: skip
 
 
