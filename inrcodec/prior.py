@@ -36,7 +36,8 @@ PRIORS = {
     2: Prior("3b38c248521bef776b59e11d1af78803", 2, 32, True),
     3: Prior("5cfda6a1a775209cced950d09c31ca47", 6, 64, True),
 }
-QUICK, THOROUGH = 2, 3  # what encoders use: the small networks and the large ones
+# What encoders use: small networks, which may do as they are, and large ones, to fit from.
+QUICK, THOROUGH = 2, 3
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
 

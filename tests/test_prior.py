@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import inrcodec
-from inrcodec import fit
+from inrcodec import encode_context, fit
 from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.container import Models, parse
 from inrcodec.decode import decode_parsed, network_shapes
@@ -140,6 +140,18 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
         trunks, planes = (sum(s.weights() for s in shapes[n::3]) for n in (0, 2))
         assert pixels * (trunks + 16 * planes) <= DEFAULT.multiply_adds
     assert not choose_models("fp16", 9, 10**6).prior
+
+
+def test_a_high_effort_codes_changes_to_the_larger_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(encode_context.EPOCHS, 6, 4)
+    image = scene(200, 200, 1, np.uint8)
+    data = inrcodec.encode(image, effort=6, model="context")
+    facts = inrcodec.info(data, planes=False)
+    assert (facts["prior"], facts["version"]) == (THOROUGH, "1.6")
+    assert facts["weights_bytes"] > 100
+    assert np.array_equal(inrcodec.decode(data), image)
 
 
 def test_an_image_without_steps_has_no_changes() -> None:
