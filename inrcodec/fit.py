@@ -34,7 +34,10 @@ from .weights import Tensors
 BATCH, PLANE_BATCH = 2048, 8192
 MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
 MIN_STEPS_PER_EPOCH = 8
-LEARNING_RATE, LEARNING_RATE_FROM_PRIOR = 3e-2, 2e-2
+# Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
+LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
+WIDE = 64
+RAN_AWAY = 2.0  # times the size that a fit began with
 WARM_UP = 0.15
 QUANTISE_AT = 0.5
 # From then on the curvature of the size is measured, for so many steps or until then.
@@ -56,9 +59,11 @@ class Plan:
     trunk_seconds: float = math.inf  # time for each of the two fits, if their steps take longer
     plane_seconds: float = math.inf
 
-    @property
-    def learning_rate(self) -> float:
-        return LEARNING_RATE if self.prior is None else LEARNING_RATE_FROM_PRIOR
+    def learning_rate(self, width: int) -> float:
+        """Of networks of a width."""
+        if self.prior is None:
+            return LEARNING_RATE
+        return LEARNING_RATE_FROM_WIDE if width >= WIDE else LEARNING_RATE_FROM_PRIOR
 
 
 Report = Callable[[float, float], None]  # fraction of the fit, bits per sample of the last batches
@@ -88,7 +93,7 @@ def train(
     parameters = list(network.parameters.values())
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True)
     batches = _batches((inputs, *targets), batch, rng)
-    mean_bits = torch.zeros((), device=inputs.device)
+    mean_bits = first_bits = torch.zeros((), device=inputs.device)
     watched = 0
     squares: dict[str, Any] = dict.fromkeys(network.names, 0.0)
     started, step, progress = time.monotonic(), 0, 0.0
@@ -117,13 +122,17 @@ def train(
             for name in network.names:
                 squares[name] += weights[name].grad.square().mean()
         optimiser.step()
-        mean_bits += 0.05 * (bits.detach() - mean_bits) if step else bits.detach()
+        if not step:
+            mean_bits, first_bits = bits.detach().clone(), bits.detach()
+        mean_bits += 0.05 * (bits.detach() - mean_bits)
         step += 1
         progress = max(step / steps, (time.monotonic() - started) / seconds)
         if step % 32 == 0 or progress >= 1:
             report(min(progress, 1.0), float(mean_bits))
     if network.shifts is None:  # there was time for hardly any step
         network.quantise(dict.fromkeys(network.names, math.inf))
+    if not float(mean_bits) <= RAN_AWAY * float(first_bits):  # or is no number
+        network.forget_changes()
     return network.tensors()
 
 
@@ -343,7 +352,8 @@ def fit_trunks(
             start_trunk(network)
         loss = trunk_loss(uniform_floor(layout.channels[position].planes))
         steps, part = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH), meter.part(number)
-        options = {"learning_rate": plan.learning_rate, "seconds": seconds[number]}
+        rate = plan.learning_rate(plan.trunk_width)
+        options = {"learning_rate": rate, "seconds": seconds[number]}
         return train(network, inputs, (low, high), loss, steps, BATCH, torch_rng, part, **options)
 
     device = torch.device(backend.device)
@@ -400,7 +410,8 @@ def fit_planes(
         if not prior:
             start_plane(network)
         steps, part = plan.plane_steps, meter.part(number)
-        options = {"learning_rate": plan.learning_rate, "seconds": seconds}
+        rate = plan.learning_rate(plan.plane_width)
+        options = {"learning_rate": rate, "seconds": seconds}
         return train(
             network, inputs, (bits,), plane_loss, steps, PLANE_BATCH, torch_rng, part, **options
         )

@@ -126,6 +126,13 @@ class FloatNetwork:
             biases[: self.shape.bypassed] += BYPASS_SCALE * (rows @ self._centre)
             self.parameters["b3"].copy_(biases)
 
+    def forget_changes(self) -> None:
+        """Goes back to the prior, if there is one."""
+        if self._prior:
+            with torch.no_grad():
+                for parameter in self.parameters.values():
+                    parameter.zero_()
+
     def weights(self) -> dict[str, Any]:
         """What is stored, for the inputs as they are, differentiable."""
         p, k = dict(self.parameters), self.shape.bypassed

@@ -11,6 +11,8 @@ from inrcodec.backend import Workers, numpy_backend, torch_backend
 from inrcodec.float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
 from inrcodec.layout import choose_layout
 from inrcodec.networks import TENSORS, Network, Shape
+from inrcodec.prior import THOROUGH, prior_networks
+from inrcodec.traversal import trunk_shape
 from inrcodec.weights import FORMS, pack_weights, unpack_weights
 from tests.pictures import scene
 
@@ -54,6 +56,23 @@ def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
     want = twin(twin.weights(), x * INPUT_SCALE).detach().numpy()
     got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
     assert np.abs(got.T - want).max() < 0.02
+
+
+@pytest.mark.parametrize("learning_rate", [1e-2, 1e2])
+def test_a_fit_that_runs_away_changes_nothing(learning_rate: float) -> None:
+    layout = choose_layout(scene(64, 64, 1, np.uint8), wide=True)
+    prior = prior_networks(layout, THOROUGH)[0]
+    samples = fit.trunk_samples(
+        numpy_backend(), layout, scene(64, 64, 1, np.uint8)[:, :, None], 0, 0,
+        np.random.default_rng(0),
+    )  # fmt: skip
+    inputs, low, high = map(torch.from_numpy, samples)
+    rng = torch.Generator().manual_seed(0)
+    network = FloatNetwork(trunk_shape(0, 64, True), "int", inputs, rng, prior, 2)
+    loss, options = fit.trunk_loss(fit.uniform_floor(8)), {"learning_rate": learning_rate}
+    args = (network, inputs, (low, high), loss, 60, 512, rng, lambda _, bits: None)
+    tensors = fit.train(*args, **options)
+    assert any(t.values.any() for t in tensors.values()) == (learning_rate < 1)
 
 
 def test_a_network_starts_where_it_is_told() -> None:
