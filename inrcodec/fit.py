@@ -37,7 +37,7 @@ MIN_STEPS_PER_EPOCH = 8
 # Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
 LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
 WIDE = 64
-RAN_AWAY = 2.0  # times the size that a fit began with
+RAN_AWAY = 2.0  # times the size that a fit began with, on the same samples
 WARM_UP = 0.15
 QUANTISE_AT = 0.5
 # From then on the curvature of the size is measured, for so many steps or until then.
@@ -93,7 +93,8 @@ def train(
     parameters = list(network.parameters.values())
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True)
     batches = _batches((inputs, *targets), batch, rng)
-    mean_bits = first_bits = torch.zeros((), device=inputs.device)
+    mean_bits = torch.zeros((), device=inputs.device)
+    first = None
     watched = 0
     squares: dict[str, Any] = dict.fromkeys(network.names, 0.0)
     started, step, progress = time.monotonic(), 0, 0.0
@@ -122,16 +123,20 @@ def train(
             for name in network.names:
                 squares[name] += weights[name].grad.square().mean()
         optimiser.step()
-        if not step:
-            mean_bits, first_bits = bits.detach().clone(), bits.detach()
-        mean_bits += 0.05 * (bits.detach() - mean_bits)
+        if first is None:
+            first = some, wanted, bits.detach()
+        mean_bits += 0.05 * (bits.detach() - mean_bits) if step else bits.detach()
         step += 1
         progress = max(step / steps, (time.monotonic() - started) / seconds)
         if step % 32 == 0 or progress >= 1:
             report(min(progress, 1.0), float(mean_bits))
     if network.shifts is None:  # there was time for hardly any step
         network.quantise(dict.fromkeys(network.names, math.inf))
-    if not float(mean_bits) <= RAN_AWAY * float(first_bits):  # or is no number
+    assert first is not None
+    some, wanted, before = first
+    with torch.no_grad():
+        after = loss(network(network.weights(), some), *wanted)
+    if not float(after) <= RAN_AWAY * float(before):  # or is no number
         network.forget_changes()
     return network.tensors()
 
@@ -314,6 +319,13 @@ def untrained(shape: Shape, rank: int = 0) -> Tensors:
     return {name: Tensor(np.zeros(size, dtype=np.int64), 0) for name, size in sizes.items()}
 
 
+def logit_itself(shape: Shape) -> Tensors:
+    """A plane INR that hands the mixture's logit on."""
+    tensors = untrained(shape)
+    tensors["bypass"].values[0, 0] = 1
+    return tensors
+
+
 def fit_trunks(
     backend: Backend,
     workers: Workers,
@@ -384,15 +396,12 @@ def fit_planes(
         trunk = trunk_shape(references, plan.trunk_width, layout.wide)
         shape = plane_shape(references, plan.plane_width)
         shapes.append(shape)
-        # a plane INR that hands the mixture's logit on
-        tensors = untrained(shape)
-        tensors["bypass"].values[0, 0] = 1
         pair = next(left)
         if plan.prior is not None:
             at = 3 * (len(shapes) - 1)
             pair = (add(plan.prior[at], pair[0]), add(plan.prior[at + 1], pair[1]))
         a, b = (Network(trunk, t, backend) for t in pair)
-        networks.append(ChannelNetworks((a, b), Network(shape, tensors, backend)))
+        networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), backend)))
     coded = [c for c in layout.channels if c.planes]
     _, rng = _generators(plan, 0)
     samples = plane_samples(backend, workers, layout, image, networks, rng)

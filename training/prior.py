@@ -31,6 +31,7 @@ from inrcodec.backend import Backend, Workers, numpy_backend
 from inrcodec.colour import JFIF, find_jfif
 from inrcodec.context import input_count
 from inrcodec.fit import (
+    logit_itself,
     plane_loss,
     plane_samples,
     start_plane,
@@ -39,7 +40,6 @@ from inrcodec.fit import (
     trunk_loss,
     trunk_samples,
     uniform_floor,
-    untrained,
 )
 from inrcodec.float_networks import FloatNetwork
 from inrcodec.images import read_image
@@ -306,13 +306,6 @@ def networks_of(position: int, a: Tensors, b: Tensors, backend: Backend) -> Chan
     shape, plane = trunk_shape(position, TRUNK_WIDTH, True), plane_shape(position, PLANE_WIDTH)
     trunks = Network(shape, a, backend), Network(shape, b, backend)
     return ChannelNetworks(trunks, Network(plane, logit_itself(plane), backend))
-
-
-def logit_itself(shape: Shape) -> Tensors:
-    """A plane INR that hands the mixture's logit on."""
-    tensors = untrained(shape)
-    tensors["bypass"].values[0, 0] = 1
-    return tensors
 
 
 def reporter(name: str) -> Callable[[float, float], None]:
