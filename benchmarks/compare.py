@@ -34,7 +34,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec.errors import LinrError
-from inrcodec.images import EXTENSIONS, read_image
+from inrcodec.files.images import EXTENSIONS, read_image
 from inrcodec_cli.files import check_output, write_output
 from inrcodec_cli.plots import Rate, need_matplotlib, plot_rates
 

@@ -15,7 +15,7 @@ import numpy as np
 import skimage.data
 
 import inrcodec
-from inrcodec.images import png_level9, read_image
+from inrcodec.files.images import png_level9, read_image
 
 FOLDER = Path("demo")
 

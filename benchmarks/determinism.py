@@ -113,8 +113,8 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
     import numpy as np
     from threadpoolctl import threadpool_info
 
-    from inrcodec.backend import numpy_backend, torch_backend
-    from inrcodec.container import parse
+    from inrcodec.coding.backend import numpy_backend, torch_backend
+    from inrcodec.container.linr import parse
     from inrcodec.decode import decode_parsed
 
     backend = numpy_backend() if where == "numpy" else torch_backend(where)

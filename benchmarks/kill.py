@@ -29,7 +29,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec.errors import LinrError
-from inrcodec.images import read_image
+from inrcodec.files.images import read_image
 
 INRCODEC = Path(sys.executable).with_name("inrcodec")
 DISK, PAGE = 1 << 16, 1 << 12

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 import inrcodec
-from inrcodec.images import read_picture, write_picture
+from inrcodec.files.images import read_picture, write_picture
 
 FRAME = ("PLTE", "tRNS", "IDAT")
 

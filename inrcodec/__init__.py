@@ -25,10 +25,10 @@ from .errors import (
     UnsupportedVersionError,
     VerificationError,
 )
+from .files.metadata import Metadata
+from .files.picture import Picture, PixelType
 from .info import bit_map, info
 from .limits import Limits
-from .metadata import Metadata
-from .picture import Picture, PixelType
 from .progress import Progress
 
 __version__ = "0.3.0"

@@ -9,26 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic import write_atomic
-from .backend import Backend, Workers, backend_for
-from .colour import apply_exceptions, jfif_to_rgb
-from .colour_table import from_indices
-from .container import LinrFile, Models, parse
+from .coding.backend import Backend, Workers, backend_for
+from .coding.rangecoder import Decoder
+from .coding.stored import decompress_stored
+from .coding.weights import unpack_weights
+from .container.linr import LinrFile, Models, parse
+from .context.inference import ChannelNetworks
+from .context.layout import Layout
+from .context.networks import Network, Shape
+from .context.prior import add, prior_networks
+from .context.traversal import Observer, plane_shape, traverse, trunk_shape
 from .coordinate.decode import decode_coordinate
 from .errors import ChecksumError, CorruptError, OutputExistsError
-from .images import write_picture
-from .inference import ChannelNetworks
-from .layout import Layout
+from .files.atomic import write_atomic
+from .files.images import write_picture
+from .files.metadata import Metadata
+from .files.picture import Picture
+from .history.colour_table import from_indices
+from .history.jfif import apply_exceptions, jfif_to_rgb
+from .history.value_ranks import from_ranks
 from .limits import DEFAULT, Limits
-from .metadata import Metadata
-from .networks import Network, Shape
-from .picture import Picture
-from .prior import add, prior_networks
-from .rangecoder import Decoder
-from .remapping import from_ranks
-from .stored import decompress_stored
-from .traversal import Observer, plane_shape, traverse, trunk_shape
-from .weights import unpack_weights
 
 # A bit costs at least log2(65536 / 65535) bits, so a byte of data holds fewer than this many.
 MAX_BITS_PER_BYTE = 363_409

@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import write_atomic
-from .backend import Workers, backend_for, fitting_backend, fresh_backend
-from .colour_table import Indexed, find_table, index_depth, to_indices
-from .container import LinrFile, digest_of_members, pack, parse
+from .coding.backend import Workers, backend_for, fitting_backend, fresh_backend
+from .coding.stored import compress_stored, estimate_stored
+from .coding.weights import FORMS
+from .container.linr import LinrFile, digest_of_members, pack, parse
+from .context.encode import EPOCHS, Seal, encode_context
+from .context.layout import Channel, Layout, choose_layout
+from .context.prior import forget_prior
 from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
 from .decode import decode_parsed, digest
-from .encode_context import EPOCHS, Seal, encode_context
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -29,15 +31,13 @@ from .errors import (
     OutputExistsError,
     VerificationError,
 )
-from .images import read_picture
+from .files.atomic import write_atomic
+from .files.images import read_picture
+from .files.picture import Picture
+from .history.colour_table import Indexed, find_table, index_depth, to_indices
 from .info import Decisions, PlaneStatistics, describe
-from .layout import Channel, Layout, choose_layout
 from .limits import DEFAULT, Limits, check_size
-from .picture import Picture
-from .prior import forget_prior
 from .progress import CODE, Progress
-from .stored import compress_stored, estimate_stored
-from .weights import FORMS
 
 DEFAULT_EFFORT = 5
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")

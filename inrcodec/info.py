@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .backend import backend_for
-from .container import MODES, STORED, LinrFile, parse
+from .coding.backend import backend_for
+from .container.linr import MODES, STORED, LinrFile, parse
+from .context.layout import Channel, Layout
+from .context.pyramid import segments
 from .coordinate.model import PLANE_MODES
 from .decode import decode_parsed
 from .errors import LinrError
-from .layout import Channel, Layout
+from .files.metadata import pack_metadata
 from .limits import DEFAULT, Limits
-from .metadata import pack_metadata
-from .pyramid import segments
 
 
 def info(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from inrcodec.backend import Workers, numpy_backend
-from inrcodec.colour import jfif_to_rgb
-from inrcodec.container import LinrFile, Models, pack
+from inrcodec.coding.backend import Workers, numpy_backend
+from inrcodec.coding.rangecoder import Encoder
+from inrcodec.coding.weights import pack_weights
+from inrcodec.container.linr import LinrFile, Models, pack
+from inrcodec.context.encode import representations
+from inrcodec.context.networks import Tensor
+from inrcodec.context.prior import QUICK, is_wide
+from inrcodec.context.traversal import traverse
 from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.encode_context import representations
-from inrcodec.networks import Tensor
-from inrcodec.prior import QUICK, is_wide
-from inrcodec.rangecoder import Encoder
-from inrcodec.traversal import traverse
-from inrcodec.weights import pack_weights
+from inrcodec.history.jfif import jfif_to_rgb
 
 
 def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) -> np.ndarray:

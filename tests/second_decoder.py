@@ -194,7 +194,7 @@ def add_change(start: Tensors, change: Tensors) -> Tensors:
 
 @cache
 def prior(q: int) -> list[Tensors]:
-    data = (Path(__file__).resolve().parents[1] / f"inrcodec/prior{q}.bin").read_bytes()
+    data = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
     width, digest = PRIORS[q]
     assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest, "prior"
     return int_weights(data, network_shapes([0, 1, 2, 0, 1, 2], {"q": q, "w": [width, 16]}, 0))

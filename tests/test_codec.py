@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import inrcodec
-from inrcodec.images import png_level9, write_image
+from inrcodec.files.images import png_level9, write_image
 from tests.pictures import scene, unfitted_file
 
 QUICK = {"effort": 1, "device": "cpu", "threads": 1}

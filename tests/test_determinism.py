@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.backend import Workers, numpy_backend, torch_backend
-from inrcodec.container import parse
+from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
+from inrcodec.container.linr import parse
 from inrcodec.decode import decode_parsed
-from inrcodec.images import write_image
+from inrcodec.files.images import write_image
 from tests.pictures import scene, unfitted_file
 from tests.test_golden import FOLDER, WANT
 
@@ -50,8 +50,8 @@ print(hashlib.sha256(image.tobytes()).hexdigest())
 TORCH_DECODE = """
 import hashlib, sys
 from pathlib import Path
-from inrcodec.backend import torch_backend
-from inrcodec.container import parse
+from inrcodec.coding.backend import torch_backend
+from inrcodec.container.linr import parse
 from inrcodec.decode import decode_parsed
 image = decode_parsed(parse(Path(sys.argv[1]).read_bytes()), torch_backend("cpu"), 1)
 print(hashlib.sha256(image.tobytes()).hexdigest())

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.backend import torch_backend
-from inrcodec.container import parse
+from inrcodec.coding.backend import torch_backend
+from inrcodec.container.linr import parse
 from inrcodec.decode import decode_parsed
 
 FOLDER = Path(__file__).parent / "golden"

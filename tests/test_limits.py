@@ -12,10 +12,10 @@ import pytest
 
 import inrcodec
 from inrcodec import LimitError, Limits
-from inrcodec.images import write_image
+from inrcodec.files.images import write_image
 from inrcodec.info import survey
+from tests.cli.test_cli import run
 from tests.pictures import scene
-from tests.test_cli import run
 
 GOLDEN = Path(__file__).parent / "golden"
 CONTEXT, JOINT, SET, STORED = (
@@ -114,7 +114,7 @@ def test_encoding(tmp_path: Path) -> None:
 
 
 def test_a_limit_can_be_raised() -> None:
-    from tests.test_damage import sealed, sections
+    from tests.container.test_damage import sealed, sections
 
     chain = sections(STORED.read_bytes())
     data = sealed([*chain, *[(b"x", b"")] * 62])

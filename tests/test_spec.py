@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 import inrcodec
-from inrcodec import tables
-from inrcodec.container import MAX_HEADER, MAX_WIDTH
-from inrcodec.context import input_count
+from inrcodec.coding import tables
+from inrcodec.container.linr import MAX_HEADER, MAX_WIDTH
+from inrcodec.context.neighbours import input_count
 from inrcodec.decode import MAX_BITS_PER_BYTE
 from inrcodec.limits import DEFAULT
 from tests.pictures import unfitted_file

@@ -27,10 +27,9 @@ import imagecodecs
 import numpy as np
 import torch
 
-from inrcodec.backend import Backend, Workers, numpy_backend
-from inrcodec.colour import JFIF, find_jfif
-from inrcodec.context import input_count
-from inrcodec.fit import (
+from inrcodec.coding.backend import Backend, Workers, numpy_backend
+from inrcodec.coding.weights import BIAS_SHIFT, Tensors, pack_weights
+from inrcodec.context.fit import (
     logit_itself,
     plane_loss,
     plane_samples,
@@ -41,14 +40,15 @@ from inrcodec.fit import (
     trunk_samples,
     uniform_floor,
 )
-from inrcodec.float_networks import FloatNetwork
-from inrcodec.images import read_image
-from inrcodec.inference import ChannelNetworks
-from inrcodec.layout import Layout, choose_layout
-from inrcodec.networks import Network, Shape, Tensor
-from inrcodec.traversal import plane_shape, trunk_shape
-from inrcodec.weights import BIAS_SHIFT, Tensors, pack_weights
-from inrcodec.windows import statistics_count
+from inrcodec.context.float_networks import FloatNetwork
+from inrcodec.context.inference import ChannelNetworks
+from inrcodec.context.layout import Layout, choose_layout
+from inrcodec.context.neighbours import input_count
+from inrcodec.context.networks import Network, Shape, Tensor
+from inrcodec.context.traversal import plane_shape, trunk_shape
+from inrcodec.context.windows import statistics_count
+from inrcodec.files.images import read_image
+from inrcodec.history.jfif import JFIF, find_jfif
 
 TRUNK_WIDTH, PLANE_WIDTH = 64, 16
 SAMPLES = 6_000_000  # per network

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from inrcodec.backend import backend_for
+from inrcodec.coding.backend import backend_for
 from inrcodec.coordinate.fit import Data, FloatNetworks
 from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
+from inrcodec.coordinate.transforms import fit_transform
 from inrcodec.errors import LinrError
-from inrcodec.images import read_image
-from inrcodec.transforms import fit_transform
+from inrcodec.files.images import read_image
 from inrcodec_cli.files import check_output, write_output
 from inrcodec_cli.plots import need_matplotlib
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec.coordinate.model import Coordinate
-from inrcodec.transforms import TRANSFORMS
+from inrcodec.coordinate.transforms import TRANSFORMS
 
 from .experiment import MISSING, NONE, Crop, Curve, Experiment, Row, Scale, experiment, mean
 

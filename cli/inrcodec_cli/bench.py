@@ -219,7 +219,7 @@ def _warm_up(effort: int, device: str) -> None:
 
 def _open(file: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return an image, and what there is to say of it before it is encoded."""
-    from inrcodec.images import png_level9, read_image
+    from inrcodec.files.images import png_level9, read_image
 
     data = read_input(file)
     image = read_image(data, file)

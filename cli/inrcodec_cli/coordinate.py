@@ -163,7 +163,7 @@ def encode_mixture(
 ) -> None:
     """Compresses images into one file, from shared weight sets; common: encode_set's keywords."""
     from inrcodec import Coordinate, encode_set
-    from inrcodec.images import read_picture
+    from inrcodec.files.images import read_picture
 
     refuse_inputs([target], images)
     source = images[0]

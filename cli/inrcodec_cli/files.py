@@ -86,7 +86,7 @@ def tell_left_out(path: str, what: Sequence[str], quiet: bool) -> None:
 
 def not_carried(picture: Picture, extension: str) -> list[str]:
     """What of a decoded picture a file of that extension does not hold."""
-    from inrcodec.metadata import PNG, TIFF, for_kind
+    from inrcodec.files.metadata import PNG, TIFF, for_kind
 
     kind = {".png": PNG, ".tif": TIFF, ".tiff": TIFF}.get(extension)
     lost = ["the palette"] if picture.type.palette and kind != PNG else []
@@ -119,7 +119,7 @@ def read_input(path: str) -> bytes:
 
 def write_output(path: str, data: bytes, force: bool) -> None:
     """Write a file as a whole, or stdout for '-'. Raises LinrError naming the output."""
-    from inrcodec.atomic import write_atomic
+    from inrcodec.files.atomic import write_atomic
 
     if path == STREAM:
         sys.stdout.buffer.write(data)

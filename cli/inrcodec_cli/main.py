@@ -147,7 +147,7 @@ def encode(
     # Imported here, so that help and usage errors do not wait for the library.
     from inrcodec import Coordinate, resample
     from inrcodec import encode as encode_image
-    from inrcodec.images import read_picture, write_image
+    from inrcodec.files.images import read_picture, write_image
 
     try:
         coordinate = Coordinate(**chosen) if model == "coordinate" else None
@@ -271,8 +271,8 @@ def decode(
     outputs = choose_outputs(files, output, ".png" if original else ".resampled.png")
     from inrcodec import decode_picture, resample
     from inrcodec import info as describe
-    from inrcodec.images import EXTENSIONS, write_picture
-    from inrcodec.picture import Picture
+    from inrcodec.files.images import EXTENSIONS, write_picture
+    from inrcodec.files.picture import Picture
 
     failed = False
     for source, target in zip(files, outputs, strict=True):

@@ -42,7 +42,7 @@ def verify(
     """
     from inrcodec import decode_picture
     from inrcodec import info as describe
-    from inrcodec.images import read_picture
+    from inrcodec.files.images import read_picture
 
     if file == original == STREAM:
         raise click.UsageError("'-' must be the only input.")

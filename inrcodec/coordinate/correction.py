@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rangecoder import integer_model
-from ..tables import PROBABILITY_ONE
+from ..coding.rangecoder import integer_model
+from ..coding.tables import PROBABILITY_ONE
 from .model import NETWORK, TEMPLATE
 
 # |logit| in units of 2^-16 has so many of these steps below it: its context.

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..backend import Backend, Workers
+from ..coding.backend import Backend, Workers
+from ..coding.rangecoder import Decoder
+from ..coding.weights import Tensors, unpack_weights
 from ..errors import CorruptError
 from ..limits import Limits
-from ..rangecoder import Decoder
-from ..transforms import OUTPUT_LIMIT, inverse_table
-from ..weights import Tensors, unpack_weights
 from .correction import code_planes, code_residuals
 from .mixture import Coefficients, mix
 from .model import CoordinateModel
 from .networks import CoordinateNetwork, coordinates, grid, network_inputs
+from .transforms import OUTPUT_LIMIT, inverse_table
 
 CHUNK = 1 << 13  # pixels at a time on a CPU
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Backend, Workers
-from ..rangecoder import Encoder
-from ..transforms import fit_transform
-from ..weights import Tensors, pack_weights
+from ..coding.backend import Backend, Workers
+from ..coding.rangecoder import Encoder
+from ..coding.weights import Tensors, pack_weights
 from .correction import code_planes, code_residuals, network_plane, other_plane
 from .decode import Evaluation, read_tensors
 from .mixture import Coefficients, linear_coefficients
 from .model import NETWORK, RAW, TEMPLATE, Coordinate, CoordinateModel
 from .networks import coordinates
+from .transforms import fit_transform
 
 LEAST_WIDTH = 8  # where the search for the smallest file begins
 

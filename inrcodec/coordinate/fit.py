@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from ..backend import Backend
-from ..networks import Tensor
-from ..transforms import forward
-from ..weights import HALF_SHIFT, MAX_SHIFT, Tensors
+from ..coding.backend import Backend
+from ..coding.weights import HALF_SHIFT, MAX_SHIFT, Tensors
+from ..context.networks import Tensor
 from .mixture import COEFFICIENT_BITS, MAX_COEFFICIENT
 from .model import Coordinate, CoordinateModel
 from .networks import BELL_OCTAVES, ONE, coordinates, grid, network_inputs
+from .transforms import forward
 
 WARM_UP = 0.02  # of the steps
 MAX_VALUE = (1 << 20) - 1  # of a stored integer

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..coding.weights import Tensors
+from ..context.networks import Tensor
 from ..errors import CorruptError
-from ..networks import Tensor
-from ..weights import Tensors
 
 COEFFICIENT_BITS = 16
 MAX_IMAGES, MAX_SETS = 256, 16

@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..coding.weights import FORMS, Sizes
 from ..errors import CorruptError, UnsupportedVersionError
 from ..limits import Limits
-from ..transforms import TRANSFORMS, Transform, check_transform
-from ..weights import FORMS, Sizes
+from .transforms import TRANSFORMS, Transform, check_transform
 
 LAYOUTS = ("joint", "per-plane", "value")
 BACKBONES = ("siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu")

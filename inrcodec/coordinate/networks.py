@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import tables
-from ..backend import Backend
+from ..coding import tables
+from ..coding.backend import Backend
+from ..coding.weights import Tensors
+from ..context.networks import EXACT, Tensor
 from ..errors import CorruptError
-from ..networks import EXACT, Tensor
-from ..weights import Tensors
 from .model import FREQUENCIES, ONE_BITS, CoordinateModel
 
 ONE = 1 << ONE_BITS

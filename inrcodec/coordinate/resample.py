@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from ..backend import Workers, backend_for
-from ..container import parse
+from ..coding.backend import Workers, backend_for
+from ..container.linr import parse
 from ..errors import LinrError
 from ..limits import DEFAULT, Limits, check_size
 from .decode import Evaluation, check_work, read_tensors

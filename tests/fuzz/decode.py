@@ -56,8 +56,8 @@ def check(mode: str, data: bytes) -> bool:
 
 def _decode(data: bytes) -> None:
     import inrcodec
-    from inrcodec.container import parse
-    from inrcodec.images import read_picture, write_picture
+    from inrcodec.container.linr import parse
+    from inrcodec.files.images import read_picture, write_picture
 
     limits = inrcodec.Limits(
         pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20
@@ -119,7 +119,8 @@ def fuzz(
     # Where it traces comparisons, atheris 3.0 never lets go of the arrays that they give.
     hooks._trace_dataflow = False
     with hooks:
-        from inrcodec import stored, tiff
+        from inrcodec.coding import stored
+        from inrcodec.files import tiff
     for module, names in (
         (stored, ("decompress_stored", "unfilter_rows", "_expand_zstandard", "_expand_deflate")),
         (tiff, ("read_tiff", "_directory", "_check_tags", "_segment", "_expand_packbits")),

@@ -37,7 +37,7 @@ SEED_BYTES, PIXELS = 4096, 1 << 14
 def check(data: bytes) -> bool:
     """Whether it is a picture; raises what reading may not, and AssertionError."""
     import inrcodec
-    from inrcodec.images import read_picture, write_picture
+    from inrcodec.files.images import read_picture, write_picture
 
     limits = inrcodec.Limits(pixels=PIXELS, metadata=1 << 20)
     started, picture, refusal = time.monotonic(), None, ""
@@ -127,7 +127,7 @@ def _tiff(data: bytes, rng: Random) -> bytes:
 def make_corpus(folder: Path, images: list[Path]) -> None:
     """Pictures of the golden files as PNG, TIFF and PAM, and small images from other folders."""
     import inrcodec
-    from inrcodec.images import write_picture
+    from inrcodec.files.images import write_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(TESTS.glob("golden/*.linr")):

@@ -1,0 +1,1 @@
+"""Tables, the range coder, weight forms, backends, the stored mode."""

@@ -1,0 +1,133 @@
+"""Where integer inference runs: NumPy on a CPU, or torch on a CPU or CUDA device.
+
+The codec's arithmetic is written once against the Python array API standard. Tensors are float64
+that hold integers below 2^53, so that sums are exact in any order and every device agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import array_api_compat.numpy
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..errors import DeviceError
+from . import tables
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core's cache
+
+
+class Backend:
+    """An array namespace, a device and the codec's tables on it.
+
+    xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
+    threads help; sample_type: of canvases and lattices of samples; compiled: whether kernels.py
+    stands in for whole arrays (NumPy only); exp, log, cdf, cdf_slope, logit: tables.py as float64
+    arrays on the device; whole_cdf: as int64, for kernels.
+    """
+
+    def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
+        self.xp, self.device, self.chunk, self.compiled = xp, device, chunk, compiled
+        self.is_cpu = str(device) == "cpu"
+        self.sample_type = xp.uint16 if compiled else xp.float64
+        cdf = tables.cdf_table()
+        self.exp = self.put(tables.exp_table())
+        self.log = self.put(tables.log_table())
+        self.cdf, self.whole_cdf = self.put(cdf), cdf.astype(np.int64)
+        self.cdf_slope = self.put(np.append(np.diff(cdf), 0.0))
+        self.logit = self.put(tables.logit_table())
+
+    def put(self, array: np.ndarray) -> Any:
+        """A float64 copy of an array on the device."""
+        return self.xp.asarray(array.astype(np.float64), device=self.device)
+
+    def get(self, array: Any) -> np.ndarray:
+        """The NumPy array of a device array."""
+        return array if isinstance(array, np.ndarray) else array.cpu().numpy()
+
+    def look_up(self, table: Any, index: Any) -> Any:
+        """table[index] for a float64 array of integers, of any shape."""
+        xp = self.xp
+        flat = xp.reshape(xp.astype(index, xp.int64), (-1,))
+        return xp.reshape(xp.take(table, flat, axis=0), index.shape)
+
+
+@cache
+def numpy_backend() -> Backend:
+    """The backend of a CPU decoder; it needs no torch."""
+    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+
+
+def fresh_backend() -> Backend:
+    """A numpy_backend whose tables are made anew, so that it shares none with an encoder's."""
+    for table in tables.ALL:
+        table.cache_clear()
+    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+
+
+@cache
+def torch_backend(device: str) -> Backend:
+    """The same arithmetic through torch, on "cpu" or "cuda"."""
+    import array_api_compat.torch
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("no CUDA device is available")
+    return Backend(
+        array_api_compat.torch, torch.device(device), CHUNK if device == "cpu" else 1 << 20
+    )
+
+
+def backend_for(device: str) -> Backend:
+    """NumPy for "cpu", torch for "cuda"; DeviceError for anything else or a missing device."""
+    if device == "cpu":
+        return numpy_backend()
+    if device == "cuda":
+        return torch_backend(device)
+    raise DeviceError(f"unknown device {device!r}: cpu or cuda")
+
+
+def fitting_backend(device: str) -> Backend:
+    """That of "cpu" or "cuda"; of "auto", CUDA if there is a device."""
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return backend_for(device)
+
+
+class Workers:
+    """Maps a function over independent pieces of work, on several threads.
+
+    No order of work changes a result: each piece has its own output and all sums are exact. BLAS
+    keeps to one thread a piece. Where the `with` block ends in an exception (Ctrl-C, say)
+    `stopping` becomes True, for long pieces of work to look at.
+    """
+
+    def __init__(self, backend: Backend, threads: int) -> None:
+        self.threads = threads if backend.is_cpu else 1
+        self._pool = ThreadPoolExecutor(threads) if self.threads > 1 else None
+        self._blas = threadpool_limits(1, "blas")
+        self.stopping = False
+
+    def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+        """[work(piece) for piece in pieces]; raises what work raises."""
+        if self._pool is None or len(pieces) == 1:
+            return [work(piece) for piece in pieces]
+        return list(self._pool.map(work, pieces))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.stopping = error is not None
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._blas.restore_original_limits()

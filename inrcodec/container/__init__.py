@@ -1,0 +1,1 @@
+"""The .linr container: bytes <-> header fields and sections."""

@@ -1,0 +1,1 @@
+"""The default model: networks that see what is decoded."""

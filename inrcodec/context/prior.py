@@ -1,0 +1,94 @@
+"""The shipped priors: networks trained on other photographs (training/prior.py), to start from.
+
+A file that names a prior holds what its networks add to the prior's weights; without a fit that is
+nothing at all. The priors never change: files depend on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from ..coding.weights import MAX_SHIFT, Tensors, unpack_weights
+from ..errors import CorruptError
+from .layout import Layout
+from .networks import TENSORS, Tensor, factors
+from .traversal import plane_shape, trunk_shape
+
+MAX_RANK = 32  # of changes to a prior
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a shipped prior is made of."""
+
+    digest: str  # BLAKE2b-128 of its file
+    minor: int  # the format version that brought it
+    trunk_width: int
+    wide: bool  # whether trunks see the wide context
+    plane_width: int = 16
+
+
+PRIORS = {
+    1: Prior("30186a5e9546098a35b855283f0d2ea5", 1, 32, False),
+    2: Prior("3b38c248521bef776b59e11d1af78803", 2, 32, True),
+    3: Prior("5cfda6a1a775209cced950d09c31ca47", 6, 64, True),
+}
+# What encoders use: small networks, which may do as they are, and large ones, to fit from.
+QUICK, THOROUGH = 2, 3
+POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
+CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
+
+
+def is_wide(prior: int) -> bool:
+    """Whether trunk INRs of a prior, or of none (0), see the wide context."""
+    return prior in PRIORS and PRIORS[prior].wide
+
+
+@cache
+def _networks(prior: int) -> list[Tensors]:
+    name, facts = f"prior{prior}.bin", PRIORS[prior]
+    data = resources.files(__package__).joinpath(name).read_bytes()
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
+        raise CorruptError(f"{name} of this installation is not the one that files depend on")
+    shapes = []
+    for _ in range(CONVERSIONS):
+        for references in range(POSITIONS):
+            shapes += [trunk_shape(references, facts.trunk_width, facts.wide)] * 2
+            shapes.append(plane_shape(references, facts.plane_width))
+    return unpack_weights("int", [shape.tensors() for shape in shapes], data)
+
+
+def forget_prior() -> None:
+    """Priors are read from their files again when they are next asked for."""
+    _networks.cache_clear()
+
+
+def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
+    """A prior of each of a file's networks: trunk A, trunk B and plane INR of each channel with
+    planes, in coding order."""
+    found = []
+    for channel in layout.channels:
+        if channel.planes:
+            at = 3 * (POSITIONS * (layout.conversion != 0) + len(channel.references))
+            found += _networks(prior)[at : at + 3]
+    return found
+
+
+def add(prior: Tensors, changes: Tensors) -> Tensors:
+    """The tensors that differ from a prior's by `changes`, at the finer of the two shifts. Raises
+    CorruptError for factors whose product is too fine."""
+    result = {}
+    for name in TENSORS:
+        start, change = prior[name], changes.get(name)
+        if change is None:
+            u, v = (changes[factor] for factor in factors(name))
+            if u.shift + v.shift > MAX_SHIFT:
+                raise CorruptError(f"the factors of {name} have shifts above {MAX_SHIFT} together")
+            change = Tensor(u.values @ v.values, u.shift + v.shift)
+        shift = max(start.shift, change.shift)
+        values = (start.values << (shift - start.shift)) + (change.values << (shift - change.shift))
+        result[name] = Tensor(values, shift)
+    return result

@@ -1,0 +1,1 @@
+"""Files of others: what they hold, and how files appear."""

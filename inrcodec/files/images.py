@@ -1,0 +1,102 @@
+"""Image files to pictures or arrays and back.
+
+Arrays are uint8 or uint16 of shape (H, W) for grey and (H, W, C) for 2 (grey + alpha), 3 (RGB) or
+4 (RGBA) channels; pictures (picture.py) also have the palettes, depths and metadata of their file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import ImageError
+from ..limits import DEFAULT, Limits
+from . import png, pnm, tiff
+from .metadata import PNG, TIFF, for_kind
+from .picture import Picture
+
+EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
+
+_OTHERS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"\x8aMNG", "MNG"),
+    (b"\x8bJNG", "JNG"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+)
+
+
+def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
+    """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes.
+
+    Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
+    represent exactly, and LimitError above limits.pixels.
+    """
+    if data.startswith(png.SIGNATURE):
+        return png.read_png(data, name, limits)
+    if data.startswith(tiff.SIGNATURES):
+        return tiff.read_tiff(data, name, limits)
+    if data.startswith(tiff.BIG_SIGNATURES):
+        raise ImageError(f"{name}: BigTIFF is not supported")
+    if data.startswith(pnm.SIGNATURES):
+        return Picture(pnm.read_pnm(data, name, limits))
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    for signature, kind in _OTHERS:
+        if data.startswith(signature):
+            raise ImageError(f"{name}: {kind} files are not supported, only PNG, TIFF and PNM")
+    raise ImageError(f"{name}: not a PNG, TIFF or PNM file")
+
+
+def read_image(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> np.ndarray:
+    """The array of a file that read_picture reads.
+
+    Returns uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). Palettes come back
+    as RGB or RGBA, a colour key as alpha, 1, 2 and 4-bit grey scaled to 8 bits. Raises as
+    read_picture.
+    """
+    return read_picture(data, name, limits).array()
+
+
+def write_picture(picture: Picture, extension: str) -> bytes:
+    """Encode as the file type of `extension` (one of EXTENSIONS, in any case).
+
+    A PNG keeps the picture's type; other files get its array. Metadata of a PNG or TIFF stay in
+    one; of the other kind, colour profile and resolution are carried over. PNM has none. Raises
+    ImageError for samples that are no image's, an unknown extension, and one that cannot hold the
+    channels.
+    """
+    _check(picture.samples)
+    extension, metadata = extension.lower(), picture.metadata
+    if extension == ".png":
+        carried = for_kind(metadata, PNG) if metadata else None
+        return png.write_png(replace(picture, metadata=carried), 6)
+    if extension in (".tif", ".tiff"):
+        return tiff.write_tiff(picture.array(), for_kind(metadata, TIFF) if metadata else None)
+    if extension in pnm.EXTENSIONS:
+        return pnm.write_pnm(picture.array(), extension)
+    raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
+
+
+def write_image(image: np.ndarray, extension: str) -> bytes:
+    """Encode an array, uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); as
+    write_picture."""
+    return write_picture(Picture(image), extension)
+
+
+def png_level9(image: np.ndarray) -> bytes:
+    """Encode as PNG at compression level 9, the yardstick of benchmarks. Raises ImageError."""
+    _check(image)
+    return png.write_png(Picture(image), 9)
+
+
+def _check(image: np.ndarray) -> None:
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"samples of type {image.dtype} cannot be kept, only uint8 and uint16")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 2 <= image.shape[2] <= 4):
+        raise ImageError(f"shape {image.shape} is not (H, W) or (H, W, C) with 2 to 4 channels")
+    if 0 in image.shape:
+        raise ImageError("the image is empty")

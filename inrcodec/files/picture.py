@@ -1,0 +1,161 @@
+"""A picture as an image file has it: its samples, what they stand for, and its metadata.
+
+Arrays are what most callers deal with: grey, RGB, with or without alpha, 8 or 16 bits. Files also
+have palettes, grey of 1, 2 or 4 bits and colours that stand for transparent; a Picture keeps those,
+so that the same file comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgpack
+import numpy as np
+
+from ..container.fields import unpack_fields
+from ..errors import CorruptError, ImageError, UnsupportedVersionError
+from .metadata import PNG, Metadata, frame_of
+
+MAX_PALETTE = 256
+MAX_TYPE_BYTES = 2048  # of a packed PixelType
+
+
+@dataclass(frozen=True)
+class PixelType:
+    """What samples stand for where that is not plain grey or RGB of 8 or 16 bits.
+
+    depth: 1, 2 or 4 where grey samples, or indices, have so few bits; 0: all of their array's.
+    palette: R, G, B of each colour, of which the samples are indices. alpha: of its first colours,
+    the others being opaque. key: the grey value or RGB colour that is transparent (PNG's tRNS, of
+    which the low bits count).
+    """
+
+    depth: int = 0
+    palette: bytes = b""
+    alpha: bytes = b""
+    key: tuple[int, ...] = ()
+
+    @property
+    def colours(self) -> int:
+        """How many the palette has."""
+        return len(self.palette) // 3
+
+    def problem(self, channels: int, bits: int) -> str | None:
+        """Why samples of so many channels and bits cannot be of this type."""
+        grey = channels == 1
+        if self.depth not in (0, 1, 2, 4) or (self.depth and not (grey and bits == 8)):
+            return f"a depth of {self.depth} bits"
+        if len(self.palette) % 3 or self.colours > MAX_PALETTE:
+            return f"a palette of {len(self.palette)} bytes"
+        if self.palette and not (grey and bits == 8 and not self.key):
+            return "a palette of samples that are no indices"
+        if len(self.alpha) > self.colours:
+            return "more alpha values than colours"
+        if self.key and not (channels in (1, 3) and len(self.key) == channels):
+            return "a transparent colour of another kind"
+        if not all(0 <= value < 1 << 16 for value in self.key):
+            return "a transparent colour beyond 16 bits"
+        return None
+
+    def fits(self, samples: np.ndarray) -> bool:
+        """Whether all samples are below what depth and palette allow."""
+        top = 1 << (self.depth or 8 * samples.itemsize)
+        if self.palette:
+            top = min(top, self.colours)
+        return top >= 1 << 8 * samples.itemsize or int(samples.max()) < top
+
+    def allows(self, metadata: Metadata | None) -> bool:
+        """Whether the metadata may stand beside samples of this type: those of a PNG have places
+        for its palette, transparency and image data, in this order, and for no more."""
+        if metadata is None or metadata.kind != PNG:
+            return True
+        frame = frame_of(bool(self.palette), bool(self.alpha or self.key))
+        placed = [name for name, body in metadata.chunks if body is None]
+        suggested = [name for name, body in metadata.chunks if name == "PLTE" and body is not None]
+        return placed == frame[: len(placed)] and len(suggested) <= (not self.palette)
+
+    def expand(self, samples: np.ndarray) -> np.ndarray:
+        """Grey or RGB of all bits, with alpha where there is transparency: an array like those of
+        images.read_image. Samples that this type does not change come back as they are."""
+        if self.palette:
+            table = np.zeros((1 << 8, 3 + bool(self.alpha)), dtype=np.uint8)
+            table[: self.colours, :3] = np.frombuffer(self.palette, np.uint8).reshape(-1, 3)
+            if self.alpha:
+                table[:, 3] = 255
+                table[: len(self.alpha), 3] = np.frombuffer(self.alpha, np.uint8)
+            return table[samples]
+        top = (1 << (self.depth or 8 * samples.itemsize)) - 1
+        full = np.iinfo(samples.dtype).max
+        image = samples * samples.dtype.type(full // top) if self.depth else samples
+        if self.key:
+            pixels = samples.reshape(*samples.shape[:2], -1)
+            clear = (pixels == np.array(self.key) & top).all(axis=2)
+            alpha = np.where(clear, 0, full).astype(samples.dtype)
+            image = np.dstack([image, alpha])
+        return image
+
+
+PLAIN = PixelType()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What an image file holds.
+
+    samples: uint8 or uint16, (H, W) or (H, W, 2..4), as the file has them. left_out: what of the
+    file could not be kept, in words; nothing of it decides a sample.
+    """
+
+    samples: np.ndarray
+    type: PixelType = PLAIN
+    metadata: Metadata | None = None
+    left_out: tuple[str, ...] = ()
+
+    def array(self) -> np.ndarray:
+        """The picture in grey or RGB, with alpha where there is transparency."""
+        return self.type.expand(self.samples)
+
+    def check(self, name: str) -> None:
+        """Raises ImageError, with `name` in front, where samples, type and metadata do not go
+        together."""
+        channels = self.samples.shape[2] if self.samples.ndim == 3 else 1
+        problem = self.type.problem(channels, 8 * self.samples.itemsize)
+        if problem is not None:
+            raise ImageError(f"{name}: {problem}")
+        if not self.type.fits(self.samples):
+            raise ImageError(f"{name}: a sample is beyond its depth or its palette")
+        try:
+            if self.metadata is not None:
+                self.metadata.check()
+        except CorruptError as error:
+            raise ImageError(f"{name}: {error}") from None
+        if not self.type.allows(self.metadata):
+            raise ImageError(f"{name}: metadata of another type of picture")
+
+
+def pack_type(pixels: PixelType) -> bytes:
+    """A MessagePack map of what is there."""
+    fields = {"d": pixels.depth, "c": pixels.palette, "a": pixels.alpha, "k": list(pixels.key)}
+    return msgpack.packb({key: value for key, value in fields.items() if value})  # type: ignore[no-any-return]
+
+
+def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
+    """Undoes pack_type. Raises CorruptError for a type that such samples cannot have, and
+    UnsupportedVersionError for a field that this reader does not know."""
+    fields = unpack_fields(payload, "pixel type", MAX_TYPE_BYTES)
+    if not fields:
+        raise CorruptError("a pixel type without a field")
+    wanted = {"d": int, "c": bytes, "a": bytes, "k": list}
+    for key, value in fields.items():
+        if key not in wanted:
+            raise UnsupportedVersionError(f"pixel type field {key!r} needs a newer reader")
+        if type(value) is not wanted[key] or not value:
+            raise CorruptError(f"pixel type field {key!r} is empty or of another type")
+    key = fields.get("k", [])
+    if not all(type(value) is int for value in key):
+        raise CorruptError("the transparent colour is not of integers")
+    pixels = PixelType(fields.get("d", 0), fields.get("c", b""), fields.get("a", b""), tuple(key))
+    problem = pixels.problem(channels, bits)
+    if problem is not None:
+        raise CorruptError(f"pixel type: {problem}")
+    return pixels

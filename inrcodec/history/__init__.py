@@ -1,0 +1,1 @@
+"""What an image came from: reversible changes of representation."""

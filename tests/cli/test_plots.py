@@ -1,0 +1,191 @@
+"""Where the bits go: the map of a file's bits, and the pictures of it that the commands write."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import inrcodec
+from inrcodec.coding.backend import numpy_backend
+from inrcodec.context.layout import choose_layout
+from inrcodec.context.pyramid import segments
+from inrcodec.errors import LinrError, OutputExistsError
+from inrcodec.files.images import read_image, write_image
+from inrcodec.info import BitMap, bit_map
+from inrcodec_cli import main as command
+from inrcodec_cli.main import cli
+from inrcodec_cli.plots import Rate, plot_rates
+from tests.pictures import jpeg_scene, scene, unfitted_file
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def packed() -> bytes:
+    return unfitted_file(scene(21, 34, 3, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        scene(21, 34, 3, np.uint8),
+        scene(40, 1, 2, np.uint16),
+        jpeg_scene(24, 40),
+        np.full((3, 5), 7, np.uint8),
+    ],
+    ids=["rgb", "column", "jfif", "constant"],
+)
+def test_map_holds_the_bits_of_all_planes(image: np.ndarray) -> None:
+    data = unfitted_file(image)
+    bits = bit_map(data)
+    assert bits.shape == image.shape[:2]
+    assert bits.dtype == np.float64
+    planes = inrcodec.info(data)["planes"]
+    spent = sum(plane["bpsp"] for plane in planes) * bits.size
+    np.testing.assert_allclose(bits.sum(), spent, rtol=1e-9)
+    # the range coder spends what the probabilities say, and a few bytes to end
+    assert abs(inrcodec.info(data)["data_bytes"] - bits.sum() / 8) < 8
+
+
+@pytest.mark.parametrize("chunk", [1, 50])
+def test_map_does_not_depend_on_chunks(
+    packed: bytes, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = bit_map(packed)
+    monkeypatch.setattr(numpy_backend(), "chunk", chunk)
+    np.testing.assert_allclose(bit_map(packed), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [3, 10_000])
+def test_map_puts_costs_where_they_arise(at_once: int) -> None:
+    image = scene(13, 10, 1, np.uint8)
+    layout = choose_layout(image)
+    costs = np.random.default_rng(0).integers(1, 16, image.shape)
+    visited = [costs[:1, 0], *(costs[s.image_index()].reshape(-1) for s in segments(13, 10))]
+    p = 65536 >> np.concatenate(visited)  # of a 1, which then costs that many bits
+    bits = BitMap(layout)
+    for plane in (1, 0):
+        for start in range(0, p.size, at_once):
+            some = p[start : start + at_once].astype(np.uint16)
+            bits(layout.channels[0], plane, some, np.ones(some.size, np.uint8), None, None)
+    np.testing.assert_array_equal(bits.array(), 2 * costs)
+
+
+def test_noise_costs_more_than_a_plain() -> None:
+    image = np.full((48, 48), 100, np.uint8)
+    image[8:24, 8:24] = np.random.default_rng(0).integers(0, 256, (16, 16))
+    bits = bit_map(inrcodec.encode(image, effort=1, model="context", threads=1))
+    assert bits[9:23, 9:23].mean() > 3 * bits[30:, 30:].mean()
+
+
+def test_stored_file_has_no_map() -> None:
+    data = inrcodec.encode(scene(8, 8, 3, np.uint8), model="stored")
+    with pytest.raises(LinrError, match="stored"):
+        bit_map(data)
+
+
+@pytest.mark.parametrize(
+    ("extension", "signature"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
+)
+def test_info_draws(packed: bytes, extension: str, signature: bytes, tmp_path: Path) -> None:
+    file, picture = tmp_path / "a.linr", tmp_path / f"a.{extension}"
+    file.write_bytes(packed)
+    result = run("info", file, "--plot", picture)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "34 x 21, 3 x 8 bit" in result.stdout
+    assert picture.read_bytes().startswith(signature)
+
+    picture.write_bytes(b"mine")
+    result = run("info", file, "--plot", picture)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, OutputExistsError)
+    assert picture.read_bytes() == b"mine"
+    assert run("info", file, "--plot", picture, "-f").exit_code == 0
+    assert picture.read_bytes().startswith(signature)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_info_draws_deep_images(channels: int, tmp_path: Path) -> None:
+    (tmp_path / "a.linr").write_bytes(unfitted_file(scene(9, 14, channels, np.uint16)))
+    assert run("info", tmp_path / "a.linr", "--plot", tmp_path / "a.png").exit_code == 0
+    assert read_image((tmp_path / "a.png").read_bytes()).shape[2] == 4
+
+
+def test_info_says_that_a_stored_file_is_not_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "a.linr"
+    file.write_bytes(inrcodec.encode(scene(8, 8, 3, np.uint8), model="stored"))
+    result = run("info", file, "--plot", tmp_path / "a.png")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"inrcodec: {file}: stored, not coded in bit planes: there is nothing to draw\n"
+    )
+    assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["a.linr", "--plot", "a.jpg"], ["a.linr", "b.linr", "--plot", "a.png"]]
+)
+def test_usage_errors(arguments: list[str]) -> None:
+    result = run("info", *arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+
+
+def test_bench_draws(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(write_image(scene(24, 32, 3, np.uint8), ".png"))
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+    (tmp_path / "noise.png").write_bytes(write_image(noise, ".png"))
+    pictures = tmp_path / "pictures"
+    arguments = ("bench", "-e", "1", "-e", "2", tmp_path, "--plot", pictures)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        f"inrcodec: {tmp_path / 'noise.png'}, effort {effort}: stored, not coded in bit planes:"
+        " no picture"
+        for effort in (1, 2)
+    ]
+    assert len(result.stdout.splitlines()) == 1 + 2 * 2 + 2
+    names = sorted(file.name for file in pictures.iterdir())
+    assert names == ["a.e1.png", "a.e2.png", "rates.png"]
+    for name in names:
+        assert read_image((pictures / name).read_bytes()).std() > 1
+    result = run(*arguments[:-3], tmp_path / "a.png", "--plot", pictures)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, OutputExistsError)
+    result = run("bench", pictures / "rates.png", "--plot", pictures, "-f")
+    assert result.exit_code == 2
+    assert "is input and output" in result.stderr
+
+
+def test_without_matplotlib(
+    packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "a.linr").write_bytes(packed)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for arguments in (
+        ["info", "a.linr", "--plot", "a.png"],
+        ["bench", "a.linr", "--plot", "pictures"],
+    ):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["inrcodec", *arguments])
+        with pytest.raises(SystemExit) as done:
+            command.main()
+        assert done.value.code == 1
+        said = capsys.readouterr().err
+        assert said == "inrcodec: pictures need matplotlib: pip install 'inrcodec[plot]'\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.linr"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_chart_of_equal_sizes(count: int, tmp_path: Path) -> None:
+    rates = [Rate(f"codec {i}", 2.5, 0.1 * (i + 1), 0.2, i == 0) for i in range(count)]
+    plot_rates(str(tmp_path / "chart.png"), "equal", rates, False)
+    assert read_image((tmp_path / "chart.png").read_bytes()).std() > 1

@@ -1,0 +1,213 @@
+"""The shipped prior: where fits start, and what effort 1 is made of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+import torch
+
+import inrcodec
+from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
+from inrcodec.coding.weights import pack_weights, unpack_weights
+from inrcodec.container.linr import Models, parse
+from inrcodec.context import encode as encode_context
+from inrcodec.context import fit
+from inrcodec.context.encode import THOROUGH_PIXELS, choose_models, choose_rank
+from inrcodec.context.float_networks import INPUT_SCALE, FloatNetwork
+from inrcodec.context.layout import choose_layout
+from inrcodec.context.networks import TENSORS, Network, Tensor, factors
+from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
+from inrcodec.context.traversal import trunk_shape
+from inrcodec.decode import decode_parsed, network_shapes
+from inrcodec.errors import CorruptError, UnsupportedVersionError
+from inrcodec.limits import DEFAULT, Limits
+from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_effort_1_has_no_weights_and_needs_no_torch() -> None:
+    code = """
+import sys
+sys.modules["torch"] = None
+import inrcodec
+from inrcodec.context.prior import QUICK
+from tests.pictures import jpeg_scene, scene
+import numpy as np
+for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
+    data = inrcodec.encode(image, effort=1, model="context")
+    facts = inrcodec.info(data, planes=False)
+    assert facts["weights_bytes"] == 0 and facts["prior"] == QUICK
+    assert (inrcodec.decode(data) == image).all()
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("prior", [QUICK, THOROUGH])
+def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
+    channels: int, dtype: type, prior: int
+) -> None:
+    image = scene(45, 38, channels, dtype)
+    data = changed_prior_file(image, prior=prior)
+    assert len(parse(data).weights) > 100
+    assert inrcodec.info(data, planes=False)["rank"] == 3
+    assert np.array_equal(inrcodec.decode(data), image)
+    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+
+
+def test_a_colour_history_has_networks_of_its_own() -> None:
+    image = jpeg_scene(60, 50, exceptions=2)
+    data = changed_prior_file(image)
+    assert parse(data).layout.conversion
+    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+    layouts = choose_layout(image), parse(data).layout
+    for prior in (QUICK, THOROUGH):
+        of_rgb, of_ycc = (prior_networks(layout, prior) for layout in layouts)
+        assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
+
+
+@pytest.mark.parametrize("rank", [1, 4, MAX_RANK])
+@pytest.mark.parametrize("start", [QUICK, THOROUGH])
+def test_a_fit_starts_at_the_prior(rank: int, start: int) -> None:
+    layout = choose_layout(scene(20, 20, 3, np.uint8))
+    shape = trunk_shape(2, PRIORS[start].trunk_width, True)
+    prior = prior_networks(layout, start)[7]
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
+    want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
+    x = torch.from_numpy((inputs.T * INPUT_SCALE).astype(np.float32))
+    twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1), prior, rank)
+    got = twin(twin.weights(), x).detach().numpy().T
+    assert np.abs(got - want).max() < 0.02
+    twin.quantise(dict.fromkeys(twin.names, 1e4))
+    changed = add(prior, twin.tensors())
+    for name in TENSORS:
+        shift = changed[name].shift - prior[name].shift
+        assert np.array_equal(changed[name].values, prior[name].values << shift)
+
+
+@pytest.mark.parametrize("rank", [2, MAX_RANK])
+@pytest.mark.parametrize("start", [QUICK, THOROUGH])
+def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None:
+    image = scene(48, 48, 3, np.uint8)
+    layout = choose_layout(image, wide=True)
+    prior, width = prior_networks(layout, start), PRIORS[start].trunk_width
+    plan = fit.Plan(2, width, 16, 30, "int", 0, prior, rank)
+    sizes: list[float] = []
+    with Workers(numpy_backend(), 2) as workers:
+        trunks = fit.fit_trunks(
+            numpy_backend(), workers, layout, image, plan, lambda _, bits: sizes.append(bits)
+        )
+    changes = [tensors for pair in trunks for tensors in pair]
+    assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
+    shapes = [trunk_shape(r, width, True) for r in (0, 0, 1, 1, 2, 2)]
+    read = unpack_weights("int", [s.changes(rank) for s in shapes], pack_weights("int", changes))
+    for number, (one, other) in enumerate(zip(changes, read, strict=True)):
+        before = prior[3 * (number // 2) + number % 2]
+        for name in TENSORS:
+            whole = add(before, other)[name]
+            if name in one:
+                change = one[name].values / 2.0 ** one[name].shift
+            else:
+                u, v = (one[factor] for factor in factors(name))
+                change = (u.values / 2.0**u.shift) @ (v.values / 2.0**v.shift)
+            want = before[name].values / 2.0 ** before[name].shift + change
+            assert np.array_equal(whole.values / 2.0**whole.shift, want)
+
+
+def test_larger_images_get_changes_of_higher_rank() -> None:
+    for prior, most in ((QUICK, MAX_RANK), (THOROUGH, 16)):
+        sizes = 1, 256 * 256, 500 * 500, 768 * 512, 10**8
+        assert [choose_rank(size, prior) for size in sizes] == [1, 1, 4, most, most]
+
+
+def test_high_efforts_start_from_the_larger_networks() -> None:
+    small, large = Models.of_prior(QUICK), Models.of_prior(THOROUGH)
+    assert large.trunk_width > small.trunk_width
+    chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
+    assert chosen == [small] * 5 + [large] * 4
+    for pixels in (1, THOROUGH_PIXELS[0] - 1, DEFAULT.pixels):
+        assert choose_models("int", 9, pixels) == small
+    layout = choose_layout(scene(30, 30, 4, np.uint16), wide=True)
+    for pixels in (THOROUGH_PIXELS[-1], DEFAULT.pixels):  # anyone may decode it
+        shapes = network_shapes(layout, choose_models("int", 9, pixels))
+        trunks, planes = (sum(s.weights() for s in shapes[n::3]) for n in (0, 2))
+        assert pixels * (trunks + 16 * planes) <= DEFAULT.multiply_adds
+    assert not choose_models("fp16", 9, 10**6).prior
+
+
+def test_a_high_effort_codes_changes_to_the_larger_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(encode_context.EPOCHS, 6, 4)
+    image = scene(200, 200, 1, np.uint8)
+    data = inrcodec.encode(image, effort=6, model="context")
+    facts = inrcodec.info(data, planes=False)
+    assert (facts["prior"], facts["version"]) == (THOROUGH, "1.6")
+    assert facts["weights_bytes"] > 100
+    assert np.array_equal(inrcodec.decode(data), image)
+
+
+def test_an_image_without_steps_has_no_changes() -> None:
+    image = np.full((1, 1, 3), 7, np.uint8)
+    image[0, 0, 1] = 200
+    for picture in (image, scene(1, 2, 3, np.uint8), scene(2, 1, 1, np.uint16)):
+        data = inrcodec.encode(picture, effort=2, model="context")
+        assert np.array_equal(inrcodec.decode(data), picture)
+    nothing = file_of(image, Models.of_prior(QUICK, 1), b"")
+    assert np.array_equal(inrcodec.decode(nothing), image)
+
+
+def test_factors_that_are_too_fine_are_refused() -> None:
+    layout = choose_layout(scene(20, 20, 1, np.uint8), wide=True)
+    shape, prior = trunk_shape(0, 32, True), prior_networks(layout, QUICK)[0]
+    sizes = shape.changes(1)
+    changes = {name: Tensor(np.ones(size, np.int64), 16) for name, size in sizes.items()}
+    with pytest.raises(CorruptError, match="shift"):
+        add(prior, changes)
+
+
+def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
+    from inrcodec.container.linr import HEADER, SIGNATURE, _section, _sections
+
+    data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
+    sections = _sections(data, len(SIGNATURE) + 2, Limits())
+    header = msgpack.unpackb(sections.pop(HEADER))
+    changed = _sections(
+        changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2, Limits()
+    )
+    without_rank = msgpack.unpackb(changed.pop(HEADER))
+    without_rank.pop("r")
+    for fields, others, error in (
+        ({**header, "q": 99}, sections, UnsupportedVersionError),
+        ({**header, "q": 0}, sections, CorruptError),
+        ({**header, "r": 4}, sections, UnsupportedVersionError),  # of no changes
+        (without_rank, changed, CorruptError),
+        ({**without_rank, "r": 0}, changed, CorruptError),
+        ({**without_rank, "r": MAX_RANK + 1}, changed, CorruptError),
+    ):
+        body = [_section(HEADER, msgpack.packb(fields)), *(_section(*s) for s in others.items())]
+        with pytest.raises(error, match=r"q|r|prior"):
+            parse(SIGNATURE + bytes((1, 2)) + b"".join(body))
+
+
+def test_a_time_limit_stops_the_fit() -> None:
+    image = scene(64, 64, 3, np.uint8)
+    layout, reports = choose_layout(image), []
+    plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
+    with Workers(numpy_backend(), 1) as workers:
+        args = (numpy_backend(), workers, layout, image)
+        trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))
+        fit.fit_planes(*args, trunks, plan, lambda done, _: reports.append(done))
+    assert max(reports) == pytest.approx(1.0)  # of a million passes
+    data = inrcodec.encode(image, effort=9, time_limit=0.5, model="context")
+    assert np.array_equal(inrcodec.decode(data), image)
+    with pytest.raises(ValueError, match="time_limit"):
+        inrcodec.encode(image, time_limit=0)

@@ -1,0 +1,110 @@
+"""The command line of the coordinate model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inrcodec.files.images import read_image, write_image
+from tests.cli.test_cli import run
+from tests.pictures import scene
+
+SMALL = ("--model", "coordinate", "--width", "16", "--depth", "2", "--steps", "30", "-q")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    path.write_bytes(write_image(scene(8, 9, 3, np.uint8), ".png"))
+    return path
+
+
+def test_a_fit_with_its_record_and_preview(picture: Path) -> None:
+    folder = picture.parent
+    extras = ("--log-dir", folder / "log", "--preview", folder / "preview")
+    result = run("encode", picture, *SMALL, *extras)
+    assert result.exit_code == 0, result.stderr
+    assert run("verify", folder / "a.linr", picture).exit_code == 0
+    assert list((folder / "log" / "a").glob("events.*"))
+    lines = (folder / "log" / "a" / "fit.txt").read_text().splitlines()
+    assert lines[0].split("\t") == ["step", "loss", "BER", "PSNR", "bpp"]
+    losses = [float(line.split("\t")[1]) for line in lines[1:]]
+    assert losses[-1] < losses[0]
+    alone = read_image((folder / "preview" / "a.preview.png").read_bytes())
+    assert alone.shape == (8, 9, 3)
+    shown = run("info", folder / "a.linr").stdout
+    assert "joint, finer, 2 x 16" in shown
+    assert "network" in shown
+
+
+def test_values_and_planes(picture: Path) -> None:
+    for options in (
+        ("--target", "value", "--transform", "sym-power"),
+        ("--layout", "per-plane", "--backbone", "pe-gelu", "--weights", "ternary"),
+        ("--optimize", "size"),
+    ):
+        result = run("encode", picture, *SMALL, *options, "-f")
+        assert result.exit_code == 0, result.stderr
+        assert run("verify", picture.with_suffix(".linr"), picture).exit_code == 0
+        assert run("info", picture.with_suffix(".linr")).exit_code == 0
+
+
+def test_pictures_between_the_pixels(picture: Path) -> None:
+    assert run("encode", picture, *SMALL).exit_code == 0
+    file = picture.with_suffix(".linr")
+    result = run("decode", file, "--scale", "2", "--bits", "12")
+    assert result.exit_code == 0, result.stderr
+    assert "not the original image" in result.stdout
+    large = read_image((picture.parent / "a.resampled.png").read_bytes())
+    assert large.shape == (16, 18, 3)
+    assert large.dtype == np.uint16
+    assert large.max() < 1 << 12
+    assert run("decode", file, "--bits", "17").exit_code == 2
+    stored = picture.parent / "stored.linr"
+    assert run("encode", picture, "--model", "stored", "-o", stored).exit_code == 0
+    result = run("decode", stored, "--scale", "2")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_wrong_usage(picture: Path) -> None:
+    for options in (
+        ("--width", "8"),
+        ("--model", "coordinate", "--width", "1"),
+        ("--model", "coordinate", "--transform", "zscore"),
+        ("--model", "coordinate", "--target", "value", "--layout", "joint"),
+        ("--model", "coordinate", "--omega", "0"),
+        ("--model", "coordinate", "--omega", "101"),
+    ):
+        assert run("encode", picture, *options).exit_code == 2, options
+    assert json.loads(run("encode", picture, *SMALL[:-1], "--json").stdout)["info"]["coordinate"]
+
+
+def test_a_mixture_of_images(tmp_path: Path) -> None:
+    paths = []
+    for seed in range(3):
+        paths.append(tmp_path / f"{seed}.png")
+        paths[-1].write_bytes(write_image(scene(7, 6, 3, np.uint8, seed), ".png"))
+    target = tmp_path / "set.linr"
+    result = run("encode", *paths, *SMALL, "--mixture", "2", "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert run("decode", target).exit_code == 0
+    for number, path in enumerate(paths, 1):
+        decoded = read_image((tmp_path / f"set-{number}.png").read_bytes())
+        assert np.array_equal(decoded, read_image(path.read_bytes()))
+        assert run("verify", target, path).exit_code == 0
+    assert json.loads(run("info", target, "--json").stdout)["images"] == 3
+    assert "6 x 7, 3 x 8 bit, 3 images" in run("info", target).stdout
+    (tmp_path / "other.png").write_bytes(write_image(scene(7, 6, 3, np.uint8, 9), ".png"))
+    assert run("verify", target, tmp_path / "other.png").exit_code == 1
+    (tmp_path / "large.png").write_bytes(write_image(scene(8, 6, 3, np.uint8), ".png"))
+    more = (*paths, tmp_path / "large.png")
+    result = run("encode", *more, *SMALL, "--mixture", "2", "-o", tmp_path / "x.linr")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert run("encode", *paths, *SMALL, "--mixture", "2").exit_code == 2
+    assert run("encode", *paths, *SMALL, "--coefficients", "fixed").exit_code == 2
+    assert run("decode", target, "-o", "-").exit_code == 2

@@ -1,0 +1,342 @@
+"""Target transforms: fits, float and integer references, round trips, and files that lie."""
+
+from __future__ import annotations
+
+import hashlib
+from math import isqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inrcodec.coordinate.transforms import (
+    OUTPUT_LIMIT,
+    TRANSFORMS,
+    Transform,
+    check_transform,
+    fit_transform,
+    forward,
+    inverse_table,
+)
+from inrcodec.errors import CorruptError, UnsupportedVersionError
+
+FULL = 1 << 16  # an output of 1
+
+
+@st.composite
+def any_transform(draw: st.DrawFn) -> Transform:
+    """Whatever check_transform lets through."""
+    kind = draw(st.integers(0, len(TRANSFORMS) - 1))
+    least = draw(st.integers(0, 65535))
+    greatest = draw(st.integers(least, 65535))
+    exponent = st.integers(13107, 327680)
+    room = st.integers(0, (greatest - least) << 8)
+    mean, deviation = st.integers(0, 65535 << 16), st.integers(1, 65535 << 16)
+    more = ((), (mean, deviation), (exponent,), (st.integers(0, 256),), (exponent, room, room))
+    return check_transform(kind, [least, greatest, *(draw(scalar) for scalar in more[kind])])
+
+
+@st.composite
+def any_samples(draw: st.DrawFn) -> np.ndarray:
+    """Samples of 8 or 16 bits, crowded at either end or in the middle, over a part of the range."""
+    bits = draw(st.sampled_from([8, 16]))
+    low, high = sorted(draw(st.lists(st.floats(0, 1), min_size=2, max_size=2)))
+    shape = draw(st.sampled_from([(0.3, 4), (2, 5), (5, 2), (4, 0.3), (1, 1)]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    drawn = low + (high - low) * rng.beta(*shape, (31, 29))
+    return np.rint(drawn * (2**bits - 1)).astype(f"uint{bits}")
+
+
+def outputs(targets: np.ndarray) -> np.ndarray:
+    """Targets as a perfect network puts them out."""
+    y = np.rint(targets.astype(np.float64) * FULL).astype(np.int64)
+    return np.clip(y, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1)
+
+
+def float_target(transform: Transform, values: np.ndarray, bits: int) -> np.ndarray:
+    """forward in float64, for values between samples too; written another way."""
+    least, greatest, *scalars = transform.scalars
+    if transform.kind == "zscore":
+        return (values - scalars[0] / FULL) / (scalars[1] / FULL)
+    if transform.kind == "box-cox":
+        power, lift = scalars[0] / 64 - 2, round((1 << bits) / 10)
+        ends = np.array([least + lift, greatest + lift])
+        low, high = np.log(ends) if power == 0 else ends**power
+        raised = np.log(values + lift) if power == 0 else (values + lift) ** power
+        return 2 * (raised - low) / (high - low) - 1
+    exponent, left, right = (*scalars, *(FULL, 0, 0)[len(scalars) :])
+    unit = (values - least + left / 256) / (greatest - least + (left + right) / 256)
+    return 2 * unit ** (FULL / exponent) - 1
+
+
+def float_value(transform: Transform, t: np.ndarray, bits: int) -> np.ndarray:
+    """The inverse in float64, neither rounded nor clamped to the range in use."""
+    least, greatest, *scalars = transform.scalars
+    if transform.kind == "zscore":
+        return t * (scalars[1] / FULL) + scalars[0] / FULL
+    w = np.clip((t + 1) / 2, 0, 1)
+    if transform.kind == "box-cox":
+        power, lift = scalars[0] / 64 - 2, round((1 << bits) / 10)
+        ends = np.array([least + lift, greatest + lift])
+        low, high = np.log(ends) if power == 0 else ends**power
+        raised = low + w * (high - low)
+        return (np.exp(raised) if power == 0 else raised ** (1 / power)) - lift
+    exponent, left, right = (*scalars, *(FULL, 0, 0)[len(scalars) :])
+    span = greatest - least + (left + right) / 256
+    return least - left / 256 + span * w ** (exponent / FULL)
+
+
+def defined_sample(transform: Transform, y: int, bits: int) -> int:
+    """The sample for one output in the words of inverse_table, but for "the output before"."""
+
+    def log(p: int) -> int:
+        bit = p.bit_length() - 1
+        x, l2 = p << (31 - bit), bit
+        for _ in range(32):
+            x = x * x // 2**31
+            c = x // 2**32
+            x, l2 = x // 2**c, 2 * l2 + c
+        return l2
+
+    def exp(e: int) -> int:
+        v, r = 2**32, 2**63
+        for k in range(31, -1, -1):
+            r = isqrt(r * 2**64)
+            if e // 2**k % 2:
+                v = (v * ((r + 2**31) // 2**32) + 2**31) // 2**32
+        return v // 2 ** (e // 2**32)
+
+    least, greatest, *scalars = transform.scalars
+    w = min(max(y + 2**16, 0), 2**17)
+    if transform.kind == "zscore":
+        x = (scalars[0] * 2**16 + scalars[1] * y) * 2**8
+    elif transform.kind == "box-cox":
+        z, s = scalars[0] - 128, (2**bits + 5) // 10
+        d = log(greatest + s) - log(least + s)
+        if z == 0:
+            e = (2**17 - w) * d // 2**17
+        else:
+            m = 2**17 - w if z > 0 else w
+            end = exp(d * abs(z) // 64)
+            f = (31 * 2**32 - log((2**49 - m * (2**32 - end)) // 2**18)) * 64 // abs(z)
+            e = f if z > 0 else max(d - f, 0)
+        x = ((greatest + s) * exp(e) - s * 2**32) * 2**8
+    else:
+        exponent, left, right = scalars + [2**16, 0, 0][len(scalars) :]
+        u = exp((31 * 2**32 - log(2**14 * w)) * exponent // 2**16) if w else 0
+        x = (2**8 * least - left) * 2**32 + (2**8 * (greatest - least) + left + right) * u
+    return min(max((x + 2**39) // 2**40, least), greatest, 2**bits - 1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_transform(), st.sampled_from([8, 16]), st.integers(0, 2**32 - 1))
+def test_tables_are_as_defined(transform: Transform, bits: int, seed: int) -> None:
+    table = inverse_table(transform, bits)
+    assert table.dtype == np.int64
+    assert table.shape == (2 * OUTPUT_LIMIT,)
+    assert np.all(np.diff(table) >= 0)
+    least, greatest = transform.scalars[:2]
+    assert table[0] >= min(least, 2**bits - 1)
+    assert table[-1] <= min(greatest, 2**bits - 1)
+    if transform.kind != "zscore":
+        assert np.all(table[: OUTPUT_LIMIT - FULL] == table[0])
+        assert np.all(table[OUTPUT_LIMIT + FULL :] == table[-1])
+    drawn = np.random.default_rng(seed).integers(-FULL - 9, FULL + 9, 40)
+    for y in [-OUTPUT_LIMIT, -FULL, -FULL + 1, 0, FULL - 1, FULL, OUTPUT_LIMIT - 1, *drawn]:
+        assert table[y + OUTPUT_LIMIT] == defined_sample(transform, int(y), bits)
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_transform())
+def test_tables_match_floats(transform: Transform) -> None:
+    """The nearest sample, unless two are as near to within 2^-12; for "box-cox" 2^-7."""
+    least, greatest = transform.scalars[:2]
+    y = np.arange(-OUTPUT_LIMIT, OUTPUT_LIMIT)
+    value = np.clip(float_value(transform, y / FULL, 16), least, greatest)
+    error = np.abs(inverse_table(transform, 16) - value).max()
+    assert error <= 0.5 + (2**-7 if transform.kind == "box-cox" else 2**-12)
+
+
+@settings(deadline=None, max_examples=80)
+@given(any_samples(), st.sampled_from(TRANSFORMS))
+def test_round_trip(samples: np.ndarray, kind: str) -> None:
+    """A sample comes back if half a sample up or down moves its target by half a unit or more.
+
+    That is: all within the outputs' range, for "none" and "zscore".
+    """
+    bits = 8 * samples.dtype.itemsize
+    transform = fit_transform(kind, samples, bits)
+    assert check_transform(TRANSFORMS.index(kind), list(transform.scalars)) == transform
+    least, greatest = transform.scalars[:2]
+    assert (least, greatest) == (samples.min(), samples.max())
+    targets = forward(transform, samples, bits)
+    assert targets.dtype == np.float32
+    assert targets.shape == samples.shape
+    assert kind == "zscore" or np.abs(targets).max() <= 1
+    values = np.arange(least, greatest + 1).astype(samples.dtype)
+    targets = forward(transform, values, bits)
+    back = inverse_table(transform, bits)[outputs(targets) + OUTPUT_LIMIT]
+    if least == greatest:
+        assert np.array_equal(back, values)
+        return
+    assert np.abs(targets - float_target(transform, values.astype(float), bits)).max() < 2**-18
+    halves = np.arange(2 * least, 2 * greatest + 1) / 2
+    steps = np.pad(np.diff(float_target(transform, halves, bits)), 1, constant_values=1)  # clamped
+    sure = np.minimum(steps[::2], steps[1::2]) > 1.05 * 2**-17  # half a unit, and float32's errors
+    assert np.all(sure) or kind not in ("none", "zscore")
+    sure &= np.abs(targets) < OUTPUT_LIMIT / FULL
+    assert np.array_equal(back[sure], values[sure])
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_constant_images(kind: str, bits: int, share: float) -> None:
+    samples = np.full((5, 4, 3), round(share * (2**bits - 1)), dtype=f"uint{bits}")
+    transform = fit_transform(kind, samples, bits)
+    assert check_transform(TRANSFORMS.index(kind), list(transform.scalars)) == transform
+    assert not forward(transform, samples, bits).any()
+    assert np.all(inverse_table(transform, bits) == samples[0, 0, 0])
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+@pytest.mark.parametrize("share", [5, 49, 51, 95])
+def test_two_values(kind: str, share: int) -> None:
+    """Most of the mass in the first or the last bin, which no power takes to the middle."""
+    samples = np.array([3] * share + [200] * (100 - share), dtype=np.uint8)
+    transform = fit_transform(kind, samples, 8)
+    back = inverse_table(transform, 8)[outputs(forward(transform, samples, 8)) + OUTPUT_LIMIT]
+    assert np.array_equal(back, samples)
+
+
+def test_outliers_beyond_the_outputs() -> None:
+    """A sample at 10 deviations, where outputs end at 8: the value there."""
+    samples = np.array([100] * 99 + [200], dtype=np.uint8)
+    transform = fit_transform("zscore", samples, 8)
+    targets = forward(transform, samples, 8)
+    assert targets.max() == pytest.approx(99 / 99**0.5, rel=1e-5)
+    back = inverse_table(transform, 8)[outputs(targets) + OUTPUT_LIMIT]
+    assert back.tolist() == [100] * 99 + [round(101 + 8 * 99**0.5)]
+
+
+def test_what_comes_back_through_a_power() -> None:
+    """Shares of all values: outputs of 2^-16 are too coarse where a power is flat."""
+    shares = {}
+    for bits in (8, 16):
+        values = np.arange(1 << bits).astype(np.uint16)
+        for inverse_power in (0.2, 0.5, 1, 2, 5):
+            stored = round(inverse_power * FULL)
+            transform = Transform("gamma", (0, (1 << bits) - 1, stored))
+            y = outputs(forward(transform, values, bits))
+            back = inverse_table(transform, bits)[y + OUTPUT_LIMIT]
+            shares[bits, inverse_power] = round(float(np.mean(back == values)), 3)
+    assert [shares[8, p] for p in (0.2, 0.5, 1, 2, 5)] == [0.887, 1, 1, 1, 1]
+    assert [shares[16, p] for p in (0.2, 0.5, 1, 2, 5)] == [0.55, 0.875, 1, 1, 0.728]
+
+
+def test_simple_fits() -> None:
+    samples = np.random.default_rng(1).integers(20, 120, 501).astype(np.uint8)
+    assert fit_transform("none", samples, 8).scalars == (samples.min(), samples.max())
+    targets = forward(fit_transform("none", samples, 8), samples, 8)
+    assert (targets.min(), targets.max()) == (-1, 1)
+    targets = forward(fit_transform("zscore", samples, 8), samples, 8)
+    assert targets.mean() == pytest.approx(0, abs=1e-4)
+    assert targets.std() == pytest.approx(1, abs=1e-4)
+    for power in (0.3, 3):
+        skewed = np.rint(255 * np.random.default_rng(2).random(501) ** power).astype(np.uint8)
+        targets = forward(fit_transform("gamma", skewed, 8), skewed, 8)
+        assert np.median(targets) == pytest.approx(0, abs=1e-4)
+    with pytest.raises(ValueError, match="sqrt"):
+        fit_transform("sqrt", samples, 8)
+
+
+@pytest.mark.parametrize("shape", [(0.5, 5), (2, 5), (3, 3), (5, 1)])
+def test_box_cox_is_most_likely(shape: tuple[float, float]) -> None:
+    """Of all that can be stored, by the formula of Box and Cox for the samples themselves."""
+    samples = np.rint(65535 * np.random.default_rng(3).beta(*shape, 999)).astype(np.uint16)
+    raised = samples + 6554.0
+
+    def likelihood(power: float) -> float:
+        y = np.log(raised) if power == 0 else (raised**power - 1) / power
+        return (power - 1) * np.log(raised).sum() - len(y) / 2 * np.log(y.var())
+
+    best = max(range(257), key=lambda stored: likelihood(stored / 64 - 2))
+    assert fit_transform("box-cox", samples, 16).scalars[2] == best
+
+
+@pytest.mark.parametrize("power", [0.02, 0.3, 0.8, 1.3, 4, 30])
+def test_symmetric_power_is_as_published(power: float) -> None:
+    """Against the formulas of Zhang et al. on the samples, with their histograms of 256 bins."""
+    drawn = np.random.default_rng(4).random(5001) ** power
+    samples = np.rint(65535 * np.concatenate([drawn, [0, 1, 0, 1]])).astype(np.uint16)
+    unit = samples / 65535
+
+    def mass(of: np.ndarray, bins: slice) -> float:
+        return np.histogram(of, bins=256, range=(0, 1))[0][bins].sum() / of.size
+
+    beta = np.log(0.5) / np.log(np.clip(np.median(unit), 1 / 256, 255 / 256))
+    edge = slice(0, 12) if beta > 1 else slice(244, 256)
+    delta = min(1, (mass(unit**beta, edge) - mass(unit, edge)) / 0.05)
+    moved = beta - (beta - 1) * delta if beta > 1 else 1 / (1 / beta - (1 / beta - 1) * delta)
+    beta = min(max(moved, 1 / 5), 5)
+    left, right = (255.996 * 256 * mass(unit, bins) for bins in (slice(0, 2), slice(254, 256)))
+    _, _, exponent, stored_left, stored_right = fit_transform("sym-power", samples, 16).scalars
+    assert exponent / FULL == pytest.approx(1 / beta, rel=1e-4)
+    assert stored_left / 256 == pytest.approx(left, rel=1e-4, abs=0.01)
+    assert stored_right / 256 == pytest.approx(right, rel=1e-4, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scalars"),
+    [
+        (0, []),
+        (0, [3]),
+        (0, [4, 3]),
+        (0, [0, 65536]),
+        (0, [-1, 5]),
+        (0, [0, 5, 65536]),
+        (0, [0, 5.0]),
+        (0, [0, None]),
+        (1, [0, 5, 0, 0]),
+        (1, [0, 5, -1, 1]),
+        (1, [0, 5, 1 << 40, 1]),
+        (1, [0, 5, 0, 1 << 4000]),
+        (2, [0, 5]),
+        (2, [0, 5, 0]),
+        (2, [0, 5, 13106]),
+        (2, [0, 5, 327681]),
+        (3, [0, 5, -1]),
+        (3, [0, 5, 257]),
+        (4, [0, 5, 65536, 0]),
+        (4, [0, 5, 65536, 0, 1281]),
+        (4, [0, 5, 65536, -1, 0]),
+        (4, [5, 5, 65536, 1, 0]),
+        (4, [0, 5, 65536, 0, 0, 0]),
+    ],
+)
+def test_hostile_scalars_are_refused(kind: int, scalars: list[int]) -> None:
+    with pytest.raises(CorruptError):
+        check_transform(kind, scalars)
+
+
+@pytest.mark.parametrize("kind", [-1, 5, 1 << 70])
+def test_unknown_kinds_are_refused(kind: int) -> None:
+    with pytest.raises(UnsupportedVersionError):
+        check_transform(kind, [0, 5])
+
+
+@pytest.mark.parametrize(
+    ("transform", "bits", "digest"),
+    [
+        (
+            Transform("sym-power", (14, 62543, 121377, 14472, 61)),
+            16,
+            "e5905ec8f759014f4809f99e0f45b35c",
+        ),
+        (Transform("box-cox", (0, 240, 147)), 8, "4584a448f9372ad74b3d0057044614c9"),
+    ],
+)
+def test_golden_tables(transform: Transform, bits: int, digest: str) -> None:
+    data = inverse_table(transform, bits).astype("<i8").tobytes()
+    assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest
