@@ -14,18 +14,20 @@ import torch
 import inrcodec
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import pack_weights, unpack_weights
-from inrcodec.container.linr import Models, parse
+from inrcodec.contents import parse
 from inrcodec.context import encode as encode_context
 from inrcodec.context import fit
 from inrcodec.context.encode import THOROUGH_PIXELS, choose_models, choose_rank
+from inrcodec.context.file import Models, network_shapes
 from inrcodec.context.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import TENSORS, Network, Tensor, factors
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.context.traversal import trunk_shape
-from inrcodec.decode import decode_parsed, network_shapes
+from inrcodec.decode import decode_samples
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.limits import DEFAULT, Limits
+from inrcodec.options import Reading
 from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
 
 ROOT = Path(__file__).parents[2]
@@ -59,14 +61,14 @@ def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
     assert len(parse(data).weights) > 100
     assert inrcodec.info(data, planes=False)["rank"] == 3
     assert np.array_equal(inrcodec.decode(data), image)
-    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+    assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 1)), image)
 
 
 def test_a_colour_history_has_networks_of_its_own() -> None:
     image = jpeg_scene(60, 50, exceptions=2)
     data = changed_prior_file(image)
     assert parse(data).layout.conversion
-    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+    assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 1)), image)
     layouts = choose_layout(image), parse(data).layout
     for prior in (QUICK, THOROUGH):
         of_rgb, of_ycc = (prior_networks(layout, prior) for layout in layouts)

@@ -13,7 +13,7 @@ import inrcodec
 from inrcodec.coding import tables
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import pack_weights
-from inrcodec.container.linr import parse
+from inrcodec.contents import parse
 from inrcodec.coordinate import fit as fitting
 from inrcodec.coordinate.decode import read_tensors
 from inrcodec.coordinate.encode import Trial
@@ -26,7 +26,8 @@ from inrcodec.coordinate.networks import (
     network_inputs,
 )
 from inrcodec.coordinate.transforms import TRANSFORMS
-from inrcodec.decode import decode_parsed
+from inrcodec.decode import decode_samples
+from inrcodec.options import Reading
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections
 from tests.pictures import scene
 
@@ -90,7 +91,7 @@ def test_every_model_is_exact(layout: str, backbone: str, form: str) -> None:
     data = coded(image, form, layout=layout, backbone=backbone, steps=4)
     assert np.array_equal(inrcodec.decode(data), image)
     file = parse(data)
-    assert np.array_equal(decode_parsed(file, torch_backend("cpu"), 1), image)
+    assert np.array_equal(decode_samples(file, Reading(torch_backend("cpu"), 1)), image)
     facts = inrcodec.info(data)
     assert facts["mode"] == "coordinate"
     assert facts["weights"] == form
@@ -232,7 +233,7 @@ def test_damaged_files(kind: str) -> None:
             damaged[at] ^= int(rng.integers(1, 256))
             # behind a checksum that holds
             changed = [*chain[:number], (tag, bytes(damaged)), *chain[number + 1 :]]
-            exact_or_refused(sealed(changed, b"\1\4"), IMAGE)
+            exact_or_refused(sealed(changed), IMAGE)
 
 
 def test_headers_that_ask_for_too_much() -> None:
@@ -243,7 +244,7 @@ def test_headers_that_ask_for_too_much() -> None:
 
     def refused(**changes: object) -> type[Exception]:
         header = msgpack.packb({**fields, **changes})
-        return refusal(sealed([(b"H", header), *chain[1:]], b"\1\4"))
+        return refusal(sealed([(b"H", header), *chain[1:]]))
 
     for changes, error in [
         ({"k": 3}, inrcodec.UnsupportedVersionError),
@@ -270,7 +271,7 @@ def test_headers_that_ask_for_too_much() -> None:
     header = msgpack.unpackb(values[0][1])
     for changes in ({"n": [1] * 8}, {"v": []}, {"v": [0, 3, 2]}, {"v": [1, 0, 9, 0, 0]}):
         damaged = (b"H", msgpack.packb({**header, **changes}))
-        assert refusal(sealed([damaged, *values[1:]], b"\1\4")) is not None
+        assert refusal(sealed([damaged, *values[1:]])) is not None
 
 
 @pytest.mark.parametrize("form", ["int", "fp16", "ternary"])
@@ -316,10 +317,10 @@ def test_damaged_files_of_several_images() -> None:
             for change in (0x01, 0x80, 0xFF):
                 damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
                 others = [*chain[:number], (tag, damaged), *chain[number + 1 :]]
-                check(sealed(others, b"\1\4"))
+                check(sealed(others))
     for wrong in (b"", b"\0", chain[3][1][:-1], chain[3][1] + b"\0", chain[3][1][:1]):
         with pytest.raises(inrcodec.LinrError):
-            inrcodec.decode(sealed([*chain[:3], (b"A", wrong)], b"\1\4"))
+            inrcodec.decode(sealed([*chain[:3], (b"A", wrong)]))
 
 
 def test_images_of_one_file_are_alike() -> None:

@@ -56,7 +56,7 @@ def check(mode: str, data: bytes) -> bool:
 
 def _decode(data: bytes) -> None:
     import inrcodec
-    from inrcodec.container.linr import parse
+    from inrcodec.contents import parse
     from inrcodec.files.images import read_picture, write_picture
 
     limits = inrcodec.Limits(
