@@ -21,6 +21,10 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
+    def type_of(self, key: str) -> type:
+        """Of what a field holds; NoneType where it is missing."""
+        return type(self._values.get(key))
+
     def take(self, key: str) -> Any:
         """Whatever a field holds; None where it is missing. Raises CorruptError for a nil."""
         if key in self._values and self._values[key] is None:

@@ -9,7 +9,7 @@ from ..coding.backend import Backend
 from ..coding.rangecoder import Decoder
 from ..coding.weights import FORMS, unpack_weights
 from ..container.fields import Fields
-from ..container.linr import DATA, Section, Sections
+from ..container.linr import DATA, DIGEST_BYTES, Section, Sections
 from ..errors import CorruptError, UnsupportedVersionError
 from ..history.planes import YCC, Geometry, Planes
 from ..limits import Limits, check_bits
@@ -173,6 +173,9 @@ def _models(fields: Fields, weights: bool) -> Models:
         raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
     if "q" not in fields:
         return Models(FORMS[form], *fields.integers("w", 2, 1, MAX_WIDTH))
+    if fields.type_of("q") is bytes:
+        digest = fields.bytes("q", DIGEST_BYTES).hex()
+        raise UnsupportedVersionError(f"prior {digest} needs a newer reader")
     prior = fields.integer("q", 1, 255)
     if prior not in PRIORS:
         raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
