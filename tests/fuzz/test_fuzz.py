@@ -20,8 +20,8 @@ GOLDEN = sorted((TESTS / "golden").glob("*.linr"))
 
 @pytest.fixture(scope="module")
 def seeds() -> list[bytes]:
-    """Small files, good ones about as often as bad ones; what they need is compiled, so that no file
-    is slow for that."""
+    """Small files, good ones about as often as bad ones; what they need is compiled, so that no
+    file is slow for that."""
     paths = [*GOLDEN, *sorted((TESTS / "must_fail").glob("*.linr"))]
     found = [*10 * list(made_files().values()), *(path.read_bytes() for path in paths)]
     found = [data for data in found if len(data) <= SEED_BYTES]
