@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..history.planes import WHOLE, Lattice
+
 CHANNEL_NAMES = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 MAX_EXPONENT = 8
 
@@ -18,6 +20,7 @@ class Channel:
     lowest: int
     planes: int  # 0: every sample is `lowest`, and nothing is coded
     references: tuple[int, ...]  # positions in the coding order, the nearest first
+    lattice: Lattice = WHOLE
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,6 @@ class Layout:
     channels: tuple[Channel, ...]  # in coding order
     exponent: int  # the models' unit is 2^exponent sample values
     conversion: int = 0  # colour.JFIF where the coded channels 0, 1, 2 are Y, Cb, Cr
-    wide: bool = False  # whether the trunk INRs see the wide context
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,6 +43,10 @@ class Layout:
     @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint8 if self.sample_bits == 8 else np.uint16)
+
+    def size(self, channel: Channel) -> tuple[int, int]:
+        """Rows and columns of a channel's samples."""
+        return channel.lattice.size(self.height, self.width)
 
     def name(self, channel: Channel) -> str:
         if self.conversion and channel.index < 3:
@@ -60,11 +66,10 @@ def references(order: tuple[int, ...]) -> list[tuple[int, ...]]:
     ]
 
 
-def choose_layout(image: np.ndarray, conversion: int = 0, wide: bool = False) -> Layout:
+def choose_layout(image: np.ndarray, conversion: int = 0) -> Layout:
     """The layout of an array uint8 or uint16, (H, W) or (H, W, C): G, R, B, and alpha last.
 
     conversion: what the array's colour channels are, as in Layout; Y, Cb, Cr are coded in order.
-    wide: as in Layout.
     """
     samples = image.reshape(*image.shape[:2], -1)
     count = samples.shape[2]
@@ -81,7 +86,6 @@ def choose_layout(image: np.ndarray, conversion: int = 0, wide: bool = False) ->
         tuple(channels),
         _choose_exponent(samples[:, :, order[0]]),
         conversion,
-        wide,
     )
 
 
