@@ -101,6 +101,8 @@ def build(output: Path | None = None, zig: str | None = None, sanitize: bool = F
     output = output or HERE / target.library
     compiler = compiler_for(target)
     flags = [*FLAGS, *([] if target.system == "windows" else ["-fPIC"])]
+    if target.system == "darwin" and zig is None:
+        flags.append("-mmacosx-version-min=11.0")
     if sanitize:
         flags += SANITIZERS
     digest = _digest(target, compiler, flags)
@@ -118,7 +120,7 @@ def build(output: Path | None = None, zig: str | None = None, sanitize: bool = F
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_run, [command for command, _ in jobs]))
         linked = Path(folder, target.library)
-        strip = [] if sanitize or target.system != "linux" else ["-Wl,-s"]
+        strip = [] if sanitize or target.system == "darwin" else ["-Wl,-s"]
         objects = [str(made) for _, made in jobs]
         _run([*compiler, *flags, "-shared", *strip, *objects, "-o", str(linked)])
         os.replace(linked, output)
