@@ -33,7 +33,6 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-import zstandard
 from numpy.typing import DTypeLike
 
 from .. import kernels
@@ -63,6 +62,8 @@ def compress_stored(image: np.ndarray, depth: int = 0) -> bytes:
 def estimate_stored(image: np.ndarray, depth: int = 0) -> int:
     """About how many bytes compress_stored would take, from bands of rows; quick. Close for
     photographs, too many for graphics that repeat themselves from afar."""
+    import zstandard
+
     rows, step = scanlines(image, depth)
     band = max(1, rows.shape[0] // (4 * _BANDS))
     starts = np.linspace(0, rows.shape[0] - band, _BANDS).astype(int)
@@ -238,6 +239,8 @@ def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:
                 for memory in (8, 9):
                     yield _deflate(data, strategy, memory)
         return
+    import zstandard
+
     # Large images: a quick compressor picks the filter that the slow ones then get.
     quick = zstandard.ZstdCompressor(level=3)
     kind = min(_KINDS, key=lambda k: len(quick.compress(filter_rows(rows, step, k).tobytes())))
@@ -247,6 +250,8 @@ def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:
 
 
 def _zstandard(data: bytes, level: int) -> bytes:
+    import zstandard
+
     settings = zstandard.ZstdCompressionParameters.from_level(
         level, source_size=len(data), write_content_size=False, write_checksum=False
     )
@@ -259,6 +264,8 @@ def _deflate(data: bytes, strategy: int, memory: int) -> bytes:
 
 
 def _expand_zstandard(stream: memoryview, expected: int) -> bytes:
+    import zstandard
+
     expand = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
     parts: list[bytes] = []
     size = position = 0
