@@ -1,20 +1,39 @@
-# Needs python3 (3.10 or newer) with venv and pip; everything else goes into .venv.
+# Needs python3 (3.11 or newer) with venv and pip; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint
+# Wheels to publish: platform tag=target of ziglang.
+WHEELS := manylinux_2_17_x86_64=x86_64-linux-gnu.2.17 \
+          manylinux_2_17_aarch64=aarch64-linux-gnu.2.17 \
+          musllinux_1_2_x86_64=x86_64-linux-musl \
+          macosx_11_0_x86_64=x86_64-macos.11.0 \
+          macosx_11_0_arm64=aarch64-macos.11.0 \
+          win_amd64=x86_64-windows-gnu
 
-demo: .venv/demo.stamp
+.PHONY: demo test lint kernels wheels $(WHEELS)
+
+demo: .venv/demo.stamp kernels
 	$(BIN)/python benchmarks/demo.py
 
-test: .venv/test.stamp
+test: .venv/test.stamp kernels
 	$(BIN)/python -m pytest -q
 
-lint: .venv/test.stamp
+lint: .venv/test.stamp kernels
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Does nothing where the library is of these sources.
+kernels: | .venv/bin/python
+	$(BIN)/python inrcodec/kernels/build.py
+
+# Into dist/, with the sdist.
+wheels: $(WHEELS)
+	$(BIN)/python -m hatchling build -t sdist
+
+$(WHEELS): .venv/wheels.stamp
+	INRCODEC_WHEEL=$@ $(BIN)/python -m hatchling build -t wheel
 
 # One stamp for each set of extras, renewed when the requirements change.
 .venv/%.stamp: pyproject.toml constraints.txt | .venv/bin/python

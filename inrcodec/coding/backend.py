@@ -7,16 +7,17 @@ that hold integers below 2^53, so that sums are exact in any order and every dev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import array_api_compat.numpy
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..errors import DeviceError
 from . import tables
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -95,14 +96,14 @@ class Backend:
 @cache
 def numpy_backend() -> Backend:
     """The backend of a CPU decoder; it needs no torch."""
-    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+    return Backend(np, "cpu", CHUNK, compiled=True)
 
 
 def fresh_backend() -> Backend:
     """A numpy_backend whose tables are made anew, so that it shares none with an encoder's."""
     for table in tables.ALL:
         table.cache_clear()
-    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+    return Backend(np, "cpu", CHUNK, compiled=True)
 
 
 @cache
@@ -146,8 +147,15 @@ class Workers:
 
     def __init__(self, backend: Backend, threads: int) -> None:
         self.threads = threads if backend.is_cpu else 1
-        self._pool = ThreadPoolExecutor(threads) if self.threads > 1 else None
-        self._blas = threadpool_limits(1, "blas")
+        self._pool: ThreadPoolExecutor | None = None
+        if self.threads > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(threads)
+        with suppress(ImportError):  # without it BLAS is slower for its threads, no less exact
+            from threadpoolctl import threadpool_limits
+
+            self._blas = threadpool_limits(1, "blas")
         self.stopping = False
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
