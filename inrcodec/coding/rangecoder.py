@@ -11,6 +11,9 @@ kernels/rangecoder.c does the same, and runs where there is a library.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from .. import kernels
@@ -84,6 +87,13 @@ class Encoder(_Coder):
             raise ValueError("an integer of 2^21 or more cannot be coded")
         self._loops.integers(np.ascontiguousarray(values, np.int32), model)
 
+    @contextmanager
+    def lent(self, bits: int) -> Iterator[kernels.EncoderState]:
+        """The state, for compiled loops that code at most so many bits themselves."""
+        assert isinstance(self._loops, _CompiledEncoder)
+        with self._loops.lent(bits) as state:
+            yield state
+
     def finish(self) -> bytes:
         """The stream, short of up to 7 zero bytes at its end, which a decoder supplies itself."""
         data = self._loops.finish()
@@ -103,6 +113,12 @@ class Decoder(_Coder):
     def _array(self, bits: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape, dtype=np.uint8)
 
+    @contextmanager
+    def lent(self, _: int) -> Iterator[kernels.DecoderState]:
+        """The state, for compiled loops that code bits themselves."""
+        assert isinstance(self._loops, _CompiledDecoder)
+        yield self._loops.state
+
     def decode_integers(self, count: int, model: np.ndarray) -> np.ndarray:
         """The next integers, int64 (count,)."""
         values = np.zeros(count, dtype=np.int32)
@@ -118,6 +134,12 @@ class _CompiledEncoder:
         self._state = kernels.EncoderState()
         library.start_encoding(self._state, None, 0)
         self._parts: list[bytes] = []
+
+    @contextmanager
+    def lent(self, bits: int) -> Iterator[kernels.EncoderState]:
+        out = self._room(bits)
+        yield self._state
+        self._keep(out)
 
     def bits(self, probabilities: np.ndarray, bits: np.ndarray) -> None:
         out = self._room(bits.size)
@@ -167,26 +189,26 @@ class _CompiledDecoder:
 
     def __init__(self, library: kernels.Library, data: bytes) -> None:
         self._library = library
-        self._state = kernels.DecoderState()
+        self.state = kernels.DecoderState()
         self._data = np.frombuffer(data, dtype=np.uint8)  # kept alive: the state points to it
-        library.start_decoding(self._state, self._data, self._data.size)
+        library.start_decoding(self.state, self._data, self._data.size)
 
     def bits(self, probabilities: np.ndarray, bits: np.ndarray) -> None:
-        self._library.decode_bits(self._state, probabilities, bits, bits.size)
+        self._library.decode_bits(self.state, probabilities, bits, bits.size)
 
     def flags(self, contexts: np.ndarray, bits: np.ndarray, model: np.ndarray) -> None:
         _check(
-            self._library.decode_flags(self._state, contexts, bits, bits.size, model, model.size)
+            self._library.decode_flags(self.state, contexts, bits, bits.size, model, model.size)
         )
 
     def plane(self, around: np.ndarray, bits: np.ndarray, model: np.ndarray) -> None:
         _check(
-            self._library.decode_plane(self._state, around, bits, *bits.shape, model, model.size)
+            self._library.decode_plane(self.state, around, bits, *bits.shape, model, model.size)
         )
 
     def integers(self, values: np.ndarray, model: np.ndarray) -> None:
         _check(model.size < 2 + 2 * MAX_EXPONENT)
-        self._library.decode_integers(self._state, values, values.size, model)
+        self._library.decode_integers(self.state, values, values.size, model)
 
 
 def _check(outside: int | bool) -> None:

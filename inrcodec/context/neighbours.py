@@ -113,7 +113,9 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
         features += [scaled(value * 4) for value in ring]
         activities.append(log2(sum(xp.abs(value) for value in ring[:8]) * 2))
     # 64 units, from the lowest possible value to the highest
-    level = (base << 12 - seen.bits if seen.bits <= 12 else base >> seen.bits - 12) - 32 * INPUT_UNIT
+    level = (
+        base << 12 - seen.bits if seen.bits <= 12 else base >> seen.bits - 12
+    ) - 32 * INPUT_UNIT
     features += [*activities, level, *_coordinates(backend, unit, seen.size)]
     features += window_statistics(backend, unit, own, references, e, base, own_sum, scaled)
     return base, xp.clip(xp.stack(features), -INPUT_CLIP, INPUT_CLIP)
@@ -127,7 +129,7 @@ def _coordinates(backend: Backend, unit: Unit, size: tuple[int, int]) -> list[An
         (unit.row, unit.rows, grid.row, size[0]),
         (unit.col, unit.cols, grid.col, size[1]),
     ):
-        position = (xp.arange(first, first + count, dtype=xp.int64, device=device) * 2 + odd)
+        position = xp.arange(first, first + count, dtype=xp.int64, device=device) * 2 + odd
         position = position << grid.level
         axes.append(position * (32 * INPUT_UNIT) // length - 16 * INPUT_UNIT)
     shape = (unit.rows, unit.cols)

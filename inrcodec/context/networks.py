@@ -9,12 +9,14 @@ order; kernels/context.c is the same in 32 bits. float_networks.py holds the flo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..coding.backend import Backend
 from ..errors import CorruptError
+from ..kernels.context import CompiledNetwork
 
 UNIT_BITS = 10  # hidden activations and outputs are in units of 1/1024
 INPUT_CLIP = HIDDEN_CLIP = WEIGHT_CLIP = 32767
@@ -25,7 +27,8 @@ BYPASS_BITS = 4  # the bypass sees inputs without that 1/16
 MAX_ROW_SHIFT = 14
 TENSORS = ("w1", "b1", "w2", "b2", "w3", "b3", "bypass")
 FACTORED = ("w1", "w2")  # changes to these are products of two factors
-SUM_LIMIT = 1 << 31
+# Of sums; the last layer's and the bypass's are added up.
+SUM_LIMIT, OUTPUT_LIMIT = 1 << 31, 1 << 30
 
 
 def factors(name: str) -> tuple[str, str]:
@@ -89,12 +92,14 @@ class Layer:
     shifts: np.ndarray
 
 
-def row_integers(w: Tensor, b: Tensor | None, fraction: int) -> Layer:
+def row_integers(
+    w: Tensor, b: Tensor | None, fraction: int, limit: int = SUM_LIMIT
+) -> Layer:
     """Rounds the rows of a layer to 16 bits.
 
     fraction: how many bits of the sums, besides those of the weights' shift, are dropped. A row
     drops the fewest low bits, halves up, with which its shift is MAX_ROW_SHIFT at most, no weight
-    passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below 2^31. Raises CorruptError where
+    passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises CorruptError where
     no shift of 0 or more does.
     """
     rows, biases, shifts = [], [], []
@@ -112,7 +117,7 @@ def row_integers(w: Tensor, b: Tensor | None, fraction: int) -> Layer:
             sizes = np.abs(rounded)
             bias = offset << (UNIT_BITS - bias_shift + shift)
             if sizes.max(initial=0) <= WEIGHT_CLIP and (
-                int(sizes.sum()) * INPUT_CLIP + abs(bias) < SUM_LIMIT
+                int(sizes.sum()) * INPUT_CLIP + abs(bias) < limit
             ):
                 break
             drop += 1
@@ -139,9 +144,14 @@ class Network:
         self.layers = (
             row_integers(w1, tensors["b1"], scale),
             row_integers(w2, tensors["b2"], 0),
-            row_integers(w3, tensors["b3"], 0),
-            row_integers(bypass, None, scale - BYPASS_BITS),
+            row_integers(w3, tensors["b3"], 0, OUTPUT_LIMIT),
+            row_integers(bypass, None, scale - BYPASS_BITS, OUTPUT_LIMIT),
         )
+
+    @cached_property
+    def compiled(self) -> CompiledNetwork:
+        """The network as C has it."""
+        return CompiledNetwork(self.layers, self.shape.inputs, self.shape.bypassed)
 
     def run(self, inputs: Any) -> Any:
         """inputs int64 (f, n), of magnitude <= INPUT_CLIP -> outputs int64 (o, n).

@@ -15,7 +15,7 @@ from ..coding.weights import MAX_SHIFT, Tensors, unpack_weights
 from ..errors import CorruptError
 from .layout import Layout
 from .networks import TENSORS, Tensor, factors
-from .inference import plane_shape, trunk_shape
+from .step import plane_shape, trunk_shape
 
 MAX_RANK = 32  # of changes to a prior
 

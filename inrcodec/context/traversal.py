@@ -10,13 +10,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .. import kernels
 from ..coding.backend import Backend, Workers
 from ..coding.tables import PROBABILITY_ONE
 from ..errors import CorruptError
-from .inference import ChannelNetworks, Codes, Observer, StepJob, code_step
+from .compiled import code_bands
+from .inference import code_arrays
 from .lattice import Phases
 from .layout import Channel, Layout
 from .pyramid import grids, lattice_size, top_level
+from .step import ChannelNetworks, Codes, Observer, StepJob
 
 
 class Scans(Protocol):
@@ -116,6 +119,7 @@ class _Pass:
         if self.networks is None:
             self.phases.pad()
             return
+        library = kernels.library() if backend.compiled else None
         seen = [reference.as_seen(self, size) for reference in references]
         for step in grids(*self.size, own_level):
             if step:
@@ -131,7 +135,11 @@ class _Pass:
                     seen,
                     [reference.channel.planes for reference in references],
                 )
-                code_step(backend, workers, job, streams, self._values(own_level), observe)
+                truth = self._values(own_level)
+                if library is not None:
+                    code_bands(library, workers, job, streams, truth, observe)
+                else:
+                    code_arrays(backend, job, streams, truth, observe)
         self.phases.pad()
 
     def _values(self, level: int) -> np.ndarray | None:
@@ -144,7 +152,8 @@ class _Pass:
         """This channel's phases where a later one has its lattice of a size: its own where their
         points are the same, else the nearest known samples above and to the left."""
         if self.level + self.shift == other.level + other.shift and (
-            self.channel.lattice == other.channel.lattice or size == (self.phases.height, self.phases.width)
+            self.channel.lattice == other.channel.lattice
+            or size == (self.phases.height, self.phases.width)
         ):
             return self.phases
         known, maps = self.phases.whole(), []

@@ -78,8 +78,10 @@ class _Array:
 
 
 _U8, _U16, _I32, _I64 = (_Array(t) for t in (np.uint8, np.uint16, np.int32, np.int64))
+_U32 = _Array(np.uint32)
 _TO_U8, _TO_U16, _TO_I32 = (_Array(t, written=True) for t in (np.uint8, np.uint16, np.int32))
-_COUNT = ctypes.c_int64
+_TO_U32 = _Array(np.uint32, written=True)
+_COUNT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _ENCODER, _DECODER = ctypes.POINTER(EncoderState), ctypes.POINTER(DecoderState)
 _DONE = ctypes.c_int  # 0, or 1 where an index lies outside its array
 
@@ -98,10 +100,18 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "decode_integers": (None, [_DECODER, _TO_I32, _COUNT, _TO_U16]),
     "unfilter_rows": (None, [_TO_U8, _U8, _COUNT, _COUNT, _COUNT]),
     "expand_lzw": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT]),
+    "count_colours": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT, _COUNT, _TO_I32]),
+    "add_up": (None, [_TO_I32, _COUNT]),
+    "order_colours": (
+        None,
+        [_ADDRESS] * 3 + [_COUNT] * 4 + [_TO_I32, _TO_U32, _TO_U16],
+    ),
+    "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }
 # The same of functions in context*.c, which there are once for each instruction set.
 ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "isa_name": (ctypes.c_char_p, []),
+    "code_band": (_DONE, [_ADDRESS]),
 }
 _ISAS = ("plain", "neon", "avx2", "avx512")  # the slowest first
 

@@ -31,7 +31,11 @@ SANITIZERS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefi
 _AVX2 = ("-mavx2", "-mbmi", "-mbmi2")
 _AVX512 = tuple(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "cd", "vnni"))
 ISAS: dict[str, dict[str, tuple[str, ...]]] = {
-    "x86_64": {"plain": (), "avx2": _AVX2, "avx512": _AVX2 + _AVX512},
+    "x86_64": {
+        "plain": (),
+        "avx2": _AVX2,
+        "avx512": (*_AVX2, *_AVX512, "-mprefer-vector-width=512"),
+    },
     "aarch64": {"neon": ()},
 }
 OTHER_ISAS: dict[str, tuple[str, ...]] = {"plain": ()}
