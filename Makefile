@@ -11,7 +11,7 @@ WHEELS := manylinux_2_17_x86_64=x86_64-linux-gnu.2.17 \
           macosx_11_0_arm64=aarch64-macos.11.0 \
           win_amd64=x86_64-windows-gnu
 
-.PHONY: demo test lint kernels wheels $(WHEELS)
+.PHONY: demo test lint kernels sanitize wheels $(WHEELS)
 
 demo: .venv/demo.stamp kernels
 	$(BIN)/python benchmarks/demo.py
@@ -27,6 +27,16 @@ lint: .venv/test.stamp kernels
 # Does nothing where the library is of these sources.
 kernels: | .venv/bin/python
 	$(BIN)/python inrcodec/kernels/build.py
+
+# The kernels under AddressSanitizer and UndefinedBehaviorSanitizer (with gcc or clang on Linux).
+SANITIZED := $(CURDIR)/build/sanitized.so
+sanitize: .venv/test.stamp
+	mkdir -p build
+	$(BIN)/python inrcodec/kernels/build.py --sanitize --output $(SANITIZED)
+	INRCODEC_LIBRARY=$(SANITIZED) LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
+	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q \
+	    tests/kernels tests/coding tests/container tests/files/test_images.py tests/fuzz \
+	    tests/test_golden.py
 
 # Into dist/, with the sdist.
 wheels: $(WHEELS)

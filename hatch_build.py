@@ -34,7 +34,7 @@ def _kernels() -> ModuleType:
     return module
 
 
-class KernelsHook(BuildHookInterface):
+class KernelsHook(BuildHookInterface):  # type: ignore[misc]  # hatchling may not be there
     """Adds the library to a wheel, and names the platform it is for."""
 
     _folder: str | None = None

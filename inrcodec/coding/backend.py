@@ -152,6 +152,7 @@ class Workers:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(threads)
+        self._blas: Any = None
         with suppress(ImportError):  # without it BLAS is slower for its threads, no less exact
             from threadpoolctl import threadpool_limits
 
@@ -171,4 +172,5 @@ class Workers:
         self.stopping = error is not None
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        self._blas.restore_original_limits()
+        if self._blas is not None:
+            self._blas.restore_original_limits()

@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 FLAGS = ["-std=c99", "-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-pedantic"]
 SANITIZERS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+SANITIZERS += ["-fno-sanitize-recover=undefined"]  # a fault ends the process
 _AVX2 = ("-mavx2", "-mbmi", "-mbmi2")
 _AVX512 = tuple(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "cd", "vnni"))
 ISAS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -103,15 +104,32 @@ def build(output: Path | None = None, zig: str | None = None, sanitize: bool = F
     """
     target = target_of(zig)
     output = output or HERE / target.library
-    compiler = compiler_for(target)
-    flags = [*FLAGS, *([] if target.system == "windows" else ["-fPIC"])]
-    if target.system == "darwin" and zig is None:
-        flags.append("-mmacosx-version-min=11.0")
-    if sanitize:
-        flags += SANITIZERS
+    compiler, flags = compiler_for(target), _flags(target, sanitize)
     digest = _digest(target, compiler, flags)
-    if output.is_file() and f"inrcodec kernels {digest}".encode() in output.read_bytes():
-        return output
+    if not output.is_file() or f"inrcodec kernels {digest}".encode() not in output.read_bytes():
+        strip = [] if sanitize or target.system == "darwin" else ["-Wl,-s"]
+        _link(output, target, [*compiler, *flags], digest, ["-shared", *strip])
+    return output
+
+
+def build_program(main: Path, output: Path, zig: str | None = None) -> None:
+    """Makes a program of the kernels and a file with a main(). Raises BuildError."""
+    target = target_of(zig)
+    command = [*compiler_for(target), *_flags(target, sanitize=False)]
+    _link(output, target, command, "", ["-I", str(HERE), str(main)])
+
+
+def _flags(target: Target, sanitize: bool) -> list[str]:
+    flags = [*FLAGS, *([] if target.system == "windows" else ["-fPIC"])]
+    if target.system == "darwin" and target.zig is None:
+        flags.append("-mmacosx-version-min=11.0")
+    return flags + (SANITIZERS if sanitize else [])
+
+
+def _link(
+    output: Path, target: Target, command: list[str], digest: str, arguments: list[str]
+) -> None:
+    """Compiles the sources and links them, with further arguments, to a file that appears whole."""
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".build-") as folder:
         jobs = []
         for source in sorted(HERE.glob("*.c")):
@@ -119,16 +137,12 @@ def build(output: Path | None = None, zig: str | None = None, sanitize: bool = F
             for isa, extra in per_isa.items():
                 made = Path(folder, f"{source.stem}_{isa}.o")
                 named = [f"-DINR_ISA={isa}"] if isa else [f'-DINR_BUILD="{digest}"']
-                command = [*compiler, *flags, *extra, *named, "-c", str(source), "-o", str(made)]
-                jobs.append((command, made))
+                jobs.append(([*command, *extra, *named, "-c", str(source), "-o", str(made)], made))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(_run, [command for command, _ in jobs]))
-        linked = Path(folder, target.library)
-        strip = [] if sanitize or target.system == "darwin" else ["-Wl,-s"]
-        objects = [str(made) for _, made in jobs]
-        _run([*compiler, *flags, "-shared", *strip, *objects, "-o", str(linked)])
+            list(pool.map(_run, [job for job, _ in jobs]))
+        linked = Path(folder, output.name)
+        _run([*command, *arguments, *(str(made) for _, made in jobs), "-o", str(linked)])
         os.replace(linked, output)
-    return output
 
 
 def _digest(target: Target, compiler: list[str], flags: list[str]) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from pathlib import Path
 from random import Random
 
 import pytest
 
-import inrcodec
 from tests.fuzz import images
 from tests.fuzz.decode import SEED_BYTES, TESTS, check, make_corpus
 from tests.fuzz.mutate import cross, mutate, put_together, take_apart, varint
@@ -22,15 +20,6 @@ SEEDS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def compiled() -> None:
-    """Whatever the files need, so that no file is slow for that."""
-    for data in SEEDS:
-        with contextlib.suppress(inrcodec.LinrError):
-            inrcodec.decode(data, threads=1)
-
-
-@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(("mode", "runs"), [("decode", 1500), ("header", 3000)])
 def test_damaged_files(mode: str, runs: int) -> None:
     rng, read = Random(1), 0
