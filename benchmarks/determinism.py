@@ -110,15 +110,16 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
 
     from inrcodec import kernels
     from inrcodec.coding.backend import numpy_backend, torch_backend
-    from inrcodec.container.linr import parse
-    from inrcodec.decode import decode_parsed
+    from inrcodec.contents import parse
+    from inrcodec.decode import decode_samples
+    from inrcodec.options import Reading
 
     backend = numpy_backend() if where == "numpy" else torch_backend(where)
     digests = {}
     for path in sorted(GOLDEN.glob("*.linr")):
         file = parse(path.read_bytes())
-        if samples is None or np.prod(file.layout.shape) <= samples:
-            image = file.type.expand(decode_parsed(file, backend, threads))
+        if samples is None or np.prod(file.picture.shape) <= samples:
+            image = file.type.expand(decode_samples(file, Reading(backend, threads)))
             little = image.astype(image.dtype.newbyteorder("<"))
             digests[path.name] = hashlib.sha256(little.tobytes()).hexdigest()
     blas = {pool.get("architecture", "") for pool in threadpool_info() if "openblas" in str(pool)}

@@ -45,3 +45,7 @@ class VerificationError(LinrError):
 
 class DeviceError(LinrError):
     """The requested device is not available."""
+
+
+class LinrWarning(UserWarning):
+    """What was asked for is done, but not as well as it could be."""

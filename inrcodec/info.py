@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 
 from .coding.backend import backend_for
-from .container.linr import MODES, STORED, LinrFile, parse
-from .context.layout import Channel, Layout
+from .coding.stored_file import StoredImage
+from .contents import Contents, parse
+from .context.file import ContextImage
+from .context.layout import Channel
 from .context.pyramid import segments
+from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
-from .decode import decode_parsed
+from .decode import decode_samples
 from .errors import LinrError
 from .files.metadata import pack_metadata
+from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .limits import DEFAULT, Limits
+from .options import Reading
 
 
 def info(
@@ -27,12 +32,13 @@ def info(
     networks' decisions before correction and the bits spent on the plane. limits: as decode's.
     Raises as decode.
     """
-    file = parse(bytes(data), limits)
-    if not planes or file.mode == STORED:
-        return describe(file, len(data))
-    statistics, decisions = PlaneStatistics(file.layout), Decisions()
-    decode_parsed(file, backend_for("cpu"), threads, limits, statistics, decisions)
-    return describe(file, len(data), statistics, decisions)
+    contents = parse(bytes(data), limits)
+    if not planes or isinstance(contents.model, StoredImage):
+        return describe(contents, len(data))
+    statistics, decisions = PlaneStatistics(contents), Decisions()
+    reading = Reading(backend_for("cpu"), threads, limits, observe=statistics, decided=decisions)
+    decode_samples(contents, reading)
+    return describe(contents, len(data), statistics, decisions)
 
 
 def bit_map(data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT) -> np.ndarray:
@@ -44,100 +50,102 @@ def bit_map(data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT
     """
     bits = survey(data, threads=threads, limits=limits)[2]
     if bits is None:
-        raise LinrError(
-            f"the file is {MODES[parse(bytes(data), limits).mode]}, not of the context model"
-        )
+        name = parse(bytes(data), limits).model.name
+        raise LinrError(f"the file is {name}, not of the context model")
     return bits
 
 
 def survey(
     data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
-    """info(), decode() and bit_map() of a file in one decoding; the last is None if stored."""
-    file = parse(bytes(data), limits)
-    statistics, bits = PlaneStatistics(file.layout), BitMap(file.layout)
+    """info(), decode() and bit_map() of a file in one decoding; the last is None of another than
+    the context model."""
+    contents = parse(bytes(data), limits)
+    statistics, bits = PlaneStatistics(contents), BitMap(contents.picture)
 
     def observe(*seen: Any) -> None:
         statistics(*seen)
         bits(*seen)
 
-    image = decode_parsed(file, backend_for("cpu"), threads, limits, observe)
-    if file.models is None:
-        return describe(file, len(data)), image, None
-    return describe(file, len(data), statistics), file.type.expand(image), bits.array()
+    reading = Reading(backend_for("cpu"), threads, limits, observe=observe)
+    image = contents.type.expand(decode_samples(contents, reading))
+    if not isinstance(contents.model, ContextImage):
+        return describe(contents, len(data)), image, None
+    return describe(contents, len(data), statistics), image, bits.array()
 
 
 def describe(
-    file: LinrFile,
+    contents: Contents,
     size: int,
     statistics: PlaneStatistics | None = None,
     decisions: Decisions | None = None,
 ) -> dict[str, Any]:
     """info's dict of a parsed file of that many bytes; statistics, decisions: as its decoding found
     them."""
-    layout, models = file.layout, file.models
-    pixels, packed = layout.height * layout.width * file.images, 0
-    if file.metadata is not None:
-        packed = len(pack_metadata(file.metadata))
+    picture, model, pixels, packed = contents.picture, contents.model, contents.type, 0
+    total = picture.height * picture.width * contents.images
+    if contents.metadata is not None:
+        packed = len(pack_metadata(contents.metadata))
     result: dict[str, Any] = {
-        "version": file.version,
-        "mode": MODES[file.mode],
-        "height": layout.height,
-        "width": layout.width,
-        "channels": file.channels,
-        "images": file.images,
-        "bits": file.bits,
-        "depth": file.type.depth or file.bits,
-        "palette": file.type.colours or None,
-        "transparent": bool(file.type.alpha or file.type.key),
+        "version": contents.version,
+        "mode": model.name,
+        "height": picture.height,
+        "width": picture.width,
+        "channels": picture.channels,
+        "images": contents.images,
+        "bits": picture.sample_bits,
+        "depth": picture.bits,
+        "palette": pixels.colours or None,
+        "transparent": bool(pixels.alpha or pixels.key),
         "total_bytes": size,
-        # tables and exceptions to colour included
-        "header_bytes": size - len(file.weights) - len(file.data) - packed,
+        # what the steps say included
+        "header_bytes": size - len(model.weights) - len(model.data) - packed,
         "metadata_bytes": packed,
-        "weights_bytes": len(file.weights),
-        "data_bytes": len(file.data),
-        "bpp": 8 * size / pixels,
-        "bpsp": 8 * size / (pixels * file.channels),
-        "weights": None if models is None else models.form,
-        "prior": None if models is None or not models.prior else models.prior,
-        "rank": None if models is None or not models.rank else models.rank,
-        "conversion": "jfif" if layout.conversion else None,
-        "values": _values(file),
-        "table": None if file.table is None else len(file.table),
-        "metadata": [] if file.metadata is None else file.metadata.facts(),
+        "weights_bytes": len(model.weights),
+        "data_bytes": len(model.data),
+        "bpp": 8 * size / total,
+        "bpsp": 8 * size / (total * picture.channels),
+        "weights": None,
+        "prior": None,
+        "rank": None,
+        "steps": [{"step": step.name, **step.facts()} for step in contents.steps],
+        "metadata": [] if contents.metadata is None else contents.metadata.facts(),
     }
-    model = file.coordinate
-    if model is not None:
-        result["weights"] = model.form
+    if isinstance(model, ContextImage):
+        models = model.models
+        result |= {
+            "weights": models.form, "prior": models.prior or None, "rank": models.rank or None
+        }  # fmt: skip
+        if statistics is not None:
+            result["planes"] = statistics.rows()
+    if isinstance(model, CoordinateImage):
+        networks = model.model
+        result["weights"] = networks.form
         result["coordinate"] = {
-            "layout": model.layout,
-            "backbone": model.backbone,
-            "width": model.width,
-            "depth": model.depth,
-            "networks": model.networks(),
-            "steps": model.step,
-            "transform": model.transform.kind if model.transform else None,
+            "layout": networks.layout,
+            "backbone": networks.backbone,
+            "width": networks.width,
+            "depth": networks.depth,
+            "networks": networks.networks(),
+            "steps": networks.step,
+            "transform": networks.transform.kind if networks.transform else None,
         }
-        if decisions is not None and model.transform is None:
-            result["planes"] = decisions.rows(file.layout, model.modes)
-    if models is not None and statistics is not None:
-        result["planes"] = statistics.rows()
+        if decisions is not None and networks.transform is None:
+            result["planes"] = decisions.rows(model.geometry, networks.modes)
     return result
 
 
-def _values(file: LinrFile) -> dict[str, int] | None:
-    """How many values each channel uses that is coded as ranks."""
-    if not file.values:
-        return None
-    names = {channel.index: file.layout.name(channel) for channel in file.layout.channels}
-    return {names[i]: len(used) for i, used in enumerate(file.values) if used is not None}
+def channel_names(geometry: Geometry) -> list[str]:
+    """What people call the channels of planes."""
+    names = {GREY: ["Y"], RGB: ["R", "G", "B"], YCC: ["Y", "Cb", "Cr"], INDEX: ["index"]}
+    return names[geometry.kind] + ["A"] * geometry.alpha
 
 
 class PlaneStatistics:
     """Counts, per channel and plane, bits, wrong decisions and bits spent (an Observer)."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, contents: Contents) -> None:
+        self._model = contents.model
         self._counts: dict[tuple[int, int], np.ndarray] = {}
 
     def __call__(
@@ -150,15 +158,17 @@ class PlaneStatistics:
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
+        assert isinstance(self._model, ContextImage), "no other model is observed"
+        names = channel_names(self._model.geometry)
         return [
             {
-                "channel": self._layout.name(channel),
+                "channel": names[channel.index],
                 "plane": plane,
                 "ber": float(wrong / count),
                 "bits": round(float(spent)),
                 "bpsp": float(spent / count),
             }
-            for channel in self._layout.channels
+            for channel in self._model.layout.channels
             for plane in reversed(range(channel.planes))
             for count, wrong, spent in [self._counts[channel.index, plane]]
         ]
@@ -173,16 +183,16 @@ class Decisions:
     def __call__(self, plane: int, decisions: np.ndarray, bits: np.ndarray) -> None:
         self._ber[plane] = (decisions != bits).mean(axis=1)
 
-    def rows(self, layout: Layout, modes: tuple[int, ...]) -> list[dict[str, Any]]:
+    def rows(self, geometry: Geometry, modes: tuple[int, ...]) -> list[dict[str, Any]]:
         """One dict per channel and plane: how it is coded and, of a network, the BER."""
         return [
             {
-                "channel": layout.name(channel),
+                "channel": name,
                 "plane": plane,
                 "mode": PLANE_MODES[modes[plane]],
-                "ber": float(self._ber[plane][channel.index]) if plane in self._ber else None,
+                "ber": float(self._ber[plane][channel]) if plane in self._ber else None,
             }
-            for channel in layout.channels
+            for channel, name in enumerate(channel_names(geometry))
             for plane in reversed(range(len(modes)))
         ]
 
@@ -193,9 +203,9 @@ class BitMap:
     A plane's bits come in visiting order, in calls of any size: each plane has a place to go on at.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self._size = (layout.height, layout.width)
-        self._bits = np.zeros(layout.height * layout.width)  # in visiting order
+    def __init__(self, picture: Geometry) -> None:
+        self._size = (picture.height, picture.width)
+        self._bits = np.zeros(picture.height * picture.width)  # in visiting order
         self._seen: Counter[tuple[int, int]] = Counter()  # pixels, by channel and plane
 
     def __call__(

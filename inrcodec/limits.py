@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from .errors import ImageError, LimitError
+from .errors import CorruptError, ImageError, LimitError
+
+# A bit costs at least log2(65536 / 65535) bits, so a byte of data holds fewer than this many.
+MAX_BITS_PER_BYTE = 363_409
+SLACK_BYTES = 16  # what the range coder may leave out at the end, and then some
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,9 @@ def check_size(width: int, height: int, name: str, limits: Limits = DEFAULT) -> 
     if width < 1 or height < 1:
         raise ImageError(f"{name}: the image is empty ({width} x {height} pixels)")
     limits.check("pixels", width * height, f"{name}: {width} x {height} pixels")
+
+
+def check_bits(bits: int, data_bytes: int) -> None:
+    """Raise CorruptError where so many bytes of the range coder cannot hold so many bits."""
+    if bits > (data_bytes + SLACK_BYTES) * MAX_BITS_PER_BYTE:
+        raise CorruptError(f"{data_bytes} bytes of data are too few for {bits} bits")

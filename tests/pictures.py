@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
+import inrcodec
+from inrcodec import Coordinate, Metadata
 from inrcodec.coding.backend import Workers, numpy_backend
-from inrcodec.coding.rangecoder import Encoder
 from inrcodec.coding.weights import pack_weights
-from inrcodec.container.linr import LinrFile, Models, pack
-from inrcodec.context.encode import representations
+from inrcodec.contents import Contents, pack, planes_of
+from inrcodec.context.encode import Way, code
+from inrcodec.context.file import Models, network_shapes
 from inrcodec.context.networks import Tensor
 from inrcodec.context.prior import QUICK, is_wide
-from inrcodec.context.traversal import traverse
-from inrcodec.decode import digest, network_shapes, read_networks
-from inrcodec.history.jfif import jfif_to_rgb
+from inrcodec.decode import digest
+from inrcodec.files.picture import PLAIN, Picture, PixelType
+from inrcodec.history.chain import Chain, chains
+from inrcodec.history.jfif import Jfif
+from inrcodec.history.planes import WHOLE, YCC, Geometry, Planes
 
 
 def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) -> np.ndarray:
@@ -35,7 +41,11 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
     """An RGB picture as a JPEG decoder makes them, but for some pixels."""
     planes = scene(height, width, 3, np.uint8)
     planes[:, :, 1:] = planes[:, :, 1:] // 4 + 90
-    image = jfif_to_rgb(planes)
+    image = (
+        Jfif()
+        .undo(Planes.of_array(Geometry(height, width, 8, YCC, False, (WHOLE,) * 3), planes))
+        .array()
+    )
     image.reshape(-1, 3)[5 : 5 + 7 * exceptions : 7] = (200, 20, 30)  # which no JPEG decodes to
     return image
 
@@ -43,7 +53,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    layout = representations(image)[-1].layout
+    layout = way_of(image).layout
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
@@ -59,7 +69,7 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
 def changed_prior_file(image: np.ndarray, rank: int = 3, prior: int = QUICK) -> bytes:
     """A context file with small changes at random to a prior's weights."""
     models = Models.of_prior(prior, rank)
-    layout, rng = representations(image, wide=True)[-1].layout, np.random.default_rng(0)
+    layout, rng = way_of(image, wide=True).layout, np.random.default_rng(0)
     networks = [
         {
             name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
@@ -72,10 +82,52 @@ def changed_prior_file(image: np.ndarray, rank: int = 3, prior: int = QUICK) -> 
 
 def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
     """The context file of an image under given weights."""
-    backend, wide = numpy_backend(), is_wide(models.prior)
-    way, encoder = representations(image, wide)[-1], Encoder()
+    backend, way = numpy_backend(), way_of(image, is_wide(models.prior))
     with Workers(backend, 1) as workers:
-        read = read_networks(way.layout, models, weights, backend)
-        traverse(backend, workers, way.layout, read, encoder, way.samples)
-    data, hashed = encoder.finish(), digest(image)
-    return pack(LinrFile("", way.layout, hashed, models, weights, data, way.exceptions, way.values))
+        coded = code(way, models, weights, backend, workers)
+    picture = planes_of(Picture(image)).geometry
+    return pack(Contents(picture, digest(image), PLAIN, None, way.chain.steps, coded))
+
+
+def way_of(image: np.ndarray, wide: bool = False) -> Way:
+    """A way to code an image: without its colour history, or as ranks if they may pay."""
+    found = chains(Chain((), planes_of(Picture(image))))
+    return Way.of(found[0] if found[0].steps else found[-1], wide)
+
+
+@cache
+def made_files() -> dict[str, bytes]:
+    """A file of each kind that is quickly made, by name."""
+    key = PixelType(key=(100, 3, 5))
+    palette = PixelType(depth=2, palette=bytes(range(12)))
+    places = (("tRNS", None), ("IDAT", None))
+    text = Metadata("png", chunks=(("tEXt", b"Comment\0hello"), *places, ("tIME", bytes(7))))
+    few = np.indices((13, 11)).sum(axis=0).astype(np.uint8) // 3 % 4
+    fitted = {"steps": 4, "width": 8, "depth": 2}
+    wide = scene(20, 30, 1, np.uint8).astype(np.uint16) * np.uint16(257)
+    coordinate = {
+        "joint": (scene(7, 9, 3, np.uint8), {"backbone": "finer"}, "int"),
+        "planes": (scene(6, 5, 1, np.uint8), {"layout": "per-plane"}, "ternary"),
+        "value": (scene(9, 8, 2, np.uint8), {"layout": "value"}, "fp16"),
+    }
+    files = {
+        "stored_palette": inrcodec.encode(Picture(few, palette), model="stored"),
+        "stored_key_metadata": inrcodec.encode(
+            Picture(scene(9, 8, 3, np.uint8), key, text), model="stored"
+        ),
+        "context_table": inrcodec.encode(
+            np.stack([few * 60, few * 20, 255 - few], axis=-1), model="context", effort=1
+        ),
+        "context_ranks": inrcodec.encode(wide, model="context", effort=1),
+        "context_jfif": inrcodec.encode(jpeg_scene(33, 40, 1), model="context", effort=1),
+        "context_changes": changed_prior_file(scene(12, 9, 4, np.uint8)),
+        "coordinate_set": inrcodec.encode_set(
+            [scene(6, 7, 3, np.uint8, seed) for seed in range(3)],
+            coordinate=Coordinate(**fitted),
+        ),
+    }
+    for name, (image, options, form) in coordinate.items():
+        files[f"coordinate_{name}"] = inrcodec.encode(
+            image, model="coordinate", coordinate=Coordinate(**fitted, **options), weights=form
+        )
+    return files

@@ -14,9 +14,10 @@ import pytest
 import inrcodec
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
-from inrcodec.container.linr import parse
-from inrcodec.decode import decode_parsed
+from inrcodec.contents import parse
+from inrcodec.decode import decode_samples
 from inrcodec.files.images import write_image
+from inrcodec.options import Reading
 from tests.pictures import scene, unfitted_file
 from tests.test_golden import FOLDER, WANT
 
@@ -52,9 +53,10 @@ TORCH_DECODE = """
 import hashlib, sys
 from pathlib import Path
 from inrcodec.coding.backend import torch_backend
-from inrcodec.container.linr import parse
-from inrcodec.decode import decode_parsed
-image = decode_parsed(parse(Path(sys.argv[1]).read_bytes()), torch_backend("cpu"), 1)
+from inrcodec.contents import parse
+from inrcodec.decode import decode_samples
+from inrcodec.options import Reading
+image = decode_samples(parse(Path(sys.argv[1]).read_bytes()), Reading(torch_backend("cpu"), 1))
 print(hashlib.sha256(image.tobytes()).hexdigest())
 """
 
@@ -87,6 +89,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.linr")):
 """
 
 
+@pytest.mark.skipif(not WANT, reason="no golden files of format 2 yet")
 def test_golden_files_on_threads_and_without_instruction_sets() -> None:
     """benchmarks/determinism.py has more settings."""
     want = "\n".join(f"{name} {WANT[name]['sha256']}" for name in sorted(WANT))
@@ -105,12 +108,12 @@ def test_numpy_and_torch_backends_agree(dtype: type) -> None:
     image = scene(40, 37, 4, dtype)
     data = unfitted_file(image)
     for backend in (numpy_backend(), torch_backend("cpu")):
-        assert np.array_equal(decode_parsed(parse(data), backend, 2), image)
+        assert np.array_equal(decode_samples(parse(data), Reading(backend, 2)), image)
 
 
 def test_networks_agree_on_both_backends(fitted: tuple[np.ndarray, bytes]) -> None:
     image, data = fitted
-    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 2), image)
+    assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 2)), image)
 
 
 def test_cuda_and_cpu_agree(fitted: tuple[np.ndarray, bytes]) -> None:

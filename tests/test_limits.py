@@ -15,31 +15,33 @@ from inrcodec import LimitError, Limits
 from inrcodec.files.images import write_image
 from inrcodec.info import survey
 from tests.cli.test_cli import run
-from tests.pictures import scene
+from tests.pictures import made_files, scene, unfitted_file
 
-GOLDEN = Path(__file__).parent / "golden"
-CONTEXT, JOINT, SET, STORED = (
-    GOLDEN / f"{name}.linr"
-    for name in (
-        "context_int_rgb8", "coordinate_joint_wire_int_rgb8", "coordinate_set_rgb8",
-        "stored_zstandard_rgb8",
-    )
-)  # fmt: skip
+FILES = {
+    "context": lambda: unfitted_file(scene(26, 35, 3, np.uint8)),
+    "joint": lambda: made_files()["coordinate_joint"],
+    "set": lambda: made_files()["coordinate_set"],
+    "stored": lambda: inrcodec.encode(scene(26, 35, 3, np.uint8), model="stored"),
+}
 # What files ask for, exactly.
 ASKED = [
-    (CONTEXT, "pixels", 26 * 35),
-    (CONTEXT, "multiply_adds", 11362260),
-    (CONTEXT, "weights", 7471),
-    (CONTEXT, "sections", 3),
-    (JOINT, "pixels", 9 * 12),
-    (JOINT, "multiply_adds", 9 * 12 * 8 * 99),
-    (JOINT, "weights", 99),
-    (JOINT, "sections", 3),
-    (SET, "multiply_adds", 6 * 7 * 8 * 87),
-    (SET, "weights", 2 * 87),
-    (SET, "sections", 4),
-    (STORED, "pixels", 26 * 35),
-    (STORED, "sections", 2),
+    ("context", "pixels", 26 * 35),
+    (
+        "context",
+        "multiply_adds",
+        26 * 35 * 666,
+    ),
+    ("context", "weights", 601),
+    ("context", "sections", 3),
+    ("joint", "pixels", 7 * 9),
+    ("joint", "multiply_adds", 7 * 9 * 8 * 131),
+    ("joint", "weights", 131),
+    ("joint", "sections", 3),
+    ("set", "multiply_adds", 6 * 7 * 8 * 131),
+    ("set", "weights", 2 * 131),
+    ("set", "sections", 4),
+    ("stored", "pixels", 26 * 35),
+    ("stored", "sections", 2),
 ]
 IMAGE = scene(9, 12, 3, np.uint8)
 QUICK = inrcodec.Coordinate(width=8, depth=1, steps=3)
@@ -52,26 +54,39 @@ def kept(use: Callable[[Limits], Any], name: str, asked: int) -> Any:
     return use(Limits(**{name: asked}))
 
 
-@pytest.mark.parametrize(("path", "name", "asked"), ASKED)
-def test_reading(path: Path, name: str, asked: int, tmp_path: Path) -> None:
-    data, target = path.read_bytes(), tmp_path / "a.png"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each file of FILES."""
+    folder = tmp_path_factory.mktemp("limits")
+    for kind, make in FILES.items():
+        (folder / f"{kind}.linr").write_bytes(make())
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "name", "asked"), ASKED)
+def test_reading(kind: str, name: str, asked: int, folder: Path, tmp_path: Path) -> None:
+    path, target = folder / f"{kind}.linr", tmp_path / "a.png"
+    data = path.read_bytes()
     want = inrcodec.decode(data)
     assert np.array_equal(kept(lambda some: inrcodec.decode(data, limits=some), name, asked), want)
     kept(lambda some: inrcodec.decode_file(path, target, limits=some), name, asked)
     kept(lambda some: survey(data, limits=some), name, asked)
-    if path != STORED:
+    if kind != "stored":
         kept(lambda some: inrcodec.info(data, limits=some), name, asked)
-    if path == CONTEXT:
+    if kind == "context":
         kept(lambda some: inrcodec.bit_map(data, limits=some), name, asked)
-    if name in ("pixels", "sections") or (name == "weights" and path != CONTEXT):
+    if name in ("pixels", "sections") or (name == "weights" and kind != "context"):
         kept(lambda some: inrcodec.info(data, planes=False, limits=some), name, asked)
-    if path in (JOINT, SET):
+    if kind in ("joint", "set"):
         more = 4 if name in ("pixels", "multiply_adds") else 1
         kept(lambda some: inrcodec.resample(data, scale=2, limits=some), name, asked * more)
 
 
-@pytest.mark.parametrize(("path", "name", "asked"), ASKED)
-def test_reading_on_the_command_line(path: Path, name: str, asked: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "name", "asked"), ASKED)
+def test_reading_on_the_command_line(
+    kind: str, name: str, asked: int, folder: Path, tmp_path: Path
+) -> None:
+    path = folder / f"{kind}.linr"
     for command in ("decode", "info", "verify"):
         output = ["-f", "-o", tmp_path / "a.png"] if command == "decode" else []
         result = run(command, path, *output, "--limit", f"{name}={asked - 1}")
@@ -113,10 +128,10 @@ def test_encoding(tmp_path: Path) -> None:
     assert "107 (limit: pixels)" in result.stderr
 
 
-def test_a_limit_can_be_raised() -> None:
+def test_a_limit_can_be_raised(folder: Path) -> None:
     from tests.container.test_damage import sealed, sections
 
-    chain = sections(STORED.read_bytes())
+    chain = sections((folder / "stored.linr").read_bytes())
     data = sealed([*chain, *[(b"x", b"")] * 62])
     assert inrcodec.info(data)["mode"] == "stored"
     data = sealed([*chain, *[(b"x", b"")] * 63])
@@ -125,13 +140,14 @@ def test_a_limit_can_be_raised() -> None:
     assert inrcodec.info(data, limits=Limits(sections=65))["mode"] == "stored"
 
 
-def test_forms_of_a_number() -> None:
+def test_forms_of_a_number(folder: Path) -> None:
+    stored = folder / "stored.linr"
     for value in ("910", "1000", "1e3", "2^10", "7^99"):
-        assert run("verify", STORED, "--limit", f"pixels={value}").exit_code == 0
+        assert run("verify", stored, "--limit", f"pixels={value}").exit_code == 0
     for value in ("909", "9e2", "2^9", "0", "0^1"):
-        assert run("verify", STORED, "--limit", f"pixels={value}").exit_code == 1
+        assert run("verify", stored, "--limit", f"pixels={value}").exit_code == 1
     # the last one counts
-    assert run("verify", STORED, "--limit", "pixels=1", "--limit", "pixels=1e3").exit_code == 0
+    assert run("verify", stored, "--limit", "pixels=1", "--limit", "pixels=1e3").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -141,7 +157,7 @@ def test_forms_of_a_number() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "verify"])
 def test_usage_errors(command: str, text: str) -> None:
-    result = run(command, STORED, "--limit", text)
+    result = run(command, "a.linr", "--limit", text)
     assert result.exit_code == 2
     assert "--limit" in result.stderr
 

@@ -10,10 +10,10 @@ import numpy as np
 
 import inrcodec
 from inrcodec.coding import tables
-from inrcodec.container.linr import MAX_HEADER, MAX_WIDTH
+from inrcodec.container.linr import MAX_HEADER
+from inrcodec.context.file import MAX_WIDTH
 from inrcodec.context.neighbours import input_count
-from inrcodec.decode import MAX_BITS_PER_BYTE
-from inrcodec.limits import DEFAULT
+from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
 from tests.pictures import unfitted_file
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()

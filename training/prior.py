@@ -29,6 +29,7 @@ import torch
 
 from inrcodec.coding.backend import Backend, Workers, numpy_backend
 from inrcodec.coding.weights import BIAS_SHIFT, Tensors, pack_weights
+from inrcodec.contents import planes_of
 from inrcodec.context.fit import (
     logit_itself,
     plane_loss,
@@ -48,7 +49,9 @@ from inrcodec.context.networks import Network, Shape, Tensor
 from inrcodec.context.traversal import plane_shape, trunk_shape
 from inrcodec.context.windows import statistics_count
 from inrcodec.files.images import read_image
-from inrcodec.history.jfif import JFIF, find_jfif
+from inrcodec.files.picture import Picture
+from inrcodec.history.chain import Chain
+from inrcodec.history.jfif import Jfif
 
 TRUNK_WIDTH, PLANE_WIDTH = 64, 16
 SAMPLES = 6_000_000  # per network
@@ -172,13 +175,19 @@ def images(folder: Path, conversion: int, rng: np.random.Generator) -> list[Imag
         image = read_image(path.read_bytes(), path.name)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             continue
-        history = find_jfif(image) is not None
+        history = without_history(image) is not None
         for version in (jpegs if conversion else versions)(image, history, rng):
-            planes = find_jfif(version) if conversion else version
+            planes = without_history(version) if conversion else version
             if planes is not None:
                 layout = choose_layout(planes, conversion, wide=True)
                 found.append((layout, planes))
     return found
+
+
+def without_history(image: np.ndarray) -> np.ndarray | None:
+    """Y, Cb, Cr of an image that was a JPEG, (H, W, 3); else None."""
+    chain = Chain((), planes_of(Picture(image))).then(Jfif)
+    return None if chain is None else chain.planes.array()
 
 
 def coordinates(position: int) -> slice:
@@ -329,7 +338,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     networks = []
-    for conversion in (0, JFIF):
+    for conversion in (0, 1):
         found = images(arguments.folder, conversion, np.random.default_rng(arguments.seed))
         jobs = [(position, step) for position in reversed(range(POSITIONS)) for step in (1, 0)]
         with ThreadPoolExecutor(2) as pool:

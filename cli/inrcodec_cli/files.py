@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -115,6 +116,15 @@ def read_input(path: str) -> bytes:
     if path == STREAM:
         return sys.stdin.buffer.read()
     return Path(path).read_bytes()
+
+
+def open_input(path: str) -> BinaryIO:
+    """A file to read in any order, or the bytes of what is none."""
+    if path == STREAM:
+        return io.BytesIO(read_input(path))
+    if Path(path).is_fifo() or Path(path).is_char_device():
+        return io.BytesIO(Path(path).read_bytes())
+    return Path(path).open("rb")
 
 
 def write_output(path: str, data: bytes, force: bool) -> None:

@@ -108,8 +108,9 @@ def show(name: str, facts: dict[str, Any]) -> None:
     for entry in facts["metadata"]:
         keyword = f": {entry['keyword']}" if entry.get("keyword") else ""
         click.echo(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}")
-    if facts["table"]:
-        click.echo(f"  colours  coded as indices into a table of {facts['table']}")
+    for step in facts["steps"]:
+        told = ", ".join(f"{key} {_listed(value)}" for key, value in step.items() if key != "step")
+        click.echo(f"  step     {step['step']}: {told}")
     if facts["mode"] == "stored":
         return
     if facts["mode"] == "coordinate":
@@ -122,11 +123,6 @@ def show(name: str, facts: dict[str, Any]) -> None:
     else:
         rank = f" of rank {facts['rank']}" if facts["rank"] else ""
         click.echo(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
-    if facts["conversion"]:
-        click.echo(f"  colour   {facts['conversion']}: R, G, B are coded as Y, Cb, Cr")
-    if facts["values"]:
-        used = ", ".join(f"{name} {count}" for name, count in facts["values"].items())
-        click.echo(f"  values   coded as ranks of those in use: {used}")
     if "planes" not in facts:
         return
     pixels = facts["width"] * facts["height"]
@@ -170,6 +166,13 @@ def _colours(facts: dict[str, Any]) -> str:
     """What is special of the picture's samples, in words."""
     palette = f", {facts['palette']} colours" if facts["palette"] else ""
     return palette + (", one or more transparent" if facts["transparent"] else "")
+
+
+def _listed(value: Any) -> str:
+    """A number, or one for each channel, with a dash for those that have none."""
+    if isinstance(value, list):
+        return " ".join("-" if each is None else str(each) for each in value)
+    return str(value)
 
 
 def _rate(ber: float | None) -> str:

@@ -29,6 +29,7 @@ from .files import (
     limit_option,
     member_names,
     not_carried,
+    open_input,
     quiet_option,
     read_input,
     refuse_inputs,
@@ -61,9 +62,7 @@ def cli() -> None:
     "-e",
     "--effort",
     type=click.IntRange(1, 9),
-    default=5,
-    show_default=True,
-    help="1 is fastest, 9 smallest.",
+    help="1 is fastest, 9 smallest.  [5; without torch 1]",
 )
 @click.option(
     "--model",
@@ -110,7 +109,7 @@ def cli() -> None:
 def encode(
     images: tuple[str, ...],
     output: str | None,
-    effort: int,
+    effort: int | None,
     model: str,
     weights: str,
     device: str,
@@ -148,11 +147,16 @@ def encode(
     from inrcodec import Coordinate, resample
     from inrcodec import encode as encode_image
     from inrcodec.files.images import read_picture, write_image
+    from inrcodec.options import default_effort
 
     try:
         coordinate = Coordinate(**chosen) if model == "coordinate" else None
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
+    if effort is None and model in ("auto", "context"):
+        effort = default_effort(
+            lambda text: None if quiet else click.echo(f"inrcodec: {text}", err=True)
+        )
     failed = False
     for source, target in zip(images, outputs, strict=True):
         try:
@@ -246,6 +250,11 @@ def _preview(folder: str, source: str) -> str:
     help="Evaluate coordinate networks so many times as densely: not the original image.",
 )
 @click.option(
+    "--reduce",
+    type=click.Choice(["2", "4", "8"]),
+    help="Every so many rows and columns only, of which the digest does not tell.",
+)
+@click.option(
     "--bits",
     type=click.IntRange(8, 16),
     help="Continue a joint coordinate network to more bits: not the original image.",
@@ -259,6 +268,7 @@ def decode(
     files: tuple[str, ...],
     output: str | None,
     scale: int | None,
+    reduce: str | None,
     bits: int | None,
     device: str,
     threads: int | None,
@@ -268,11 +278,17 @@ def decode(
 ) -> None:
     """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
     original = scale is None and bits is None
-    outputs = choose_outputs(files, output, ".png" if original else ".resampled.png")
-    from inrcodec import decode_picture, resample
-    from inrcodec import info as describe
+    if reduce is not None and not original:
+        raise click.UsageError("--reduce takes pixels of the image, --scale and --bits do not.")
+    every = int(reduce or 1)
+    suffix = ".resampled.png" if not original else ".reduced.png" if reduce else ".png"
+    outputs = choose_outputs(files, output, suffix)
+    from inrcodec import resample
+    from inrcodec.coding.backend import backend_for
+    from inrcodec.decode import picture_of, read_contents
     from inrcodec.files.images import EXTENSIONS, write_picture
     from inrcodec.files.picture import Picture
+    from inrcodec.options import Reading
 
     failed = False
     for source, target in zip(files, outputs, strict=True):
@@ -282,18 +298,21 @@ def decode(
             raise click.UsageError(f"{target} must end in one of {', '.join(EXTENSIONS)}.")
         try:
             started = time.perf_counter()
-            data = read_input(source)
-            options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
-            count = describe(data, planes=False, limits=limits)["images"]
-            names = member_names(target, count)
+            with open_input(source) as file:
+                contents = read_contents(file, every, limits)
+                file.seek(0)
+                data = b"" if original else file.read()
+            options: dict[str, Any] = {"threads": threads, "limits": limits}
+            names = member_names(target, contents.images)
             refuse_inputs(names, files)
             for index, name in enumerate(names):
                 check_output(name, force)
                 if original:
-                    picture = decode_picture(data, index=index, **options)
+                    reading = Reading(backend_for(device), index=index, scale=every, **options)
+                    picture = picture_of(contents, reading)
                 else:
-                    resampled = resample(data, scale=scale or 1, bits=bits, index=index, **options)
-                    picture = Picture(resampled)
+                    options |= {"bits": bits, "index": index, "device": device}
+                    picture = Picture(resample(data, scale=scale or 1, **options))
                 write_output(name, write_picture(picture, extension), force)
                 tell_left_out(name, not_carried(picture, extension), quiet)
         except ValueError as error:
@@ -308,7 +327,7 @@ def decode(
             click.echo(
                 f"{label(source)} -> {', '.join(label(n, 'stdout') for n in names)}"
                 f"  {width} x {height}, {kind_of(samples, picture.type)}"
-                + (f", {count} images" if count > 1 else "")
+                + (f", {len(names)} images" if len(names) > 1 else "")
                 + f"  {time.perf_counter() - started:.1f} s"
                 + ("" if original else "  (the networks' picture, not the original image)"),
                 err=target == STREAM,

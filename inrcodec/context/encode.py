@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..coding.backend import Workers, fitting_backend
+from ..coding.backend import Backend, Workers, fitting_backend
 from ..coding.rangecoder import Encoder
 from ..coding.weights import pack_weights
-from ..container.linr import LinrFile, Models
-from ..decode import read_networks
-from ..history.colour_table import Indexed
-from ..history.jfif import JFIF, find_jfif, jfif_to_rgb, pack_exceptions
-from ..history.value_ranks import Values, find_values, to_ranks
+from ..history.chain import Chain
+from ..history.planes import YCC
+from ..options import FitOptions
 from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
+from .file import ContextImage, Models, read_networks
 from .layout import Layout, choose_layout
 from .prior import MAX_RANK, QUICK, THOROUGH, is_wide, prior_networks
 from .traversal import traverse
@@ -35,38 +34,23 @@ PLAIN_WIDTH = 16  # of networks without a prior
 PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH: 16}
 
 # Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
-Seal = Callable[[LinrFile], bytes]
+Seal = Callable[[Chain, ContextImage], bytes]
 
 
 @dataclass(frozen=True)
-class Coded:
-    """An image as the networks see it: the layout, the samples there, and what leads back."""
+class Way:
+    """A chain of steps, and what its planes are to the networks."""
 
+    chain: Chain
     layout: Layout
-    samples: np.ndarray  # shape and dtype as the image's but for a table's indices, uint8 (H, W)
-    exceptions: bytes = b""  # to the layout's colour conversion
-    values: Values = ()  # of which the samples are ranks
-    table: np.ndarray | None = None  # of which they are indices
+    samples: np.ndarray  # of the planes, (H, W) or (H, W, C)
 
-
-def representations(
-    image: np.ndarray, wide: bool = False, indexed: Indexed | None = None
-) -> list[Coded]:
-    """The ways to code an image: without its colour history; as ranks if they may pay; and as
-    indices if it has few colours."""
-    planes, values = find_jfif(image), find_values(image)
-    if planes is None:
-        found = [Coded(choose_layout(image, wide=wide), image)]
-    else:
-        exceptions = pack_exceptions(image[:, :, :3], jfif_to_rgb(planes[:, :, :3]))
-        found = [Coded(choose_layout(planes, JFIF, wide), planes, exceptions)]
-    if any(used is not None for used in values):
-        ranks = to_ranks(image, values)
-        found.append(Coded(choose_layout(ranks, wide=wide), ranks, values=values))
-    if indexed is not None:
-        table, indices = indexed
-        found.append(Coded(choose_layout(indices, wide=wide), indices, table=table))
-    return found
+    @classmethod
+    def of(cls, chain: Chain, wide: bool = False) -> Way:
+        """wide: whether the trunk INRs see the wide context."""
+        samples = chain.planes.array()
+        conversion = int(chain.planes.geometry.kind == YCC)
+        return cls(chain, choose_layout(samples, conversion, wide), samples)
 
 
 def choose_rank(pixels: int, prior: int) -> int:
@@ -83,49 +67,38 @@ def choose_models(form: str, effort: int, pixels: int) -> Models:
     return Models.of_prior(THOROUGH if thorough else QUICK)
 
 
-def encode_context(
-    image: np.ndarray,
-    indexed: Indexed | None,
-    effort: int,
-    form: str,
-    seed: int,
-    device: str,
-    threads: int,
-    deadline: float,
-    tell: Callable[[Progress], None],
-    seal: Seal,
-) -> bytes:
-    """The context file of an image: its samples, and as indices if its colours are few; the other
-    arguments are encode's. deadline: of time.monotonic()."""
-    models = choose_models(form, effort, image.shape[0] * image.shape[1])
+def passes(options: FitOptions) -> int:
+    """Over the pixels of an image, of a fit; where there are some, it needs torch."""
+    epochs = EPOCHS[options.effort]
+    return epochs if options.weights == "int" else max(epochs, MIN_EPOCHS)
+
+
+def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> bytes:
+    """The smallest context file of an image: that of the chain for which the prior does best, as it
+    is or after a fit. seal: makes a file of a chain and its coded planes."""
+    size = chains[0].planes.geometry
+    pixels, tell = size.height * size.width, options.tell
+    models = choose_models(options.weights, options.effort, pixels)
     quick = Models.of_prior(QUICK)
-    ways = representations(image, is_wide(models.prior), indexed)
-    epochs = EPOCHS[effort] if models.prior else max(EPOCHS[effort], MIN_EPOCHS)
+    ways = [Way.of(chain, is_wide(models.prior)) for chain in chains]
+    epochs = passes(options)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
-    backend = fitting_backend("cpu" if device == "auto" and not epochs else device)
-    size: float | None = None
+    backend = fitting_backend("cpu" if options.device == "auto" and not epochs else options.device)
+    rate: float | None = None
 
     def fitting(fraction: float, bpsp: float) -> None:
-        nonlocal size
-        size = bpsp
+        nonlocal rate
+        rate = bpsp
         tell(Progress("fit", FIT_TRUNKS * fraction, bpsp))
 
     def correcting(fraction: float, _: float) -> None:
-        tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, size))
+        tell(Progress("fit", FIT_TRUNKS + (FIT_PLANES - FIT_TRUNKS) * fraction, rate))
 
-    def file(way: Coded, models: Models, weights: bytes) -> bytes:
-        # coded with the weights that a decoder will read, not with those that were packed
-        networks = read_networks(way.layout, models, weights, backend)
-        encoder = Encoder()
-        traverse(backend, workers, way.layout, networks, encoder, way.samples)
-        return seal(
-            LinrFile(
-                "", way.layout, b"", models, weights, encoder.finish(), way.exceptions, way.values,
-                table=way.table,
-            )
-        )  # fmt: skip
+    with Workers(backend, options.threads) as workers:
 
-    with Workers(backend, threads) as workers:
+        def file(way: Way, models: Models, weights: bytes) -> bytes:
+            return seal(way.chain, code(way, models, weights, backend, workers))
+
         candidates, reserve, way = [], 0.0, ways[-1]
         if models.prior:
             # a fit may lose, where the image is small; and the prior knows which way to go
@@ -138,8 +111,8 @@ def encode_context(
         layout = way.layout
         samples = way.samples.reshape(layout.height, layout.width, -1)
         prior = prior_networks(layout, models.prior) if models.prior else None
-        rank = choose_rank(layout.height * layout.width, models.prior) if prior else 0
-        left = deadline - time.monotonic() - reserve
+        rank = choose_rank(pixels, models.prior) if prior else 0
+        left = options.deadline - time.monotonic() - reserve
         if epochs and (left > 0 or not candidates):
             # torch is for encoders that fit
             from .fit import Plan, fit_planes, fit_trunks
@@ -149,8 +122,8 @@ def encode_context(
                 models.trunk_width,
                 models.plane_width,
                 min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2]),
-                form,
-                seed,
+                options.weights,
+                options.seed,
                 prior,
                 rank,
                 max(left, MIN_SECONDS) * TRUNKS_SHARE,
@@ -160,6 +133,17 @@ def encode_context(
             planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
             pairs = zip(trunks, planes, strict=True)
             tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
-            tell(Progress("code", FIT_PLANES, size))
-            candidates.append(file(way, replace(models, rank=rank), pack_weights(form, tensors)))
+            tell(Progress("code", FIT_PLANES, rate))
+            weights = pack_weights(options.weights, tensors)
+            candidates.append(file(way, replace(models, rank=rank), weights))
     return min(candidates, key=len)
+
+
+def code(
+    way: Way, models: Models, weights: bytes, backend: Backend, workers: Workers
+) -> ContextImage:
+    """Planes coded with the weights that a decoder will read, not with those that were packed."""
+    networks, encoder = read_networks(way.layout, models, weights, backend), Encoder()
+    traverse(backend, workers, way.layout, networks, encoder, way.samples)
+    geometry = way.chain.planes.geometry
+    return ContextImage(geometry, way.layout, models, weights, encoder.finish())

@@ -1,17 +1,12 @@
-"""Decoding a coordinate image: networks from their weights, logits of every plane, correction."""
+"""What coordinate networks say: networks from their weights, logits of every plane, values."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
 from ..coding.backend import Backend, Workers
-from ..coding.rangecoder import Decoder
 from ..coding.weights import Tensors, unpack_weights
-from ..errors import CorruptError
 from ..limits import Limits
-from .correction import code_planes, code_residuals
 from .mixture import Coefficients, mix
 from .model import CoordinateModel
 from .networks import CoordinateNetwork, coordinates, grid, network_inputs
@@ -78,27 +73,3 @@ class Evaluation:
         outputs = self.logits(0, ys, xs)
         predicted = table[np.clip(outputs, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1) + OUTPUT_LIMIT]
         return np.moveaxis(predicted.reshape(-1, len(ys), len(xs)), 0, 2)
-
-
-def decode_coordinate(
-    model: CoordinateModel, shape: tuple[int, int, int], weights: bytes, data: bytes,
-    backend: Backend, workers: Workers, limits: Limits,
-    decided: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
-    mixed: Coefficients | None = None,
-) -> np.ndarray:  # fmt: skip
-    """The samples, int64 (H, W, C) of shape. decided: as correction.code_planes has it; mixed: of
-    an image of several, the coefficients of the weight sets."""
-    height, width, channels = shape
-    check_work(model, height * width, channels, limits)
-    tensors = read_tensors(model, channels, weights, mixed)
-    evaluation = Evaluation(model, tensors, len(model.modes), backend, workers)
-    ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
-    if model.transform is not None:
-        samples = code_residuals(Decoder(data), evaluation.values(ys, xs), None)
-        if samples.min() < 0 or int(samples.max()) >> len(model.modes):
-            raise CorruptError("a decoded sample exceeds the sample depth")
-        return samples
-    return code_planes(
-        Decoder(data), shape, model.modes, lambda plane: evaluation.logits(plane, ys, xs),
-        None, decided,
-    )  # fmt: skip

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..coding.backend import Backend, Workers
+from ..coding.backend import Backend, Workers, fitting_backend
 from ..coding.rangecoder import Encoder
 from ..coding.weights import Tensors, pack_weights
+from ..history.planes import Planes
+from ..options import FitOptions
+from ..progress import CODE, Progress
 from .correction import code_planes, code_residuals, network_plane, other_plane
 from .decode import Evaluation, read_tensors
+from .file import CoordinateImage
 from .mixture import Coefficients, linear_coefficients
 from .model import NETWORK, RAW, TEMPLATE, Coordinate, CoordinateModel
 from .networks import coordinates
@@ -94,89 +98,87 @@ Coded = tuple[CoordinateModel, bytes, bytes]
 
 
 def encode_mixture(
-    images: list[np.ndarray],
-    options: Coordinate,
-    form: str,
-    sets: int,
-    *,
-    seed: int,
-    backend: Backend,
-    workers: Workers,
-    deadline: float,
-    report: Callable[[Any], None],
+    images: list[np.ndarray], networks: Coordinate, sets: int, options: FitOptions
 ) -> tuple[CoordinateModel, bytes, list[tuple[Coefficients, bytes]]]:
     """The model and weights section of images (H, W, C) of one shape, and for each its coefficients
     and its part of the data section."""
     from .fit import fit
 
-    trials = [Trial(image, backend, workers) for image in images]
+    backend, each = fitting_backend(options.device), _teller(options, networks, images[0])
     model = CoordinateModel(
-        form, options.layout, options.backbone, options.width, options.depth, options.constants(),
-        (NETWORK,) * (8 * images[0].itemsize), 0, sets=sets,
+        options.weights, networks.layout, networks.backbone, networks.width, networks.depth,
+        networks.constants(), (NETWORK,) * (8 * images[0].itemsize), 0, sets=sets,
     )  # fmt: skip
+    with Workers(backend, options.threads) as workers:
+        trials = [Trial(image, backend, workers) for image in images]
 
-    def errors(tensors: list[Tensors], coefficients: np.ndarray | None) -> int:
-        assert coefficients is not None
-        rows = zip(trials, coefficients.tolist(), strict=True)
-        return sum(trial.errors(model, tensors, tuple(row)) for trial, row in rows)
+        def errors(tensors: list[Tensors], coefficients: np.ndarray | None) -> int:
+            assert coefficients is not None
+            rows = zip(trials, coefficients.tolist(), strict=True)
+            return sum(trial.errors(model, tensors, tuple(row)) for trial, row in rows)
 
-    fitted = fit(
-        model, options, images, seed=seed, backend=backend, threads=workers.threads, errors=errors,
-        report=report, stop=lambda: time.monotonic() > deadline,
-        coefficients=linear_coefficients(len(images), sets),
-    )  # fmt: skip
-    assert fitted.coefficients is not None
-    model, parts = replace(model, step=fitted.step), []
-    for trial, row in zip(trials, fitted.coefficients.tolist(), strict=True):
-        weights, data = trial.code(model, fitted.tensors, tuple(row))
-        parts.append((tuple(row), data))
+        fitted = fit(
+            model, networks, images, seed=options.seed, backend=backend, threads=workers.threads,
+            errors=errors, report=each, stop=lambda: time.monotonic() > options.deadline,
+            coefficients=linear_coefficients(len(images), sets),
+        )  # fmt: skip
+        assert fitted.coefficients is not None
+        model, parts = replace(model, step=fitted.step), []
+        for trial, row in zip(trials, fitted.coefficients.tolist(), strict=True):
+            weights, data = trial.code(model, fitted.tensors, tuple(row))
+            parts.append((tuple(row), data))
     return model, weights, parts
 
 
-def encode_coordinate(
-    image: np.ndarray,
-    options: Coordinate,
-    form: str,
-    *,
-    seed: int,
-    backend: Backend,
-    workers: Workers,
-    deadline: float,
-    report: Callable[[Any], None],
-) -> Coded:
-    """The model, weights and data sections of an image (H, W, C) uint8 or uint16.
-
-    deadline: of time.monotonic(), at which the fit stops; report: told of each fit.Step.
-    """
-    trial, bits = Trial(image, backend, workers), 8 * image.itemsize
-    size = options.width, options.depth
-    constants = options.constants()
+def encode_coordinate(planes: Planes, networks: Coordinate, options: FitOptions) -> CoordinateImage:
+    """Planes of whole channels, as networks with these options code them after a fit."""
+    image = planes.array()
+    image = image.reshape(*image.shape[:2], -1)
+    bits, backend = 8 * image.itemsize, fitting_backend(options.device)
+    each = _teller(options, networks, image)
     model = CoordinateModel(
-        form, options.layout, options.backbone, *size, constants, (NETWORK,) * bits, 0
-    )
-    if options.layout == "value":
-        model = replace(model, transform=fit_transform(options.transform, image, bits))
+        options.weights, networks.layout, networks.backbone, networks.width, networks.depth,
+        networks.constants(), (NETWORK,) * bits, 0,
+    )  # fmt: skip
+    if networks.layout == "value":
+        model = replace(model, transform=fit_transform(networks.transform, image, bits))
+    with Workers(backend, options.threads) as workers:
+        trial = Trial(image, backend, workers)
 
-    def fitted(model: CoordinateModel) -> tuple[CoordinateModel, list[Tensors]]:
-        from .fit import fit
+        def fitted(model: CoordinateModel) -> tuple[CoordinateModel, list[Tensors]]:
+            from .fit import fit
 
-        result = fit(
-            model,
-            replace(options, width=model.width, depth=model.depth),
-            [image],
-            seed=seed,
-            backend=backend,
-            threads=workers.threads,
-            errors=lambda tensors, _: trial.errors(model, tensors),
-            report=report,
-            stop=lambda: time.monotonic() > deadline,
-        )
-        return replace(model, step=result.step), result.tensors
+            result = fit(
+                model,
+                replace(networks, width=model.width, depth=model.depth),
+                [image],
+                seed=options.seed,
+                backend=backend,
+                threads=workers.threads,
+                errors=lambda tensors, _: trial.errors(model, tensors),
+                report=each,
+                stop=lambda: time.monotonic() > options.deadline,
+            )
+            return replace(model, step=result.step), result.tensors
 
-    if options.optimize == "size" and model.transform is None:
-        return _smallest(trial, model, fitted)
-    model, tensors = fitted(model)
-    return model, *trial.code(model, tensors)
+        if networks.optimize == "size" and model.transform is None:
+            coded = _smallest(trial, model, fitted)
+        else:
+            model, tensors = fitted(model)
+            coded = model, *trial.code(model, tensors)
+    return CoordinateImage(planes.geometry, *coded)
+
+
+def _teller(options: FitOptions, networks: Coordinate, image: np.ndarray) -> Callable[[Any], None]:
+    """Told of each fit.Step, tells those who want to know."""
+
+    def each(step: Any) -> None:
+        bpsp = step.loss * 8 * image.itemsize if networks.layout != "value" else None
+        options.tell(Progress("fit", CODE * step.step / networks.steps, bpsp))
+        if options.watch is not None:
+            options.watch(step)
+
+    return each
 
 
 def _smallest(

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from ..coding.weights import FORMS, Sizes
-from ..errors import CorruptError, UnsupportedVersionError
-from ..limits import Limits
-from .transforms import TRANSFORMS, Transform, check_transform
+from ..coding.weights import Sizes
+from .transforms import TRANSFORMS, Transform
 
 LAYOUTS = ("joint", "per-plane", "value")
 BACKBONES = ("siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu")
@@ -117,21 +114,6 @@ class CoordinateModel:
     transform: Transform | None = None  # of the samples, in the value layout
     sets: int = 1  # of weights, of which networks are mixtures (mixture.py)
 
-    def header(self) -> dict[str, Any]:
-        """The header fields."""
-        fields = {
-            "f": FORMS.index(self.form),
-            "k": LAYOUTS.index(self.layout),
-            "a": BACKBONES.index(self.backbone),
-            "w": [self.width, self.depth],
-            "g": list(self.constants),
-            "n": list(self.modes),
-            "t": self.step,
-        }
-        if self.transform is not None:
-            fields["v"] = [TRANSFORMS.index(self.transform.kind), *self.transform.scalars]
-        return fields
-
     def planes(self) -> list[int]:
         """The planes that networks code."""
         return [plane for plane, mode in enumerate(self.modes) if mode == NETWORK]
@@ -174,54 +156,3 @@ class CoordinateModel:
     def weights(self, channels: int) -> int:
         """How many numbers a network has."""
         return sum(math.prod(size) for size in self.sizes(channels).values())
-
-
-def check_model(
-    layout: int, backbone: int, size: list[int], constants: Any, modes: list[int], form: int,
-    step: int, transform: Any, channels: int, sets: int, limits: Limits,
-) -> CoordinateModel:  # fmt: skip
-    """The model that a header states. Raises a LinrError for one that cannot be."""
-    if layout >= len(LAYOUTS) or backbone >= len(BACKBONES) or form >= len(FORMS):
-        raise UnsupportedVersionError("the coordinate model needs a newer reader")
-    name = BACKBONES[backbone]
-    limit = MAX_FREQUENCIES if name in FREQUENCIES else MAX_CONSTANT
-    count = 3 if name == "wire" else 1
-    if (
-        not isinstance(constants, list)
-        or len(constants) != count
-        or not all(type(c) is int and 0 <= c <= limit for c in constants)
-    ):
-        raise CorruptError("the activation's constants are not what its backbone has")
-    read = None
-    if LAYOUTS[layout] == "value":
-        if (
-            not isinstance(transform, list)
-            or not transform
-            or not all(type(v) is int and v >= 0 for v in transform)
-        ):
-            raise CorruptError("a model of values without a transform")
-        read = check_transform(transform[0], transform[1:])
-    elif transform is not None:
-        raise CorruptError("a transform of bits")
-    width, depth = size
-    model = CoordinateModel(
-        FORMS[form],
-        LAYOUTS[layout],
-        name,
-        width,
-        depth,
-        tuple(constants),
-        tuple(modes),
-        step,
-        read,
-        sets,
-    )
-    if sets > 1 and LAYOUTS[layout] != "joint":
-        raise CorruptError("several weight sets of a model that is not joint")
-    if read is not None and any(modes):
-        raise CorruptError("a model of values codes no planes")
-    if model.hidden < 1 or model.depth > MAX_DEPTH:
-        raise CorruptError(f"a network of {model.hidden} hidden units and {model.depth} layers")
-    count = model.networks() * model.weights(channels)
-    limits.check("weights", count, f"the networks: {count} weights")
-    return model

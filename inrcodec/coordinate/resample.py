@@ -7,10 +7,11 @@ import os
 import numpy as np
 
 from ..coding.backend import Workers, backend_for
-from ..container.linr import parse
+from ..contents import parse
 from ..errors import LinrError
 from ..limits import DEFAULT, Limits, check_size
 from .decode import Evaluation, check_work, read_tensors
+from .file import CoordinateImage
 from .model import NETWORK
 from .networks import coordinates
 
@@ -37,21 +38,24 @@ def resample(
     with planes that no network codes, and as parse and decode do.
     """
     file = parse(bytes(data), limits)
-    model, layout = file.coordinate, file.layout
-    if model is None:
+    coded, picture = file.model, file.picture
+    if not isinstance(coded, CoordinateImage):
         raise LinrError("only files of the coordinate model can be evaluated between the pixels")
+    model = coded.model
+    if file.steps:
+        raise LinrError("the networks are not of the samples but of what the steps make of them")
     if any(mode != NETWORK for mode in model.modes):
         raise LinrError("some planes of the file have no network")
     if file.type.palette:
         raise LinrError("between the indices of a palette there are no colours")
-    extra = 0 if bits is None else bits - layout.sample_bits
-    if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - layout.sample_bits:
-        raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {layout.sample_bits} to 16")
+    extra = 0 if bits is None else bits - picture.sample_bits
+    if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - picture.sample_bits:
+        raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {picture.sample_bits} to 16")
     if extra and file.type.depth:
         raise LinrError(f"the samples have {file.type.depth} bits, not those of a byte")
     if extra and model.layout != "joint":
         raise LinrError("only a joint model goes beyond the bits of its image")
-    height, width, channels = layout.height * scale, layout.width * scale, len(layout.channels)
+    height, width, channels = picture.height * scale, picture.width * scale, picture.channels
     if not 0 <= index < file.images:
         raise ValueError(f"index is {index}; the file has {file.images} images")
     check_size(width, height, "the picture", limits)
@@ -59,18 +63,18 @@ def resample(
     backend = backend_for(device)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
     with Workers(backend, threads or os.cpu_count() or 1) as workers:
-        mixed = file.members[index].coefficients if file.members else None
-        tensors = read_tensors(model, channels, file.weights, mixed)
-        evaluation = Evaluation(model, tensors, layout.sample_bits, backend, workers)
+        mixed = coded.members[index].coefficients if coded.members else None
+        tensors = read_tensors(model, channels, coded.weights, mixed)
+        evaluation = Evaluation(model, tensors, picture.sample_bits, backend, workers)
         if model.transform is not None:
             samples = evaluation.values(ys, xs)
         else:
             samples = np.zeros((height, width, channels), dtype=np.int64)
-            for plane in range(-extra, layout.sample_bits):
+            for plane in range(-extra, picture.sample_bits):
                 decided = (evaluation.logits(plane, ys, xs) > 0).reshape(channels, height, width)
                 samples += np.moveaxis(decided.astype(np.int64), 0, 2) << (plane + extra)
-    picture = samples.astype(np.uint8 if layout.sample_bits + extra == 8 else np.uint16)
-    picture = picture[:, :, 0] if channels == 1 else picture
+    image: np.ndarray = samples.astype(np.uint8 if picture.sample_bits + extra == 8 else np.uint16)
+    image = image[:, :, 0] if channels == 1 else image
     if file.type.depth:
-        picture = np.minimum(picture, (1 << file.type.depth) - 1)
-    return file.type.expand(picture)
+        image = np.minimum(image, (1 << file.type.depth) - 1)
+    return file.type.expand(image)

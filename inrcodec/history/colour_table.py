@@ -7,12 +7,15 @@ by brightness, so that neighbours in the picture are neighbours among the indice
 from __future__ import annotations
 
 import zlib
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..container.fields import Fields
+from ..container.linr import Section, Sections
 from ..errors import CorruptError
-from ..files.picture import PixelType
+from .planes import INDEX, WHOLE, Geometry, Planes
 
 MAX_COLOURS = 256
 SAMPLE = 1 << 15  # pixels that tell whether there are too many
@@ -20,96 +23,114 @@ STRIP = 1 << 20  # pixels at a time
 BRIGHTNESS = np.array([299, 587, 114])
 
 
-class Indexed(NamedTuple):
-    """An image of few colours: the table (n, C), and for each pixel its row in it, uint8 (H, W)."""
+@dataclass(frozen=True, eq=False)
+class ColourTable:
+    """before: the geometry of the colours; table: (n, C) of its dtype, the darkest first."""
 
+    before: Geometry
     table: np.ndarray
-    indices: np.ndarray
 
+    number: ClassVar[int] = 3
+    tag: ClassVar[bytes] = b"C"
+    name: ClassVar[str] = "colour table"
 
-def find_table(samples: np.ndarray, pixels: PixelType) -> np.ndarray | None:
-    """The colours of an image, (n, C) of its dtype, the darkest first, if there are few; of a
-    palette's indices, (n, 1), those in use by their colours' brightness. None where it is of no
-    use: for grey, many colours, indices that are in order."""
-    if samples.ndim == 2 and not pixels.palette:
-        return None  # remapping.py is for those
-    flat = samples.reshape(-1, 1 if samples.ndim == 2 else samples.shape[2])
-    some = flat[:: max(1, len(flat) // SAMPLE)]
-    if len(np.unique(_joined(some))) > MAX_COLOURS:
-        return None
-    found = np.zeros(0, dtype=np.uint64)
-    for first in range(0, len(flat), STRIP):
-        found = np.union1d(found, _joined(flat[first : first + STRIP]))
-        if len(found) > MAX_COLOURS:
+    @classmethod
+    def find(cls, planes: Planes) -> ColourTable | None:
+        """The step if there are few colours; of a palette's indices, those in use by their colours'
+        brightness. None where it is of no use: for grey, which value ranks are for, and for indices
+        that are in order."""
+        before, palette = planes.geometry, planes.palette
+        if not before.whole or (before.channels == 1 and not palette):
             return None
-    shifts = 8 * samples.itemsize * np.arange(flat.shape[1])
-    colours = (found[:, None] >> shifts.astype(np.uint64)).astype(samples.dtype)
-    shown = colours
-    if pixels.palette:
-        palette = np.frombuffer(pixels.palette, dtype=np.uint8).reshape(-1, 3)
-        shown = palette[colours[:, 0]]
-    brightness = shown[:, :3].astype(np.int64)
-    keys = [brightness @ BRIGHTNESS] if shown.shape[1] > 2 else [brightness[:, 0]]
-    if shown.shape[1] in (2, 4):
-        keys.append(shown[:, -1].astype(np.int64))  # the most transparent first
-    table = colours[np.lexsort(keys)]
-    if pixels.palette and np.array_equal(table[:, 0], np.arange(len(table))):
-        return None
-    return table
+        height, width = planes.channels[0].shape
+        places = np.arange(0, height * width, max(1, height * width // SAMPLE))
+        some = [plane[places // width, places % width] for plane in planes.channels]
+        if len(np.unique(_joined(some))) > MAX_COLOURS:
+            return None
+        found = np.zeros(0, dtype=np.uint64)
+        for _, joined in _strips(planes):
+            found = np.union1d(found, joined)
+            if len(found) > MAX_COLOURS:
+                return None
+        shifts = 8 * before.dtype.itemsize * np.arange(before.channels)
+        colours = (found[:, None] >> shifts.astype(np.uint64)).astype(before.dtype)
+        shown = colours
+        if palette:
+            shown = np.frombuffer(palette, dtype=np.uint8).reshape(-1, 3)[colours[:, 0]]
+        brightness = shown[:, :3].astype(np.int64)
+        keys = [brightness @ BRIGHTNESS] if shown.shape[1] > 2 else [brightness[:, 0]]
+        if shown.shape[1] in (2, 4):
+            keys.append(shown[:, -1].astype(np.int64))  # the most transparent first
+        table = colours[np.lexsort(keys)]
+        if palette and np.array_equal(table[:, 0], np.arange(len(table))):
+            return None
+        return cls(before, table)
+
+    def geometry(self, before: Geometry) -> Geometry:
+        """One channel of indices, of the bits that they need."""
+        bits = next(bits for bits in (1, 2, 4, 8) if len(self.table) <= 1 << bits)
+        return Geometry(before.height, before.width, bits, INDEX, False, (WHOLE,))
+
+    def forward(self, planes: Planes) -> Planes:
+        """For each pixel the row of the table that is its colour."""
+        keys = _joined(list(self.table.T))
+        order = np.argsort(keys)
+        indices = np.empty(planes.channels[0].shape, dtype=np.uint8)
+        for rows, joined in _strips(planes):
+            indices[rows] = order[np.searchsorted(keys[order], joined)]
+        return Planes(self.geometry(planes.geometry), (indices,), planes.scale)
+
+    def undo(self, planes: Planes) -> Planes:
+        """Colours for indices. Raises CorruptError for an index beyond the table."""
+        (indices,) = planes.channels
+        if int(indices.max()) >= len(self.table):
+            raise CorruptError("a decoded index is beyond the table of colours")
+        channels = tuple(column[indices] for column in self.table.T)
+        return Planes(self.before, channels, planes.scale)
+
+    def pack(self) -> tuple[dict[str, Any], list[Section]]:
+        """No fields; a section: raw deflate of the colours' samples, channel by channel, 16 bits in
+        little-endian bytes."""
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+        planar = np.ascontiguousarray(self.table.T, dtype=self.table.dtype.newbyteorder("<"))
+        return {}, [Section(self.tag, squeeze.compress(planar.tobytes()) + squeeze.flush())]
+
+    @classmethod
+    def unpack(cls, fields: Fields, sections: Sections, before: Geometry) -> ColourTable:
+        """Undoes pack; expands to 2 KiB at most."""
+        payload = sections.one(cls.tag)
+        if not before.whole:
+            raise CorruptError("a table of colours of channels of different sizes")
+        size = before.dtype.itemsize * before.channels
+        expand = zlib.decompressobj(-15)
+        try:
+            raw = expand.decompress(payload, MAX_COLOURS * size + 1)
+        except zlib.error as error:
+            raise CorruptError(f"the table of colours is damaged ({error})") from None
+        legal = 0 < len(raw) <= MAX_COLOURS * size and len(raw) % size == 0
+        if not expand.eof or expand.unused_data or not legal:
+            raise CorruptError("the table of colours does not have the size of 1 to 256 of them")
+        planar = np.frombuffer(raw, dtype=before.dtype.newbyteorder("<"))
+        colours = planar.reshape(before.channels, -1).T
+        return cls(before, np.ascontiguousarray(colours, dtype=before.dtype))
+
+    def facts(self) -> dict[str, Any]:
+        """How many colours the table has."""
+        return {"colours": len(self.table)}
 
 
-def to_indices(samples: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """For each pixel the row of the table that is its colour: uint8 (H, W)."""
-    height, width = samples.shape[:2]
-    flat = samples.reshape(height * width, -1)
-    keys = _joined(table)
-    order = np.argsort(keys)
-    indices = np.empty(len(flat), dtype=np.uint8)
-    for first in range(0, len(flat), STRIP):
-        part = flat[first : first + STRIP]
-        indices[first : first + STRIP] = order[np.searchsorted(keys[order], _joined(part))]
-    return indices.reshape(height, width)
+def _strips(planes: Planes):  # type: ignore[no-untyped-def]
+    """Strips of rows, and their colours as one number each."""
+    height, width = planes.channels[0].shape
+    at_once = max(1, STRIP // width)
+    for first in range(0, height, at_once):
+        rows = slice(first, first + at_once)
+        yield rows, _joined([plane[rows] for plane in planes.channels])
 
 
-def from_indices(indices: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Undoes to_indices: (H, W) or (H, W, C). Raises CorruptError for an index beyond the table."""
-    if int(indices.max()) >= len(table):
-        raise CorruptError("a decoded index is beyond the table of colours")
-    samples = table[indices]
-    return samples[:, :, 0] if table.shape[1] == 1 else samples
-
-
-def index_depth(colours: int) -> int:
-    """The bits of indices into a table where they are stored: 1, 2 or 4; 0 for 8."""
-    return 1 if colours <= 2 else 2 if colours <= 4 else 4 if colours <= 16 else 0
-
-
-def pack_table(table: np.ndarray) -> bytes:
-    """Raw deflate of the colours' samples, channel by channel, 16 bits in little-endian bytes."""
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
-    planar = np.ascontiguousarray(table.T, dtype=table.dtype.newbyteorder("<"))
-    return squeeze.compress(planar.tobytes()) + squeeze.flush()
-
-
-def unpack_table(payload: bytes, sample_bits: int, channels: int) -> np.ndarray:
-    """Undoes pack_table. Raises CorruptError where damaged; expands to 2 KiB at most."""
-    size = sample_bits // 8 * channels
-    expand = zlib.decompressobj(-15)
-    try:
-        raw = expand.decompress(payload, MAX_COLOURS * size + 1)
-    except zlib.error as error:
-        raise CorruptError(f"the table of colours is damaged ({error})") from None
-    legal = 0 < len(raw) <= MAX_COLOURS * size and len(raw) % size == 0
-    if not expand.eof or expand.unused_data or not legal:
-        raise CorruptError("the table of colours does not have the size of 1 to 256 of them")
-    planar = np.frombuffer(raw, dtype=f"<u{sample_bits // 8}").reshape(channels, -1)
-    return np.ascontiguousarray(planar.T, dtype=np.uint8 if sample_bits == 8 else np.uint16)
-
-
-def _joined(colours: np.ndarray) -> np.ndarray:
-    """Each colour, (n, C), as one number: uint64 (n,)."""
-    joined = np.zeros(len(colours), dtype=np.uint64)
-    for channel in range(colours.shape[1]):
-        shift = np.uint64(8 * colours.itemsize * channel)
-        joined |= colours[:, channel].astype(np.uint64) << shift
+def _joined(channels: list[np.ndarray]) -> np.ndarray:
+    """Each colour, a sample of each channel, as one number: uint64, of a channel's shape."""
+    joined = np.zeros(channels[0].shape, dtype=np.uint64)
+    for channel, samples in enumerate(channels):
+        joined |= samples.astype(np.uint64) << np.uint64(8 * samples.itemsize * channel)
     return joined

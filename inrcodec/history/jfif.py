@@ -1,4 +1,4 @@
-"""Colour history: integer colour conversions that an image has been through, undone exactly.
+"""Colour history: the integer colour conversion of JPEG decoders, undone exactly.
 
 Many PNGs were JPEGs once. A JPEG decoder's YCbCr -> RGB reaches a quarter of the RGB cube only;
 where (all but) every pixel lies in that quarter, Y, Cb and Cr are coded, and converted again.
@@ -6,73 +6,165 @@ where (all but) every pixel lies in that quarter, Y, Cb and Cr are coded, and co
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
 import numpy as np
 
+from ..container.fields import Fields
+from ..container.linr import Section, Sections
 from ..errors import CorruptError
+from .exceptions import Exceptions, unpack_exceptions
+from .planes import RGB, YCC, Geometry, Planes
 
-JFIF = 1  # JFIF 1.02's conversion in the 16-bit fixed point of libjpeg
 RADIUS = 4  # how far from the float conversion a preimage is looked for
 PIXELS, SAMPLE = 1 << 16, 4096  # pixels and colours that decide whether a search is worth it
 STRIP = 1 << 20  # pixels at a time
+MIN_COLOURS = 64  # of fewer any could pass by chance
 MAX_EXCEPTIONS = 1 / 1024  # of the pixels
 
 
-def jfif_to_rgb(planes: np.ndarray) -> np.ndarray:
-    """Y, Cb, Cr to R, G, B, as libjpeg does it; integers 0 .. 255 (H, W, 3), to uint8."""
-    rgb = np.empty(planes.shape, dtype=np.uint8)
-    for rows in _strips(planes):
-        rgb[rows] = _converted(planes[rows])
-    return rgb
+class Colours(NamedTuple):
+    """Colours as _keys (n,), ascending, the Y, Cb, Cr (n, 3) that each is coded as, and whether
+    that leads back to it."""
+
+    keys: np.ndarray
+    planes: np.ndarray
+    found: np.ndarray
 
 
-def _strips(image: np.ndarray) -> list[slice]:
-    """The rows of an image in strips, so that 8 bytes for each sample do not matter."""
-    at_once = max(1, STRIP // image.shape[1])
-    return [slice(first, first + at_once) for first in range(0, image.shape[0], at_once)]
+@dataclass(frozen=True, eq=False)
+class Jfif:
+    """R, G, B become Y, Cb, Cr of JFIF 1.02 in the 16-bit fixed point of libjpeg.
 
+    exceptions: pixels without a preimage, which get the values of a nearby colour; colours: of the
+    image that it was found for.
+    """
 
-def _converted(planes: np.ndarray) -> np.ndarray:
-    """jfif_to_rgb of colours (..., 3), to int64."""
-    y, cb, cr = np.moveaxis(planes.astype(np.int64), -1, 0)
-    cb, cr = cb - 128, cr - 128
-    r = y + ((91881 * cr + 32768) >> 16)
-    g = y + ((-22554 * cb - 46802 * cr + 32768) >> 16)
-    b = y + ((116130 * cb + 32768) >> 16)
-    return np.clip(np.stack([r, g, b], axis=-1), 0, 255)
+    exceptions: Exceptions | None = None
+    colours: Colours | None = None
 
+    number: ClassVar[int] = 1
+    tag: ClassVar[bytes] = b"X"
+    name: ClassVar[str] = "jfif"
 
-def find_jfif(image: np.ndarray) -> np.ndarray | None:
-    """Y, Cb, Cr for the R, G, B of an image uint8 (H, W, 3 or 4), alpha as it is, if it has a JPEG
-    past; else None. A pixel without a preimage gets the values of a nearby colour."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] < 3:
-        return None
-    pixels = image.reshape(-1, image.shape[2])
-    some = np.unique(_keys(pixels[:: max(1, len(pixels) // PIXELS)]))
-    if len(some) > SAMPLE:
-        sample = _colours(some[:: len(some) // SAMPLE])
-        if _preimages(sample, 1)[1].mean() < 0.75:
+    @classmethod
+    def find(cls, planes: Planes) -> Jfif | None:
+        """The step if an image of 8 bits, whole channels and three colours has a JPEG past."""
+        if not _applies(planes.geometry):
             return None
-    strips = _strips(image)
-    keys = np.unique(np.concatenate([np.unique(_keys(image[rows])) for rows in strips]))
-    planes, found = _preimages(_colours(keys), RADIUS)
-    result, missing = image.copy(), 0
-    for rows in strips:
-        where = np.searchsorted(keys, _keys(image[rows]))
-        result[rows, :, :3] = planes[where]
-        missing += np.count_nonzero(~found[where])
-    if missing > MAX_EXCEPTIONS * len(pixels) or len(keys) < 64:
-        return None  # of so few colours any could pass by chance
-    return result
+        height, width = planes.channels[0].shape
+        places = np.arange(0, height * width, max(1, height * width // PIXELS))
+        some = np.unique(_keys(*(c[places // width, places % width] for c in planes.channels[:3])))
+        if len(some) > SAMPLE:
+            sample = _colours(some[:: len(some) // SAMPLE])
+            if _preimages(sample, 1)[1].mean() < 0.75:
+                return None
+        counted = [np.unique(keys, return_counts=True) for _, keys in _strips(planes)]
+        keys, at = np.unique(np.concatenate([keys for keys, _ in counted]), return_inverse=True)
+        if len(keys) < MIN_COLOURS:
+            return None
+        pixels = np.bincount(at, weights=np.concatenate([counts for _, counts in counted]))
+        colours = Colours(keys, *_preimages(_colours(keys), RADIUS))
+        missing = pixels[~colours.found].sum()
+        if missing > MAX_EXCEPTIONS * height * width:
+            return None
+        return cls(_exceptions(planes, colours) if missing else None, colours)
+
+    def geometry(self, before: Geometry) -> Geometry:
+        """The same, of Y, Cb, Cr."""
+        return replace(before, kind=YCC)
+
+    def forward(self, planes: Planes) -> Planes:
+        """Y, Cb, Cr for R, G, B, alpha as it is."""
+        assert self.colours is not None, "a step that was read only undoes"
+        result = np.empty((3, *planes.channels[0].shape), dtype=np.uint8)
+        for rows, keys in _strips(planes):
+            where = np.searchsorted(self.colours.keys, keys)
+            result[:, rows] = np.moveaxis(self.colours.planes[where], -1, 0)
+        channels = (*result, *planes.channels[3:])
+        return replace(planes, geometry=self.geometry(planes.geometry), channels=channels)
+
+    def undo(self, planes: Planes) -> Planes:
+        """R, G, B of Y, Cb, Cr, with the exceptions."""
+        rgb = np.empty((3, *planes.channels[0].shape), dtype=np.uint8)
+        for rows in _rows(planes):
+            parts = [channel[rows].astype(np.int64) for channel in planes.channels[:3]]
+            rgb[:, rows] = np.stack(_converted(*parts))
+        if self.exceptions is not None:
+            self.exceptions.apply(list(rgb), planes.geometry.width, planes.scale, 8)
+        before = replace(planes.geometry, kind=RGB)
+        return replace(planes, geometry=before, channels=(*rgb, *planes.channels[3:]))
+
+    def pack(self) -> tuple[dict[str, Any], list[Section]]:
+        """No fields; a section if there are exceptions."""
+        if self.exceptions is None:
+            return {}, []
+        return {}, [Section(self.tag, self.exceptions.pack())]
+
+    @classmethod
+    def unpack(cls, fields: Fields, sections: Sections, before: Geometry) -> Jfif:
+        """Undoes pack."""
+        if not _applies(before):
+            raise CorruptError("a colour conversion of an image that is not RGB of 8 bits")
+        payload = sections.optional(cls.tag)
+        if payload is None:
+            return cls()
+        return cls(unpack_exceptions(payload, before.height * before.width, 3))
+
+    def facts(self) -> dict[str, Any]:
+        """How many pixels are exceptions."""
+        return {"exceptions": 0 if self.exceptions is None else len(self.exceptions.positions)}
 
 
-def _keys(image: np.ndarray) -> np.ndarray:
-    """Colours (..., 3 or 4) as integers, without alpha."""
-    return np.asarray(image[..., :3].astype(np.int64) @ (1 << np.array([16, 8, 0])))
+def _applies(geometry: Geometry) -> bool:
+    return geometry.kind == RGB and geometry.bits == 8 and geometry.whole
+
+
+def _rows(planes: Planes) -> list[slice]:
+    """The rows in strips, so that 8 bytes for each sample do not matter."""
+    height, width = planes.channels[0].shape
+    at_once = max(1, STRIP // width)
+    return [slice(first, first + at_once) for first in range(0, height, at_once)]
+
+
+def _strips(planes: Planes):  # type: ignore[no-untyped-def]
+    """Strips of rows, and their colours as _keys."""
+    for rows in _rows(planes):
+        yield rows, _keys(*(channel[rows] for channel in planes.channels[:3]))
+
+
+def _exceptions(planes: Planes, colours: Colours) -> Exceptions:
+    """Of the pixels whose colours were not found."""
+    width, lost = planes.channels[0].shape[1], colours.keys[~colours.found]
+    restored = np.stack(_converted(*colours.planes[~colours.found].T), axis=-1)
+    positions, differences = [], []
+    for rows, keys in _strips(planes):
+        flat = keys.reshape(-1)
+        place = np.minimum(np.searchsorted(lost, flat), len(lost) - 1)
+        here = np.flatnonzero(lost[place] == flat)
+        positions.append(here + rows.start * width)
+        differences.append(_colours(flat[here]) - restored[place[here]])
+    return Exceptions(np.concatenate(positions), np.concatenate(differences))
+
+
+def _keys(r: np.ndarray, g: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Colours as integers."""
+    return (r.astype(np.int64) << 16) + (g.astype(np.int64) << 8) + b
 
 
 def _colours(keys: np.ndarray) -> np.ndarray:
     """R, G, B (n, 3) of _keys (n,)."""
     return np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=-1)
+
+
+def _converted(y: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> list[np.ndarray]:
+    """Y, Cb, Cr to R, G, B, as libjpeg does it; int64, 0 .. 255."""
+    cb, cr = cb - 128, cr - 128
+    r = y + ((91881 * cr + 32768) >> 16)
+    g = y + ((-22554 * cb - 46802 * cr + 32768) >> 16)
+    b = y + ((116130 * cb + 32768) >> 16)
+    return [np.clip(channel, 0, 255) for channel in (r, g, b)]
 
 
 def _preimages(rgb: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,25 +185,6 @@ def _preimages(rgb: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
         if not left.size:
             break
         tried = np.clip(start[left] + offset, 0, 255)
-        right = (_converted(tried) == rgb[left]).all(axis=1)
+        right = (np.stack(_converted(*tried.T), axis=-1) == rgb[left]).all(axis=1)
         planes[left[right]], found[left[right]] = tried[right], True
     return planes, found
-
-
-def pack_exceptions(image: np.ndarray, restored: np.ndarray) -> bytes:
-    """The pixels of an RGB image uint8 (H, W, 3) where the converted planes give other colours: a
-    flat position in 4 bytes, little-endian, and R, G, B each, in order of position."""
-    wrong = np.flatnonzero((image != restored).any(axis=-1))
-    colours = image.reshape(-1, 3)[wrong]
-    return np.hstack([wrong.astype("<u4")[:, None].view(np.uint8), colours]).tobytes()
-
-
-def apply_exceptions(image: np.ndarray, exceptions: bytes) -> None:
-    """Puts pack_exceptions' colours into an RGB image uint8 (H, W, 3); CorruptError if damaged."""
-    if len(exceptions) % 7:
-        raise CorruptError("the section of colour exceptions is not a list of 7-byte records")
-    records = np.frombuffer(exceptions, dtype=np.uint8).reshape(-1, 7)
-    positions = np.ascontiguousarray(records[:, :4]).view("<u4")[:, 0].astype(np.int64)
-    if np.any(np.diff(positions) <= 0) or np.any(positions >= image.shape[0] * image.shape[1]):
-        raise CorruptError("the positions of colour exceptions are not ascending pixels")
-    image.reshape(-1, 3)[positions] = records[:, 4:]

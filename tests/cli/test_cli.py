@@ -324,7 +324,7 @@ def test_exit_codes_of_main(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["inrcodec", "decode", "a.linr"])
-    monkeypatch.setattr(command, "read_input", interrupted)
+    monkeypatch.setattr(command, "open_input", interrupted)
     with pytest.raises(SystemExit) as done:
         command.main()
     assert done.value.code == 130

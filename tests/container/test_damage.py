@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
+from functools import cache
 
+import msgpack
 import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.container.linr import SIGNATURE, parse
-from tests.pictures import jpeg_scene, scene, unfitted_file
+from inrcodec.container.linr import SIGNATURE
+from inrcodec.contents import parse
+from tests.pictures import jpeg_scene, made_files, scene, unfitted_file
 
 IMAGE = scene(9, 7, 3, np.uint8)
 STORED = inrcodec.encode(IMAGE, model="stored")
 CONTEXT = {form: unfitted_file(IMAGE, form) for form in ("int", "fp16", "ternary")}
-JPEG_IMAGE = jpeg_scene(33, 40, 1)
-JPEG = unfitted_file(JPEG_IMAGE)
-FILES = [STORED, *CONTEXT.values()]
-GOLDEN = Path(__file__).parents[1] / "golden"
-OTHERS = [
-    "coordinate_joint_finer_int_row8", "coordinate_joint_finer_fp16_grey16",
-    "coordinate_value_none_grey_alpha8", "coordinate_planes_pe-gelu_ternary_rgb8",
-    "palette_stored_indexed2", "key_metadata_context_rgb8", "values_prior2_grey16", "prior3_grey16",
+MADE = [
+    "stored_palette", "stored_key_metadata", "context_table", "context_ranks", "context_jfif",
+    "context_changes", "coordinate_set", "coordinate_joint", "coordinate_planes",
+    "coordinate_value",
 ]  # fmt: skip
+FILES = [STORED, *CONTEXT.values()]
 
 
 def exact_or_refused(data: bytes, want: np.ndarray = IMAGE) -> bool:
@@ -42,12 +41,13 @@ def test_every_truncation_is_refused(data: bytes) -> None:
     assert not any(exact_or_refused(data[:length]) for length in range(len(data)))
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_every_truncation_and_some_flipped_bits_of_golden_files(name: str) -> None:
-    data = (GOLDEN / f"{name}.linr").read_bytes()
+@pytest.mark.parametrize("name", MADE)
+def test_every_truncation_and_some_flipped_bits_of_other_files(name: str) -> None:
+    data = made_files()[name]
     want = inrcodec.decode(data)
-    assert not any(exact_or_refused(data[:length]) for length in range(len(data)))
-    for at in range(len(data)):
+    step = max(1, len(data) // 400)
+    assert not any(exact_or_refused(data[:length]) for length in range(0, len(data), step))
+    for at in range(0, len(data), step):
         damaged = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
         assert not exact_or_refused(damaged, want) or at == len(SIGNATURE) + 1
 
@@ -76,7 +76,7 @@ def sections(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def sealed(chain: list[tuple[bytes, bytes]], version: bytes = b"\1\0") -> bytes:
+def sealed(chain: list[tuple[bytes, bytes]], version: bytes = b"\2\0") -> bytes:
     """A file of these sections with checksums that hold."""
     out = SIGNATURE + version
     for tag, payload in chain:
@@ -86,31 +86,60 @@ def sealed(chain: list[tuple[bytes, bytes]], version: bytes = b"\1\0") -> bytes:
     return out
 
 
+def with_fields(data: bytes, changes: dict[str, object]) -> bytes:
+    """The file with other fields in its header, those of the model as "m.key", of the first step
+    as "t.key"; None takes one out."""
+    chain = sections(data)
+    header = msgpack.unpackb(chain[0][1])
+    for name, value in changes.items():
+        fields = header
+        place, _, key = name.rpartition(".")
+        if place:
+            fields = header["m"][1] if place == "m" else header["t"][0][1]
+        fields[key] = value
+        if value is None:
+            del fields[key]
+    return sealed([(b"H", msgpack.packb(header)), *chain[1:]])
+
+
 @pytest.mark.parametrize("form", ["stored", "int", "fp16", "ternary"])
 def test_every_flipped_byte_behind_a_valid_checksum(form: str) -> None:
     image = scene(3, 4, 1, np.uint8)
     stored = form == "stored"
     data = inrcodec.encode(image, model="stored") if stored else unfitted_file(image, form)
-    chain = sections(data)
+    flip_all(data, image)
+
+
+@cache
+def jpeg_file() -> tuple[np.ndarray, bytes]:
+    image = jpeg_scene(33, 40, 1)
+    return image, unfitted_file(image)
+
+
+def flip_all(data: bytes, image: np.ndarray, tags: bytes = b"") -> int:
+    """Flips bytes of the payloads (with these tags) behind valid checksums; how many files were
+    then still read, all exactly."""
+    chain, read = sections(data), 0
     assert sealed(chain) == data
     for number, (tag, payload) in enumerate(chain):
-        for at in range(len(payload)):
-            for change in (0x01, 0xFF):
+        for at in range(len(payload) if not tags or tag in tags else 0):
+            for change in (0x01, 0x10, 0xFF):
                 damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
                 resealed = sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]])
-                exact_or_refused(resealed, image)
+                read += exact_or_refused(resealed, image)
+    return read
 
 
 def test_a_colour_conversion_and_its_exceptions_in_damaged_files() -> None:
-    chain = sections(JPEG)
-    assert [tag for tag, _ in chain] == [b"H", b"W", b"D", b"X"]
-    assert exact_or_refused(JPEG, JPEG_IMAGE)
-    for at in range(len(chain[3][1])):
-        changed = bytes(b ^ (0x10 if i == at else 0) for i, b in enumerate(chain[3][1]))
-        assert not exact_or_refused(sealed([*chain[:3], (b"X", changed)]), JPEG_IMAGE)
-    assert not exact_or_refused(sealed(chain[:3]), JPEG_IMAGE)
+    image, data = jpeg_file()
+    chain = sections(data)
+    assert [tag for tag, _ in chain] == [b"H", b"X", b"W", b"D"]
+    assert exact_or_refused(data, image)
+    flip_all(data, image, b"X")
+    assert refusal(sealed([chain[0], *chain[2:]])) is inrcodec.ChecksumError
+    assert refusal(sealed([*chain[:2], *chain[1:]])) is inrcodec.CorruptError
     plain = sections(CONTEXT["int"])
-    assert refusal(sealed([*plain, chain[3]])) is inrcodec.CorruptError
+    assert refusal(sealed([plain[0], chain[1], *plain[1:]])) is inrcodec.CorruptError
 
 
 def test_more_bytes_are_refused() -> None:
@@ -130,11 +159,15 @@ def test_one_error_per_cause() -> None:
     header, weights, payload = chain
     assert refusal(b"") is inrcodec.TruncatedError
     assert refusal(b"\x89PNG\r\n\x1a\n" + bytes(50)) is inrcodec.NotLinrError
-    assert refusal(sealed(chain, b"\2\0")) is inrcodec.UnsupportedVersionError
+    assert refusal(sealed(chain, b"\3\0")) is inrcodec.UnsupportedVersionError
+    assert refusal(sealed([header, (b"T", b""), *chain[1:]])) is inrcodec.UnsupportedVersionError
     assert refusal(sealed([*chain, (b"T", b"")])) is inrcodec.UnsupportedVersionError
     assert refusal(sealed([header, payload])) is inrcodec.CorruptError
     assert refusal(sealed([header, weights])) is inrcodec.CorruptError
     assert refusal(sealed([weights, payload])) is inrcodec.CorruptError
+    assert refusal(sealed([weights, header, payload])) is inrcodec.CorruptError
+    assert refusal(sealed([header, payload, weights])) is inrcodec.CorruptError
+    assert refusal(sealed([header, *chain])) is inrcodec.CorruptError
     assert refusal(sealed([*chain, payload])) is inrcodec.CorruptError
     assert refusal(sealed([*chain] + [(b"x", b"")] * 80)) is inrcodec.LimitError
     assert refusal(CONTEXT["int"][:-1] + b"\0\0") is not None
@@ -142,26 +175,27 @@ def test_one_error_per_cause() -> None:
     assert refusal(sealed([(b"H", other_digest), weights, payload])) is inrcodec.ChecksumError
 
 
+def test_a_file_of_format_1_is_refused_by_name() -> None:
+    data = SIGNATURE + b"\1\6H!" + bytes(40)
+    with pytest.raises(
+        inrcodec.UnsupportedVersionError, match=r"format 1\.6; inrcodec 0\.3 reads it"
+    ):
+        inrcodec.decode(data)
+
+
 def test_unknown_optional_sections_and_newer_minor_versions_are_read() -> None:
     chain = sections(CONTEXT["int"])
-    newer = sealed([chain[0], (b"x", b"a note"), *chain[1:], (b"x", b"")], b"\1\7")
+    newer = sealed([chain[0], (b"x", b"a note"), *chain[1:], (b"x", b"")], b"\2\7")
     assert exact_or_refused(newer)
-    assert inrcodec.info(newer, planes=False)["version"] == "1.7"
+    assert inrcodec.info(newer, planes=False)["version"] == "2.7"
     assert not exact_or_refused(newer[:-3])
 
 
 def test_headers_that_ask_for_too_much() -> None:
     """Refused by what they state, before anything of that size is allocated or computed."""
-    import msgpack
-
-    chain = sections(CONTEXT["int"])
-    fields = msgpack.unpackb(chain[0][1])
-
-    def with_fields(**changes: object) -> bytes:
-        header = msgpack.packb({**fields, **changes})
-        return sealed([(b"H", header), *chain[1:]])
-
-    assert exact_or_refused(with_fields())
+    data = CONTEXT["int"]
+    assert exact_or_refused(with_fields(data, {}))
+    model = msgpack.unpackb(sections(data)[0][1])["m"]
     for changes, error in [
         ({"s": [1 << 20, 1 << 20, 3]}, inrcodec.LimitError),
         ({"s": [1 << 14, 1 << 14, 3]}, inrcodec.CorruptError),  # far too few bytes for it
@@ -171,25 +205,36 @@ def test_headers_that_ask_for_too_much() -> None:
         ({"s": [True, 7, 3]}, inrcodec.CorruptError),
         ({"s": None}, inrcodec.CorruptError),
         ({"b": 12}, inrcodec.CorruptError),
-        ({"m": 3}, inrcodec.UnsupportedVersionError),
-        ({"f": 3}, inrcodec.UnsupportedVersionError),
-        ({"z": 0}, inrcodec.UnsupportedVersionError),
-        ({"o": [0, 0, 1]}, inrcodec.CorruptError),
-        ({"p": [8, 8, 9]}, inrcodec.CorruptError),
-        ({"l": [0, 0, 256]}, inrcodec.CorruptError),
-        ({"e": 9}, inrcodec.CorruptError),
-        ({"c": 2}, inrcodec.UnsupportedVersionError),
-        ({"c": 0}, inrcodec.CorruptError),
-        ({"c": 1, "b": 16}, inrcodec.CorruptError),
-        ({"w": [65, 1]}, inrcodec.CorruptError),
         ({"d": b"short"}, inrcodec.CorruptError),
+        ({"z": 0}, inrcodec.UnsupportedVersionError),
+        ({"m": None}, inrcodec.CorruptError),
+        ({"m": 1}, inrcodec.CorruptError),
+        ({"m": [1]}, inrcodec.CorruptError),
+        ({"m": [[], model[1]]}, inrcodec.CorruptError),
+        ({"m": [1, []]}, inrcodec.CorruptError),
+        ({"m": [3, model[1]]}, inrcodec.UnsupportedVersionError),
+        ({"m.z": 0}, inrcodec.UnsupportedVersionError),
+        ({"m.f": 3}, inrcodec.UnsupportedVersionError),
+        ({"m.o": [0, 0, 1]}, inrcodec.CorruptError),
+        ({"m.p": [8, 8, 9]}, inrcodec.CorruptError),
+        ({"m.l": [0, 0, 256]}, inrcodec.CorruptError),
+        ({"m.e": 9}, inrcodec.CorruptError),
+        ({"m.w": [65, 1]}, inrcodec.CorruptError),
+        ({"t": []}, inrcodec.CorruptError),
+        ({"t": [1]}, inrcodec.CorruptError),
+        ({"t": [[1, {}]] * 9}, inrcodec.CorruptError),
+        ({"t": [[1, {}]] * 2}, inrcodec.CorruptError),
+        ({"t": [[9, {}]]}, inrcodec.UnsupportedVersionError),
+        ({"t": [[1, {"z": 0}]]}, inrcodec.UnsupportedVersionError),
+        ({"t": [[1, {}]], "b": 16}, inrcodec.CorruptError),
+        ({"t": [[2, {}]]}, inrcodec.CorruptError),  # without its section
     ]:
-        assert refusal(with_fields(**changes)) is error, changes
+        assert refusal(with_fields(data, changes)) is error, changes
     # samples that would not fit 8 bits
-    assert refusal(with_fields(l=[255, 255, 255])) in (
+    assert refusal(with_fields(data, {"m.l": [255, 255, 255]})) in (
         inrcodec.CorruptError,
         inrcodec.ChecksumError,
     )
-    large = msgpack.packb({**fields, "s": [1 << 14, 1 << 14, 3], "w": [64, 64]})
-    work = sealed([(b"H", large), chain[1], (b"D", bytes(16000))])
+    chain = sections(with_fields(data, {"s": [1 << 14, 1 << 14, 3], "m.w": [64, 64]}))
+    work = sealed([*chain[:2], (b"D", bytes(16000))])
     assert refusal(work) is inrcodec.CorruptError

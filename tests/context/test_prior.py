@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgpack
 import numpy as np
 import pytest
 import torch
@@ -14,18 +13,21 @@ import torch
 import inrcodec
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import pack_weights, unpack_weights
-from inrcodec.container.linr import Models, parse
+from inrcodec.contents import parse
 from inrcodec.context import encode as encode_context
 from inrcodec.context import fit
 from inrcodec.context.encode import THOROUGH_PIXELS, choose_models, choose_rank
+from inrcodec.context.file import Models, network_shapes
 from inrcodec.context.float_networks import INPUT_SCALE, FloatNetwork
 from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import TENSORS, Network, Tensor, factors
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.context.traversal import trunk_shape
-from inrcodec.decode import decode_parsed, network_shapes
+from inrcodec.decode import decode_samples
 from inrcodec.errors import CorruptError, UnsupportedVersionError
-from inrcodec.limits import DEFAULT, Limits
+from inrcodec.limits import DEFAULT
+from inrcodec.options import Reading
+from tests.container.test_damage import with_fields
 from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
 
 ROOT = Path(__file__).parents[2]
@@ -56,18 +58,18 @@ def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
 ) -> None:
     image = scene(45, 38, channels, dtype)
     data = changed_prior_file(image, prior=prior)
-    assert len(parse(data).weights) > 100
+    assert len(parse(data).model.weights) > 100
     assert inrcodec.info(data, planes=False)["rank"] == 3
     assert np.array_equal(inrcodec.decode(data), image)
-    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
+    assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 1)), image)
 
 
 def test_a_colour_history_has_networks_of_its_own() -> None:
     image = jpeg_scene(60, 50, exceptions=2)
     data = changed_prior_file(image)
-    assert parse(data).layout.conversion
-    assert np.array_equal(decode_parsed(parse(data), torch_backend("cpu"), 1), image)
-    layouts = choose_layout(image), parse(data).layout
+    assert parse(data).model.layout.conversion
+    assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 1)), image)
+    layouts = choose_layout(image), parse(data).model.layout
     for prior in (QUICK, THOROUGH):
         of_rgb, of_ycc = (prior_networks(layout, prior) for layout in layouts)
         assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
@@ -150,7 +152,7 @@ def test_a_high_effort_codes_changes_to_the_larger_networks(
     image = scene(200, 200, 1, np.uint8)
     data = inrcodec.encode(image, effort=6, model="context")
     facts = inrcodec.info(data, planes=False)
-    assert (facts["prior"], facts["version"]) == (THOROUGH, "1.6")
+    assert (facts["prior"], facts["version"]) == (THOROUGH, "2.0")
     assert facts["weights_bytes"] > 100
     assert np.array_equal(inrcodec.decode(data), image)
 
@@ -175,27 +177,21 @@ def test_factors_that_are_too_fine_are_refused() -> None:
 
 
 def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
-    from inrcodec.container.linr import HEADER, SIGNATURE, _section, _sections
-
-    data = inrcodec.encode(scene(30, 30, 3, np.uint8), effort=1, model="context")
-    sections = _sections(data, len(SIGNATURE) + 2, Limits())
-    header = msgpack.unpackb(sections.pop(HEADER))
-    changed = _sections(
-        changed_prior_file(scene(30, 30, 3, np.uint8)), len(SIGNATURE) + 2, Limits()
-    )
-    without_rank = msgpack.unpackb(changed.pop(HEADER))
-    without_rank.pop("r")
-    for fields, others, error in (
-        ({**header, "q": 99}, sections, UnsupportedVersionError),
-        ({**header, "q": 0}, sections, CorruptError),
-        ({**header, "r": 4}, sections, UnsupportedVersionError),  # of no changes
-        (without_rank, changed, CorruptError),
-        ({**without_rank, "r": 0}, changed, CorruptError),
-        ({**without_rank, "r": MAX_RANK + 1}, changed, CorruptError),
+    image = scene(30, 30, 3, np.uint8)
+    data = inrcodec.encode(image, effort=1, model="context")
+    changed = changed_prior_file(image)
+    for start, changes, error in (
+        (data, {"m.q": 99}, UnsupportedVersionError),
+        (data, {"m.q": bytes(16)}, UnsupportedVersionError),  # a prior of one's own
+        (data, {"m.q": bytes(15)}, CorruptError),
+        (data, {"m.q": 0}, CorruptError),
+        (data, {"m.r": 4}, UnsupportedVersionError),  # of no changes
+        (changed, {"m.r": None}, CorruptError),
+        (changed, {"m.r": 0}, CorruptError),
+        (changed, {"m.r": MAX_RANK + 1}, CorruptError),
     ):
-        body = [_section(HEADER, msgpack.packb(fields)), *(_section(*s) for s in others.items())]
         with pytest.raises(error, match=r"q|r|prior"):
-            parse(SIGNATURE + bytes((1, 2)) + b"".join(body))
+            parse(with_fields(start, changes))
 
 
 def test_a_time_limit_stops_the_fit() -> None:

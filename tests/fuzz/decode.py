@@ -52,7 +52,7 @@ def check(mode: str, data: bytes) -> bool:
 
 def _decode(data: bytes) -> None:
     import inrcodec
-    from inrcodec.container.linr import parse
+    from inrcodec.contents import parse
     from inrcodec.files.images import read_picture, write_picture
 
     limits = inrcodec.Limits(
@@ -61,7 +61,7 @@ def _decode(data: bytes) -> None:
     picture = inrcodec.decode_picture(data, threads=1, limits=limits)
     file, image = parse(data, limits), picture.samples
     samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
-    want = file.members[0].digest if file.members else file.digest
+    want = (*file.model.digests, file.digest)[0]
     assert hashlib.blake2b(samples, digest_size=16).digest() == want
     facts = inrcodec.info(data, planes=False, limits=limits)
     assert image.shape[:2] == (facts["height"], facts["width"])

@@ -6,8 +6,27 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.history import jfif as colour
+from inrcodec.contents import parse, planes_of
+from inrcodec.files.picture import Picture
+from inrcodec.history import jfif
+from inrcodec.history.jfif import Jfif
+from inrcodec.history.planes import YCC
 from tests.pictures import jpeg_scene, scene, unfitted_file
+
+
+def find(image: np.ndarray) -> Jfif | None:
+    return Jfif.find(planes_of(Picture(image)))
+
+
+def there_and_back(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Y, Cb, Cr, and R, G, B again."""
+    planes, step = planes_of(Picture(image)), find(image)
+    assert step is not None
+    coded = step.forward(planes)
+    assert coded.geometry == step.geometry(planes.geometry)
+    assert coded.geometry.kind == YCC
+    assert step.undo(coded).geometry == planes.geometry
+    return coded.array(), step.undo(coded).array()
 
 
 def test_the_conversion_is_the_jpeg_decoders() -> None:
@@ -17,32 +36,31 @@ def test_the_conversion_is_the_jpeg_decoders() -> None:
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90, *sampling])[1]
     decoded = cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    planes = colour.find_jfif(decoded)
-    assert planes is not None
-    assert np.array_equal(colour.jfif_to_rgb(planes), decoded)
+    step = find(decoded)
+    assert step is not None
+    assert step.exceptions is None
+    assert np.array_equal(there_and_back(decoded)[1], decoded)
 
 
 def test_photographs_without_that_history_have_none() -> None:
-    assert colour.find_jfif(scene(64, 64, 3, np.uint8)) is None
-    assert (
-        colour.find_jfif(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)) is None
-    )
-    for other in (
-        scene(64, 64, 1, np.uint8),
-        scene(64, 64, 2, np.uint8),
-        scene(9, 9, 3, np.uint16),
-    ):
-        assert colour.find_jfif(other) is None
+    assert find(scene(64, 64, 3, np.uint8)) is None
+    assert find(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)) is None
+    assert find(jpeg_scene(64, 64)[:7, :7]) is None  # too few colours
+    for channels, dtype in ((1, np.uint8), (2, np.uint8), (3, np.uint16)):
+        assert find(scene(64, 64, channels, dtype)) is None
 
 
 def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = jpeg_scene(70, 80, exceptions=1)
-    whole = colour.find_jfif(image)
+    image = jpeg_scene(70, 80, exceptions=3)
+    coded, restored = there_and_back(image)
+    whole = find(image)
+    monkeypatch.setattr(jfif, "STRIP", 250)
+    assert np.array_equal(there_and_back(image)[0], coded)
+    assert np.array_equal(restored, image)
+    parts = find(image)
     assert whole is not None
-    restored = colour.jfif_to_rgb(whole)
-    monkeypatch.setattr(colour, "STRIP", 250)
-    assert np.array_equal(colour.find_jfif(image), whole)
-    assert np.array_equal(colour.jfif_to_rgb(whole), restored)
+    assert parts is not None
+    assert whole.pack() == parts.pack()
 
 
 @pytest.mark.parametrize("exceptions", [0, 1, 4])
@@ -50,8 +68,13 @@ def test_round_trip(exceptions: int) -> None:
     image = jpeg_scene(70, 80, exceptions)
     data = unfitted_file(image)
     assert np.array_equal(inrcodec.decode(data), image)
-    names = [row["channel"] for row in inrcodec.info(data)["planes"]]
+    facts = inrcodec.info(data)
+    assert facts["steps"] == [{"step": "jfif", "exceptions": exceptions}]
+    names = [row["channel"] for row in facts["planes"]]
     assert list(dict.fromkeys(names)) == ["Y", "Cb", "Cr"]
+    for scale in (2, 4, 8):
+        reduced = inrcodec.decode(data, scale=scale)
+        assert np.array_equal(reduced, image[::scale, ::scale])
     with_alpha = np.dstack([image, scene(70, 80, 2, np.uint8)[:, :, 1]])
     assert np.array_equal(inrcodec.decode(unfitted_file(with_alpha)), with_alpha)
 
@@ -60,18 +83,6 @@ def test_it_pays() -> None:
     image = jpeg_scene(128, 128)
     data = inrcodec.encode(image, effort=1, model="context", device="cpu")
     assert np.array_equal(inrcodec.decode(data), image)
-    assert inrcodec.info(data, planes=False)["conversion"] == "jfif"
-    for name in (scene(32, 32, 3, np.uint8), scene(32, 32, 1, np.uint8)):
-        assert inrcodec.info(unfitted_file(name), planes=False)["conversion"] is None
-
-
-def test_damaged_exceptions_are_refused() -> None:
-    image = jpeg_scene(70, 80)
-    one = (5).to_bytes(4, "little") + b"abc"
-    two = (6).to_bytes(4, "little") + b"def"
-    colour.apply_exceptions(image, one + two)
-    assert image[0, 5].tobytes() == b"abc"
-    beyond = (5600).to_bytes(4, "little") + b"abc"
-    for damaged in (one[:-1], two + one, one + one, beyond):
-        with pytest.raises(inrcodec.CorruptError):
-            colour.apply_exceptions(image, damaged)
+    assert parse(data).steps[0].name == "jfif"
+    for other in (scene(32, 32, 3, np.uint8), scene(32, 32, 1, np.uint8)):
+        assert not parse(unfitted_file(other)).steps

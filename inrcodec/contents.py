@@ -1,0 +1,181 @@
+"""What a .linr file holds, room by room: a picture's facts, the steps, the model of their planes.
+
+Each model and each step is a class that packs and unpacks its own fields and sections; a new one is
+put into one of the two lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+from .coding.stored_file import StoredImage
+from .container import linr
+from .container.fields import Fields
+from .container.linr import Part, Section, Sections
+from .context.file import ContextImage
+from .coordinate.file import CoordinateImage
+from .errors import ChecksumError, CorruptError, UnsupportedVersionError
+from .files.metadata import Metadata, pack_metadata, unpack_metadata
+from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
+from .history.chain import STEPS
+from .history.planes import INDEX, Geometry, Planes
+from .history.step import Step
+from .limits import DEFAULT, Limits
+from .options import Reading
+
+TYPE, METADATA = b"P", b"m"
+
+
+class Model(Protocol):
+    """Planes as a model codes them.
+
+    number: in the header; tags: of its sections; name: for people; weights, data: the bytes of what
+    its networks and the pixels take; digests: where there are several images, of each one's
+    samples, whose own digest is then the file's.
+    """
+
+    number: ClassVar[int]
+    name: ClassVar[str]
+    tags: ClassVar[frozenset[bytes]]
+
+    @property
+    def weights(self) -> bytes: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def digests(self) -> tuple[bytes, ...]: ...
+
+    def pack(self) -> tuple[dict[str, Any], list[Section]]:
+        """The fields of the header and the sections that unpack takes, in their order."""
+
+    @classmethod
+    def unpack(
+        cls, fields: Fields, sections: Sections, geometry: Geometry, limits: Limits
+    ) -> Model:
+        """The model that a file states for planes of this geometry. Takes what is its own; raises a
+        LinrError where that is not what pack writes."""
+
+    def decode(self, reading: Reading) -> Planes:
+        """The planes, of reading.scale. Raises a LinrError."""
+
+
+MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage)
+TAGS = frozenset({TYPE, METADATA, *(step.tag for step in STEPS)}).union(*(m.tags for m in MODELS))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file that was taken apart, short of its pixels.
+
+    picture: the geometry of its samples; digest: BLAKE2b-128 of them, little-endian, in C order;
+    type, metadata: what a Picture has besides; steps: as they were applied; model: of their planes.
+    """
+
+    picture: Geometry
+    digest: bytes
+    type: PixelType
+    metadata: Metadata | None
+    steps: tuple[Step, ...]
+    model: Model
+    version: str = f"{linr.MAJOR}.{linr.MINOR}"
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return max(1, len(self.model.digests))
+
+
+def geometry_of(height: int, width: int, channels: int, bits: int, pixels: PixelType) -> Geometry:
+    """That of a picture's samples of 8 or 16 bits in so many channels."""
+    geometry = Geometry.of_picture(height, width, channels, pixels.depth or bits)
+    if pixels.palette:
+        return Geometry(height, width, geometry.bits, INDEX, False, geometry.lattices)
+    return geometry
+
+
+def planes_of(picture: Picture) -> Planes:
+    """The planes of a picture's samples."""
+    samples, pixels = picture.samples, picture.type
+    channels = samples.shape[2] if samples.ndim == 3 else 1
+    height, width = samples.shape[:2]
+    geometry = geometry_of(height, width, channels, 8 * samples.itemsize, pixels)
+    planes = Planes.of_array(geometry, samples)
+    return Planes(geometry, planes.channels, palette=pixels.palette)
+
+
+def digest_of_digests(digests: tuple[bytes, ...]) -> bytes:
+    """The digest in the header of a file of several images."""
+    return hashlib.blake2b(b"".join(digests), digest_size=linr.DIGEST_BYTES).digest()
+
+
+def pack(contents: Contents) -> bytes:
+    """The bytes of a file."""
+    picture, sections = contents.picture, []
+    if contents.type != PLAIN:
+        sections.append(Section(TYPE, pack_type(contents.type)))
+    if contents.metadata is not None:
+        sections.append(Section(METADATA, pack_metadata(contents.metadata)))
+    steps = []
+    for step in contents.steps:
+        fields, its = step.pack()
+        steps.append(Part(step.number, fields))
+        sections += its
+    fields, its = contents.model.pack()
+    header = linr.Header(
+        picture.height,
+        picture.width,
+        picture.channels,
+        picture.sample_bits,
+        contents.digest,
+        Part(contents.model.number, fields),
+        tuple(steps),
+    )
+    return linr.pack(header, [*sections, *its])
+
+
+def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Contents:
+    """Takes a file apart and checks it, short of its pixels; arguments and errors are
+    container.linr.parse's."""
+    container = linr.parse(source, limits, data)
+    header, sections = container.header, Sections(container.sections)
+    sections.check(TAGS)
+    pixels = PLAIN
+    packed = sections.optional(TYPE)
+    if packed is not None:
+        pixels = unpack_type(packed, header.channels, header.bits)
+    packed, metadata = sections.optional(METADATA), None
+    if packed is not None:
+        metadata = unpack_metadata(packed, limits.metadata)
+        if not pixels.allows(metadata):
+            raise CorruptError("metadata of another type of picture")
+    size = header.height, header.width, header.channels, header.bits
+    picture = geometry = geometry_of(*size, pixels)
+    steps: list[Step] = []
+    for number, values in header.steps:
+        kind = next((kind for kind in STEPS if kind.number == number), None)
+        if kind is None:
+            raise UnsupportedVersionError(f"step {number} needs a newer reader")
+        if any(step.number == number for step in steps):
+            raise CorruptError(f"two steps {number} ({kind.name})")
+        fields = Fields(values, f"{kind.name} step")
+        step = kind.unpack(fields, sections, geometry)
+        fields.end()
+        geometry = step.geometry(geometry)
+        steps.append(step)
+    number, values = header.model
+    room = next((room for room in MODELS if room.number == number), None)
+    if room is None:
+        raise UnsupportedVersionError(f"model {number} needs a newer reader")
+    fields = Fields(values, f"{room.name} model")
+    model = room.unpack(fields, sections, geometry, limits)
+    fields.end()
+    sections.end()
+    if model.digests and digest_of_digests(model.digests) != header.digest:
+        raise ChecksumError("the digests of the images do not match the file's")
+    return Contents(
+        picture, header.digest, pixels, metadata, tuple(steps), model, container.version
+    )

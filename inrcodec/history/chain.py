@@ -1,0 +1,48 @@
+"""Chains of steps: those that are worth a trial, and the loop that undoes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .colour_table import ColourTable
+from .jfif import Jfif
+from .planes import Planes
+from .step import Step
+from .value_ranks import ValueRanks
+
+STEPS: tuple[type[Step], ...] = (Jfif, ValueRanks, ColourTable)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Steps in the order in which they were applied, and the planes that they lead to."""
+
+    steps: tuple[Step, ...]
+    planes: Planes
+
+    def then(self, step: type[Step]) -> Chain | None:
+        """The chain with one more step, where that applies."""
+        found = step.find(self.planes)
+        if found is None:
+            return None
+        return Chain((*self.steps, found), found.forward(self.planes))
+
+
+def chains(plain: Chain) -> list[Chain]:
+    """The ways to code planes as channels: without their colour history if they have one, and as
+    ranks where they may pay."""
+    converted = plain.then(Jfif)
+    found = [converted or plain]
+    for start in (converted, plain):
+        ranked = start and start.then(ValueRanks)
+        if ranked is not None:
+            found.append(ranked)
+    return found
+
+
+def undo(steps: Sequence[Step], planes: Planes) -> Planes:
+    """The planes that steps were applied to. Raises CorruptError as they do."""
+    for step in reversed(steps):
+        planes = step.undo(planes)
+    return planes

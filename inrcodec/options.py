@@ -1,0 +1,81 @@
+"""Options that travel together: of a fit, and of reading a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .coding.backend import Backend, Workers
+from .errors import DeviceError
+from .limits import DEFAULT, Limits
+from .progress import Progress
+
+DEFAULT_EFFORT, EFFORT_WITHOUT_TORCH = 5, 1
+INSTALL = "pip install 'inrcodec[torch]'"
+
+# Told of each plane that coordinate networks decide: decisions and bits, uint8 (channels, pixels).
+Decided = Callable[[int, np.ndarray, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit: as encode's keywords of these names, but deadline: of time.monotonic(), and tell:
+    its progress."""
+
+    effort: int
+    weights: str = "int"
+    device: str = "auto"
+    seed: int = 0
+    threads: int = 1
+    deadline: float = math.inf
+    tell: Callable[[Progress], None] = lambda _: None
+    watch: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to decode: as decode's keywords of these names.
+
+    observe: told of every plane of a context image (traversal.Observer), decided: of a coordinate
+    image's.
+    """
+
+    backend: Backend
+    threads: int | None = None
+    limits: Limits = DEFAULT
+    index: int = 0
+    scale: int = 1
+    observe: Callable[..., None] | None = None
+    decided: Decided | None = None
+
+    def workers(self) -> Workers:
+        """Threads to work on, for a `with` block."""
+        return Workers(self.backend, self.threads or os.cpu_count() or 1)
+
+
+def has_torch() -> bool:
+    """Whether torch is installed; does not import it."""
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ValueError:  # sys.modules has None for it, which stands for its absence
+        return False
+
+
+def require_torch(what: str) -> None:
+    """Raises DeviceError where torch is not installed; what: needs it, in words."""
+    if not has_torch():
+        raise DeviceError(f"{what} needs torch: {INSTALL}")
+
+
+def default_effort(tell: Callable[[str], None]) -> int:
+    """The effort of who asks for none; less without torch, which is told in a line."""
+    if has_torch():
+        return DEFAULT_EFFORT
+    tell(f"effort {EFFORT_WITHOUT_TORCH}, as a fit needs torch: {INSTALL}")
+    return EFFORT_WITHOUT_TORCH

@@ -1,0 +1,112 @@
+"""Exceptions: coded in few bytes, undone exactly, refused where damaged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import inrcodec
+from inrcodec.coding.rangecoder import Encoder, integer_model
+from inrcodec.history.exceptions import Exceptions, unpack_exceptions
+
+
+def some(seed: int, shape: tuple[int, int], bits: int, channels: int, share: float) -> tuple:
+    """Channels that a step restored, and what was wanted."""
+    rng = np.random.default_rng(seed)
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    wanted = [rng.integers(0, 1 << bits, shape).astype(dtype) for _ in range(channels)]
+    mask = rng.random(shape) < share
+    restored = [
+        np.where(mask & (rng.random(shape) < 0.8), rng.integers(0, 1 << bits, shape), plane)
+        for plane in wanted
+    ]
+    return wanted, [plane.astype(dtype) for plane in restored]
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30), st.sampled_from([8, 12, 16]),
+    st.integers(1, 4), st.sampled_from([0.02, 0.5, 1.0]), st.sampled_from([1, 2, 4, 8]),
+)  # fmt: skip
+def test_round_trip(
+    seed: int, height: int, width: int, bits: int, channels: int, share: float, scale: int
+) -> None:
+    wanted, restored = some(seed, (height, width), bits, channels, share)
+    found = Exceptions.between(wanted, restored)
+    if not found.positions.size:
+        return
+    read = unpack_exceptions(found.pack(), height * width, channels)
+    assert np.array_equal(read.positions, found.positions)
+    assert np.array_equal(read.differences, found.differences)
+    planes = [plane[::scale, ::scale].copy() for plane in restored]
+    read.apply(planes, width, scale, bits)
+    for plane, want in zip(planes, wanted, strict=True):
+        assert np.array_equal(plane, want[::scale, ::scale])
+
+
+def test_far_apart() -> None:
+    positions = np.array([0, 1, 2, 1 << 20, (1 << 28) - 1])
+    found = Exceptions(positions, np.ones((5, 1), dtype=np.int64))
+    read = unpack_exceptions(found.pack(), 1 << 28, 1)
+    assert np.array_equal(read.positions, positions)
+    with pytest.raises(inrcodec.CorruptError, match="ascending"):
+        unpack_exceptions(found.pack(), (1 << 28) - 1, 1)
+
+
+def test_runs_of_one_colour_take_little() -> None:
+    positions = np.concatenate([np.arange(start, start + 30) for start in range(0, 90000, 300)])
+    found = Exceptions(positions, np.tile([1, 0, -1], (len(positions), 1)))
+    assert len(found.pack()) < len(positions) // 2
+
+
+def test_damage() -> None:
+    wanted, restored = some(1, (20, 30), 8, 3, 0.1)
+    found = Exceptions.between(wanted, restored)
+    payload = found.pack()
+    for at in range(len(payload)):
+        for change in (1, 0x10, 0xFF):
+            damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
+            try:
+                read = unpack_exceptions(damaged, 600, 3)
+                read.apply([plane.copy() for plane in restored], 30, 1, 8)
+            except inrcodec.CorruptError:
+                continue
+            assert (np.diff(read.positions) > 0).all()
+            assert read.positions[0] >= 0
+            assert read.positions[-1] < 600
+    for cut in range(4):
+        with pytest.raises(inrcodec.CorruptError):
+            unpack_exceptions(payload[:cut], 600, 3)
+
+
+def packed(runs: int, *numbers: list[int]) -> bytes:
+    """A payload with these integers, a model for each list."""
+    encoder = Encoder()
+    for part in numbers:
+        encoder.encode_integers(np.array(part, dtype=np.int64), integer_model())
+    return runs.to_bytes(4, "little") + encoder.finish()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        packed(0),
+        packed(1000, [0] * 1000),  # more than the bytes have bits for
+        packed(2, [0, 0], [0, 0], [0, 0], [0, 0], [1, 1]),  # runs that touch
+        packed(1, [0], [1 << 14], [0], [0], [1]),  # a low part of 15 bits
+        packed(1, [1 << 20], [0], [0], [0], [1]),  # beyond the image
+        packed(1, [0], [0], [1 << 20], [0], [1]),  # as long as no image
+        packed(1, [0], [0], [0], [0], [0]),  # no difference
+    ],
+)
+def test_refused(payload: bytes) -> None:
+    with pytest.raises(inrcodec.CorruptError):
+        unpack_exceptions(payload, 600, 1)
+
+
+def test_samples_beyond_their_bits_are_refused() -> None:
+    for bits, start, difference in ((8, 255, 1), (8, 0, -1), (12, 4095, 1), (16, 0, 1 << 16)):
+        planes = [np.full((2, 2), start, np.uint8 if bits == 8 else np.uint16)]
+        with pytest.raises(inrcodec.CorruptError, match="beyond"):
+            Exceptions(np.array([2]), np.array([[difference]])).apply(planes, 2, 1, bits)
