@@ -197,14 +197,10 @@ class _CompiledDecoder:
         self._library.decode_bits(self.state, probabilities, bits, bits.size)
 
     def flags(self, contexts: np.ndarray, bits: np.ndarray, model: np.ndarray) -> None:
-        _check(
-            self._library.decode_flags(self.state, contexts, bits, bits.size, model, model.size)
-        )
+        _check(self._library.decode_flags(self.state, contexts, bits, bits.size, model, model.size))
 
     def plane(self, around: np.ndarray, bits: np.ndarray, model: np.ndarray) -> None:
-        _check(
-            self._library.decode_plane(self.state, around, bits, *bits.shape, model, model.size)
-        )
+        _check(self._library.decode_plane(self.state, around, bits, *bits.shape, model, model.size))
 
     def integers(self, values: np.ndarray, model: np.ndarray) -> None:
         _check(model.size < 2 + 2 * MAX_EXPONENT)

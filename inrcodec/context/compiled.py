@@ -15,6 +15,7 @@ from ..kernels import Library
 from ..kernels.context import INT, PTR, BandStruct, ColoursStruct, tables_struct
 from .evidence import evidence_inputs
 from .lattice import Phases
+from .neighbours import input_count
 from .pyramid import Grid, Unit
 from .step import Codes, Observer, StepJob
 
@@ -96,6 +97,17 @@ class _Evidence:
         return starts, values
 
 
+def _band(job: StepJob, grid: Grid, rows: range) -> BandStruct:
+    """What the loops need to see of a band's surroundings."""
+    own, references = job.own.planes, [r.planes.ctypes.data for r in job.references]
+    return BandStruct(
+        grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.channel.size,
+        job.channel.planes, job.exponent, job.own_base, len(references),
+        (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
+        own.strides[0] // 2, own.strides[1] // 2, tables=tables_struct().ctypes.data,
+    )  # fmt: skip
+
+
 def code_bands(
     library: Library,
     workers: Workers,
@@ -106,9 +118,7 @@ def code_bands(
 ) -> None:
     """inference.code_arrays in C; its arguments."""
     evidence = _Evidence(library, workers, job)
-    trunk = job.networks.trunks[job.grids[0].step].compiled.struct
-    plane = job.networks.plane.compiled.struct
-    own = job.own.planes
+    trunk, plane = job.networks.trunks[job.grids[0].step], job.networks.plane
 
     def code(number: int) -> list[Codes]:
         coder, told = streams[number], []
@@ -116,29 +126,25 @@ def code_bands(
             rows = grid.band(number, len(streams))
             if not rows:
                 continue
-            wanted = None
-            if truth is not None:
-                part = grid.points(truth)[rows.start : rows.stop]
-                wanted = part.astype(np.uint16) - np.uint16(job.channel.lowest)
+            band = _band(job, grid, rows)
+            band.trunk = ctypes.addressof(trunk.compiled.struct)
+            band.plane = ctypes.addressof(plane.compiled.struct)
+            band.colours = ctypes.addressof(evidence.struct)
             codes = _codes(job, grid, rows, observe)
+            if codes is not None:
+                band.probabilities = codes.probabilities.ctypes.data
+                band.bits = codes.bits.ctypes.data
+                band.inputs = None if codes.inputs is None else codes.inputs.ctypes.data
+                told.append(codes)
             with coder.lent(len(rows) * grid.cols * job.channel.planes) as state:
-                ends = ctypes.addressof(state), None
-                band = BandStruct(
-                    grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.size,
-                    job.channel.planes, job.exponent, job.own_base, len(job.references),
-                    (INT * 2)(*job.reference_bits), own.ctypes.data,
-                    (PTR * 2)(*(r.planes.ctypes.data for r in job.references)),
-                    own.strides[0] // 2, own.strides[1] // 2,
-                    ctypes.addressof(trunk), ctypes.addressof(plane),
-                    ctypes.addressof(evidence.struct), tables_struct().ctypes.data,
-                    None if wanted is None else wanted.ctypes.data,
-                    *(ends if truth is not None else ends[::-1]),
-                    *(None if a is None else a.ctypes.data for a in codes[1:]),
-                )  # fmt: skip
+                if truth is None:
+                    band.decoder = ctypes.addressof(state)
+                else:
+                    part = grid.points(truth)[rows.start : rows.stop]
+                    wanted = part.astype(np.uint16) - np.uint16(job.channel.lowest)
+                    band.truth, band.encoder = wanted.ctypes.data, ctypes.addressof(state)
                 if library.code_band(ctypes.addressof(band)):
                     raise MemoryError("there is no memory for a band")
-            if observe is not None:
-                told.append(Codes(job.channel, *codes))
         return told
 
     for told in workers.map(code, list(range(len(streams)))):
@@ -147,13 +153,28 @@ def code_bands(
             observe(codes)
 
 
-def _codes(job: StepJob, grid: Grid, rows: range, observe: Observer | None) -> tuple[Any, ...]:
-    """The arrays of what an observer is told of a band."""
-    unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
+def _codes(job: StepJob, grid: Grid, rows: range, observe: Observer | None) -> Codes | None:
+    """What an observer is to be told of a band."""
     if observe is None:
-        return unit, None, None, None
+        return None
+    unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
     size = job.channel.planes, unit.samples
     inputs = None
     if observe.wants_inputs:
         inputs = np.zeros((*size, 2 + evidence_inputs(len(job.references))), dtype=np.int16)
-    return unit, np.empty(size, dtype=np.uint16), np.empty(size, dtype=np.uint8), inputs
+    return Codes(
+        job.channel, unit, np.empty(size, dtype=np.uint16), np.empty(size, dtype=np.uint8), inputs
+    )
+
+
+def band_inputs(
+    library: Library, job: StepJob, grid: Grid, rows: range
+) -> tuple[np.ndarray, np.ndarray]:
+    """neighbours.context_inputs of some rows of a grid in C: base int32 (n,) and inputs int16
+    (n, f)."""
+    samples = len(rows) * grid.cols
+    base = np.empty(samples, dtype=np.int32)
+    inputs = np.empty((samples, input_count(len(job.references))), dtype=np.int16)
+    if library.band_inputs(ctypes.addressof(_band(job, grid, rows)), base, inputs):
+        raise MemoryError("there is no memory for a band")
+    return base, inputs

@@ -2,9 +2,9 @@
 
 Many images use few of the possible colours: 8-bit conversions, levels, scans, palettes. For a
 sub-pixel whose value is known to lie in [lo, hi), the decoded pixels are counted whose value in
-this channel lies in [lo, mid) and in [mid, hi): among all of them, among those that agree with this
-pixel in the previous channel, and among those that agree in the previous two. Here with sorted keys;
-kernels/evidence.c counts the same from tables where keys are short.
+this channel lies in [lo, mid) and in [mid, hi): among all of them, among those that agree with
+this pixel in the previous channel, and among those that agree in the previous two. Here with sorted
+keys; kernels/colours.c counts the same from tables where keys are short.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Evidence:
         """What the plane INR is told: per source, log-odds of a 1 and log2 of the count.
 
         references: int64 (n,) values of these pixels in the earlier channels; low: int64 (n,), what
-        is known of this channel. Returns evidence_inputs(len(references)) arrays int64 (n,) in units
-        of 1/1024; odds are (8 n1 + 1) : (8 n0 + 1).
+        is known of this channel. Returns evidence_inputs(len(references)) arrays int64 (n,) in
+        units of 1/1024; odds are (8 n1 + 1) : (8 n0 + 1).
         """
         backend, features = self._backend, []
         xp = backend.xp

@@ -1,8 +1,8 @@
 """Coding of a unit's planes from a channel's networks, with whole arrays.
 
 This is the definition, in the array API: what runs on CUDA, and where the compiled kernels are
-missing. kernels/context.c does the same with all that a unit needs in a core's caches, and tests hold
-the two together.
+missing. kernels/context_code.c does the same with all that a unit needs in a core's caches, and
+tests hold the two together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def code_arrays(
     """Codes a step into job.own; truth: the samples of the level's lattice for an encoder."""
     planes = [backend.whole(phases.planes) for phases in (job.own, *job.references)]
     seen = Surroundings(
-        planes[0], planes[1:], job.size, job.channel.planes, job.exponent, job.own_base
+        planes[0], planes[1:], job.channel.size, job.channel.planes, job.exponent, job.own_base
     )
     known = [
         backend.xp.concat([backend.whole(p.phase(n)).reshape(-1) for n in job.known])

@@ -1,9 +1,9 @@
 """The integer networks: two hidden ReLU layers and a linear bypass, exact on every machine.
 
-Inputs, activations and weights have 16 bits, sums 32: what processors multiply 32 to 64 of at a time.
-`row_integers` rounds each row of weights so far that its sums are proven to stay below 2^31, once,
-when a network is built or read. Here the sums are held in float64, where they are exact in any
-order; kernels/context.c is the same in 32 bits. float_networks.py holds the float twin.
+Inputs, activations and weights have 16 bits, sums 32: processors multiply 32 to 64 of these at a
+time. `row_integers` rounds each row of weights so far that its sums are proven to stay below 2^31,
+once, when a network is built or read. Here the sums are held in float64, where they are exact in any
+order; kernels/context_network.c is the same in 32 bits. float_networks.py holds the float twin.
 """
 
 from __future__ import annotations
@@ -92,15 +92,13 @@ class Layer:
     shifts: np.ndarray
 
 
-def row_integers(
-    w: Tensor, b: Tensor | None, fraction: int, limit: int = SUM_LIMIT
-) -> Layer:
+def row_integers(w: Tensor, b: Tensor | None, fraction: int, limit: int = SUM_LIMIT) -> Layer:
     """Rounds the rows of a layer to 16 bits.
 
     fraction: how many bits of the sums, besides those of the weights' shift, are dropped. A row
     drops the fewest low bits, halves up, with which its shift is MAX_ROW_SHIFT at most, no weight
-    passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises CorruptError where
-    no shift of 0 or more does.
+    passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises CorruptError
+    where no shift of 0 or more does.
     """
     rows, biases, shifts = [], [], []
     offsets = [0] * len(w.values) if b is None else b.values.tolist()

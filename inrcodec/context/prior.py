@@ -64,7 +64,7 @@ def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
     found = []
     for channel in layout.channels:
         if channel.planes:
-            at = 3 * (POSITIONS * (layout.conversion != 0) + len(channel.references))
+            at = 3 * (POSITIONS * layout.chroma + len(channel.references))
             found += _networks(prior)[at : at + 3]
     return found
 

@@ -8,9 +8,9 @@ divides it into four phases; the even-even one is the lattice of the level above
   step A codes the odd-odd phase, whose points see their 4 diagonal neighbours;
   step B codes the two phases of odd row + column, whose points see their 4 direct neighbours.
 
-All points of a step depend on earlier steps only. A phase's rows are cut into as many bands as there
-are streams, so that each stream is coded by a thread of its own, and a band into units: within a
-unit the bit planes follow each other.
+All points of a step depend on earlier steps only. A phase's rows are cut into as many bands as
+there are streams, so that each stream is coded by a thread of its own, and a band into units:
+within a unit the bit planes follow each other.
 """
 
 from __future__ import annotations

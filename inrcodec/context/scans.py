@@ -7,6 +7,7 @@ among its streams by bands of rows (pyramid.py), so that they can be coded side 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..coding.rangecoder import Decoder, Encoder
@@ -59,7 +60,7 @@ class ScanDecoder:
     """Decoders of the sections' payloads, of which the last may be missing where nobody asks for
     them. Raises TruncatedError, CorruptError."""
 
-    def __init__(self, payloads: list[bytes], sections: int | None = None) -> None:
+    def __init__(self, payloads: Sequence[bytes], sections: int | None = None) -> None:
         self._sections = len(payloads) if sections is None else sections
         if not 1 <= self._sections <= MAX_SECTIONS:
             raise CorruptError(f"{self._sections} data sections: 1 to {MAX_SECTIONS} are legal")

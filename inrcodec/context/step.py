@@ -75,7 +75,6 @@ class StepJob:
     """A step of a level of one channel. own is coded; references are whole, the nearest first."""
 
     channel: Channel
-    size: tuple[int, int]  # of the channel
     exponent: int
     own_base: bool
     networks: ChannelNetworks

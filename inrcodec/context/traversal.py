@@ -1,11 +1,12 @@
 """The one traversal that both encodes and decodes.
 
-For every level, channel and step the same loop asks the networks for probabilities and hands them to
-a coder: an encoder's coder takes bits, a decoder's returns them. They cannot drift apart.
+For every level, channel and step the same loop asks the networks for probabilities and hands them
+to a coder: an encoder's coder takes bits, a decoder's returns them. They cannot drift apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from .. import kernels
 from ..coding.backend import Backend, Workers
 from ..coding.tables import PROBABILITY_ONE
 from ..errors import CorruptError
+from ..history.planes import Planes
 from .compiled import code_bands
 from .inference import code_arrays
 from .lattice import Phases
@@ -28,37 +30,62 @@ class Scans(Protocol):
     def streams(self, level: int) -> list[Any]: ...
 
 
+# Codes a step into its own phases: the job, the level's streams, the level's samples if they are
+# known.
+CodeStep = Callable[[StepJob, list[Any], np.ndarray | None], None]
+
+
 def traverse(
     backend: Backend,
     workers: Workers,
     layout: Layout,
     networks: list[ChannelNetworks | None],
     scans: Scans,
-    truth: list[np.ndarray] | None = None,
+    truth: Planes | None = None,
     observe: Observer | None = None,
-    last_level: int = 0,
-) -> list[np.ndarray]:
-    """Codes the samples of an image; returns those of each channel in coding order, dtype as in the
-    layout, in its own lattice.
+    scale: int = 1,
+) -> Planes:
+    """Codes planes, and returns them.
 
-    networks: one entry per channel in coding order, None where no plane is coded. truth: samples of
-    each channel for an encoder, None for a decoder. last_level: where to stop; what is returned is
-    then every 2^last_level-th sample of the image's rows and columns.
+    networks: one entry per channel in coding order, None where no plane is coded. truth: the planes
+    for an encoder, None for a decoder. scale: 1, 2, 4 or 8; where to stop, what is returned is of
+    that scale. Raises CorruptError where a decoded value is none of the planes'.
     """
+    library = kernels.library() if backend.compiled else None
+
+    def code(job: StepJob, streams: list[Any], known: np.ndarray | None) -> None:
+        if library is None:
+            code_arrays(backend, job, streams, known, observe)
+        else:
+            code_bands(library, workers, job, streams, known, observe)
+
+    return walk(layout, networks, scans, code, truth, observe, scale)
+
+
+def walk(
+    layout: Layout,
+    networks: list[ChannelNetworks | None],
+    scans: Scans,
+    code: CodeStep,
+    truth: Planes | None = None,
+    observe: Observer | None = None,
+    scale: int = 1,
+) -> Planes:
+    """The order of traverse, whatever is done in each step."""
     passes = [
-        _Pass(layout, channel, nets, None if truth is None else truth[n])
-        for n, (channel, nets) in enumerate(zip(layout.channels, networks, strict=True))
+        _Pass(layout, channel, nets, None if truth is None else truth.channels[channel.index])
+        for channel, nets in zip(layout.channels, networks, strict=True)
     ]
-    levels = max(p.levels + p.shift for p in passes)
+    levels = max(each.levels + each.shift for each in passes)
     first = scans.streams(max(levels - 1, 0))[0]
     for each in passes:
         each.start(first, observe)
-    for level in reversed(range(last_level, levels)):
+    for level in reversed(range(scale.bit_length() - 1, levels)):
         streams = scans.streams(level)
         for each in passes:
-            references = [passes[j] for j in each.channel.references]
-            each.code(backend, workers, level, streams, references, observe)
-    return [each.samples(layout) for each in passes]
+            each.code(level, streams, [passes[j] for j in each.channel.references], code)
+    coded = {each.channel.index: each.samples(layout.geometry.dtype) for each in passes}
+    return Planes(layout.geometry, tuple(coded[index] for index in range(len(coded))), scale)
 
 
 class _Pass:
@@ -76,9 +103,8 @@ class _Pass:
         truth: np.ndarray | None,
     ) -> None:
         self.layout, self.channel, self.networks, self.truth = layout, channel, networks, truth
-        self.size = layout.size(channel)
-        lattice = channel.lattice
-        self.shift = 1 if lattice.row_step == lattice.col_step == 2 else 0
+        self.size = channel.size
+        self.shift = channel.lattice.least_step - 1
         self.levels = top_level(*self.size)
         self.level = self.levels
         self.phases = Phases(1, 1)
@@ -99,15 +125,7 @@ class _Pass:
         if observe is not None:
             observe(Codes(channel, None, half[:, None], bits[:, None]))
 
-    def code(
-        self,
-        backend: Backend,
-        workers: Workers,
-        level: int,
-        streams: list[Any],
-        references: list[_Pass],
-        observe: Observer | None,
-    ) -> None:
+    def code(self, level: int, streams: list[Any], references: list[_Pass], code: CodeStep) -> None:
         """Codes what a level of the image has of this channel."""
         own_level = level - self.shift
         if not 0 <= own_level < self.levels:
@@ -116,30 +134,18 @@ class _Pass:
         lattice = Phases(*size)
         lattice.phase(0)[:] = self.phases.whole()
         self.phases, self.level = lattice, own_level
-        if self.networks is None:
-            self.phases.pad()
-            return
-        library = kernels.library() if backend.compiled else None
-        seen = [reference.as_seen(self, size) for reference in references]
-        for step in grids(*self.size, own_level):
-            if step:
-                self.phases.pad()
-                job = StepJob(
-                    self.channel,
-                    self.size,
-                    self.layout.exponent,
-                    self.layout.conversion != 0,
-                    self.networks,
-                    step,
-                    self.phases,
-                    seen,
-                    [reference.channel.planes for reference in references],
-                )
-                truth = self._values(own_level)
-                if library is not None:
-                    code_bands(library, workers, job, streams, truth, observe)
-                else:
-                    code_arrays(backend, job, streams, truth, observe)
+        if self.networks is not None:
+            seen = [reference.as_seen(self, size) for reference in references]
+            bits = [reference.channel.planes for reference in references]
+            for grid in grids(*self.size, own_level):
+                if grid:
+                    self.phases.pad()
+                    layout = self.layout
+                    job = StepJob(
+                        self.channel, layout.exponent, layout.chroma, self.networks, grid,
+                        self.phases, seen, bits,
+                    )  # fmt: skip
+                    code(job, streams, self._values(own_level))
         self.phases.pad()
 
     def _values(self, level: int) -> np.ndarray | None:
@@ -151,10 +157,8 @@ class _Pass:
     def as_seen(self, other: _Pass, size: tuple[int, int]) -> Phases:
         """This channel's phases where a later one has its lattice of a size: its own where their
         points are the same, else the nearest known samples above and to the left."""
-        if self.level + self.shift == other.level + other.shift and (
-            self.channel.lattice == other.channel.lattice
-            or size == (self.phases.height, self.phases.width)
-        ):
+        level = other.level + other.shift
+        if self.level + self.shift == level and size == (self.phases.height, self.phases.width):
             return self.phases
         known, maps = self.phases.whole(), []
         mine, its = self.channel.lattice, other.channel.lattice
@@ -170,12 +174,12 @@ class _Pass:
         view.pad()
         return view
 
-    def samples(self, layout: Layout) -> np.ndarray:
+    def samples(self, dtype: np.dtype) -> np.ndarray:
         """The samples, as far as they are known."""
+        lowest = self.channel.lowest
         if self.networks is None:
-            size = lattice_size(*self.size, self.level if self.levels else 0)
-            return np.full(size, self.channel.lowest, dtype=layout.dtype)
+            return np.full((self.phases.height, self.phases.width), lowest, dtype=dtype)
         values = self.phases.whole()
-        if int(values.max()) + self.channel.lowest > np.iinfo(layout.dtype).max:
+        if int(values.max()) + lowest > np.iinfo(dtype).max:
             raise CorruptError("a decoded sample exceeds the sample depth")
-        return values.astype(layout.dtype) + layout.dtype.type(self.channel.lowest)
+        return values.astype(dtype) + dtype.type(lowest)

@@ -80,7 +80,7 @@ class _Array:
 _U8, _U16, _I32, _I64 = (_Array(t) for t in (np.uint8, np.uint16, np.int32, np.int64))
 _U32 = _Array(np.uint32)
 _TO_U8, _TO_U16, _TO_I32 = (_Array(t, written=True) for t in (np.uint8, np.uint16, np.int32))
-_TO_U32 = _Array(np.uint32, written=True)
+_TO_U32, _TO_I16 = (_Array(t, written=True) for t in (np.uint32, np.int16))
 _COUNT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _ENCODER, _DECODER = ctypes.POINTER(EncoderState), ctypes.POINTER(DecoderState)
 _DONE = ctypes.c_int  # 0, or 1 where an index lies outside its array
@@ -112,6 +112,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "isa_name": (ctypes.c_char_p, []),
     "code_band": (_DONE, [_ADDRESS]),
+    "band_inputs": (_DONE, [_ADDRESS, _TO_I32, _TO_I16]),
 }
 _ISAS = ("plain", "neon", "avx2", "avx512")  # the slowest first
 

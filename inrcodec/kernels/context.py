@@ -29,9 +29,10 @@ class LayerStruct(ctypes.Structure):
 
 class NetworkStruct(ctypes.Structure):
     _fields_ = [
-        ("first", LayerStruct), ("second", LayerStruct), ("last", LayerStruct), ("bypass", LayerStruct),
-        ("inputs", INT), ("bypassed", INT),
-    ]  # fmt: skip
+        *((name, LayerStruct) for name in ("first", "second", "last", "bypass")),
+        ("inputs", INT),
+        ("bypassed", INT),
+    ]
 
 
 class ColoursStruct(ctypes.Structure):

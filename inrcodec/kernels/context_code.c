@@ -303,28 +303,62 @@ static void code_unit(const inr_band *b, inr_windows *w, state *s, int64_t row, 
     }
 }
 
+/* Room for the windows of a band's rows; 0 where memory is missing. */
+static int open_windows(const inr_band *b, inr_windows *w)
+{
+    const size_t width = (size_t)b->cols + 2 * BLOCK, channels = 1 + MAX_REFERENCES;
+    w->width = (int64_t)width;
+    w->next[0] = w->next[1] = INT64_MIN;
+    w->errors = calloc(2 * channels * RING * width, sizeof *w->errors);
+    w->columns = calloc(5 * width, sizeof *w->columns);
+    w->sums = calloc(MAX_SUMS * width, sizeof *w->sums);
+    return w->errors && w->columns && w->sums;
+}
+
+static void close_windows(const inr_windows *w)
+{
+    free(w->sums);
+    free(w->columns);
+    free(w->errors);
+}
+
 /* Codes a band; 0, 1 where memory is missing, 2 where the encoder's room is. */
 INR_EXPORT int INR_NAME(inr_code_band)(const inr_band *b)
 {
-    inr_windows w = {b->cols + 2 * BLOCK, {INT64_MIN, INT64_MIN}, NULL, NULL, NULL};
-    const size_t width = (size_t)w.width, channels = 1 + MAX_REFERENCES;
+    inr_windows w;
     state *s = calloc(1, sizeof *s);
-    w.errors = calloc(2 * channels * RING * width, sizeof *w.errors);
-    w.columns = calloc(5 * width, sizeof *w.columns);
-    w.sums = calloc(MAX_SUMS * width, sizeof *w.sums);
-    const int missing = !s || !w.errors || !w.columns || !w.sums;
-    if (!missing) {
-        const int64_t at_once = b->cols <= UNIT_SAMPLES ? UNIT_SAMPLES / b->cols : 1;
-        for (int64_t i = b->first; i < b->last; i += at_once) {
-            const int64_t rows = b->last - i < at_once ? b->last - i : at_once;
-            for (int64_t j = 0; j < b->cols; j += UNIT_SAMPLES)
-                code_unit(b, &w, s, i, j, rows,
-                          b->cols - j < UNIT_SAMPLES ? b->cols - j : UNIT_SAMPLES);
+    const int there = open_windows(b, &w) && s;
+    const int64_t at_once = b->cols <= UNIT_SAMPLES ? UNIT_SAMPLES / b->cols : 1;
+    for (int64_t i = b->first; there && i < b->last; i += at_once) {
+        const int64_t rows = b->last - i < at_once ? b->last - i : at_once;
+        for (int64_t j = 0; j < b->cols; j += UNIT_SAMPLES)
+            code_unit(b, &w, s, i, j, rows,
+                      b->cols - j < UNIT_SAMPLES ? b->cols - j : UNIT_SAMPLES);
+    }
+    close_windows(&w);
+    free(s);
+    return !there ? 1 : b->encoder && b->encoder->overflow ? 2 : 0;
+}
+
+/* Base predictions (n,) and trunk inputs (n, f) of a band; 1 where memory is missing. */
+INR_EXPORT int INR_NAME(inr_band_inputs)(const inr_band *b, int32_t *base, int16_t *inputs)
+{
+    inr_windows w;
+    int32_t block_base[BLOCK], block[MAX_INPUTS][BLOCK];
+    const int there = open_windows(b, &w), many = (int)b->references;
+    const int number = 25 + (many ? 2 : 0) + 13 * many + 4 + 3 + 4 * many;
+    for (int64_t i = b->first; there && i < b->last; i++) {
+        INR_NAME(inr_window_row)(b, &w, i);
+        for (int64_t j = 0; j < b->cols; j += BLOCK) {
+            const int64_t left = b->cols - j < BLOCK ? b->cols - j : BLOCK;
+            INR_NAME(inr_inputs)(b, &w, i, j, block_base, block);
+            memcpy(base, block_base, sizeof *base * (size_t)left);
+            base += left;
+            for (int64_t p = 0; p < left; p++)
+                for (int f = 0; f < number; f++)
+                    *inputs++ = (int16_t)block[f][p];
         }
     }
-    free(w.sums);
-    free(w.columns);
-    free(w.errors);
-    free(s);
-    return missing ? 1 : b->encoder && b->encoder->overflow ? 2 : 0;
+    close_windows(&w);
+    return !there;
 }
