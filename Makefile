@@ -11,7 +11,7 @@ WHEELS := manylinux_2_17_x86_64=x86_64-linux-gnu.2.17 \
           macosx_11_0_arm64=aarch64-macos.11.0 \
           win_amd64=x86_64-windows-gnu
 
-.PHONY: demo test lint kernels sanitize wheels $(WHEELS)
+.PHONY: demo test lint kernels sanitize emulate wheels $(WHEELS)
 
 demo: .venv/demo.stamp kernels
 	$(BIN)/python benchmarks/demo.py
@@ -37,6 +37,12 @@ sanitize: .venv/test.stamp
 	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q \
 	    tests/kernels tests/coding tests/container tests/files/test_images.py tests/fuzz \
 	    tests/test_golden.py
+
+# The kernels and the golden files on aarch64; with wine64, the kernels of Windows too. Needs
+# qemu-user-static and apt.
+emulate: .venv/test.stamp .venv/wheels.stamp kernels
+	sh tests/kernels/aarch64.sh $(BIN)/python
+	$(BIN)/python -m pytest -q -rs tests/kernels/test_vectors.py tests/kernels/test_aarch64.py
 
 # Into dist/, with the sdist.
 wheels: $(WHEELS)

@@ -4,6 +4,7 @@ under qemu-user, Windows under wine."""
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,8 +16,11 @@ from inrcodec.kernels import build
 VECTORS = Path(__file__).with_name("vectors.c")
 
 
-def printed(command: list[str]) -> list[str]:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+def printed(command: list[str], **environment: str) -> list[str]:
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | environment
+    )
+    return done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +46,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_other_machines(
     tmp_path: Path, here: list[str], zig: str, emulator: str, name: str
 ) -> None:
-    found = shutil.which(emulator)
+    found = shutil.which(emulator, path=os.environ["PATH"] + ":/usr/lib/wine")
     if found is None:
         pytest.skip(f"{emulator} is not installed")
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed (pip install .[wheels])")
     build.build_program(VECTORS, tmp_path / name, zig)
-    assert printed([found, str(tmp_path / name)]) == here
+    wine = {"WINEPREFIX": str(tmp_path / "wine"), "WINEDEBUG": "-all"}
+    assert printed([found, str(tmp_path / name)], **wine) == here
