@@ -21,7 +21,7 @@ RADIUS = 4  # how far from the float conversion a preimage is looked for
 PIXELS, SAMPLE = 1 << 16, 4096  # pixels and colours that decide whether a search is worth it
 STRIP = 1 << 20  # pixels at a time
 MIN_COLOURS = 64  # of fewer any could pass by chance
-MAX_EXCEPTIONS = 1 / 1024  # of the pixels
+MAX_EXCEPTIONS = 1 / 16  # of the pixels: a caption or a logo takes less
 
 
 class Colours(NamedTuple):
