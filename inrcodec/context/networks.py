@@ -2,8 +2,8 @@
 
 Inputs, activations and weights have 16 bits, sums 32: processors multiply 32 to 64 of these at a
 time. `row_integers` rounds each row of weights so far that its sums are proven to stay below 2^31,
-once, when a network is built or read. Here the sums are held in float64, where they are exact in any
-order; kernels/context_network.c is the same in 32 bits. float_networks.py holds the float twin.
+once, when a network is built or read. Here the sums are held in float64, where they are exact in
+any order; kernels/context_network.c is the same in 32 bits. float_networks.py has the float twin.
 """
 
 from __future__ import annotations
