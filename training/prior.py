@@ -29,6 +29,7 @@ from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import BIAS_SHIFT, Tensors, pack_weights
 from inrcodec.contents import planes_of
 from inrcodec.context.fit import (
+    MIN_STEPS_PER_EPOCH,
     logit_itself,
     plane_loss,
     start_plane,
@@ -206,7 +207,7 @@ def trunk(parts: list[Part], job: Job, plan: Plan) -> tuple[Tensors, list[Tensor
         bits = MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
         return bits + VERSIONS_PENALTY * network.spread()
 
-    steps = max(1, plan.passes * len(low) // BATCH)
+    steps = plan.passes * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH)
     report = reporter(f"trunk {position}{'AB'[step]}")
     tensors = train(network, inputs, (low, high, floor), loss, steps, BATCH, rng, report)
     for name in ("w1", "bypass"):

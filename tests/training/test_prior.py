@@ -51,7 +51,7 @@ def test_a_photograph_and_a_deep_grey_image_make_a_prior(tmp_path: Path) -> None
     ] * CONVERSIONS
     networks = unpack_weights("int", [shape.tensors() for shape in shapes], data)
     for shape, tensors in zip(shapes, networks, strict=True):
-        assert tensors["bypass"].values.any()
+        assert tensors["w3"].values.any()
         Network(shape, tensors, numpy_backend())
     assert data == (tmp_path / "two").read_bytes()  # a seed is a prior
 
