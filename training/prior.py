@@ -39,10 +39,10 @@ from inrcodec.context.fit import (
 )
 from inrcodec.context.float_networks import WHITENING_SAMPLES, FloatNetwork, MixtureLoss
 from inrcodec.context.layout import Layout, choose_layout
-from inrcodec.context.neighbours import coordinates_at
+from inrcodec.context.neighbours import coordinates_at, input_count
 from inrcodec.context.networks import TRUNK_INPUT_BITS, Network, Shape, Tensor
 from inrcodec.context.prior import CONVERSIONS, POSITIONS
-from inrcodec.context.samples import plane_samples, trunk_samples
+from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
 from inrcodec.context.step import ChannelNetworks, plane_shape, trunk_shape
 from inrcodec.files.picture import Picture
 from inrcodec.history.planes import Planes
@@ -72,27 +72,47 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a trunk INR learns from one version: inputs int16 (n, f), and float32 (n, 1) the bounds
-    of samples.TrunkSamples; floor: the uniform floor's probability of one value."""
-
-    inputs: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    floor: float
-
-
-@dataclass(frozen=True)
 class Version:
-    """A version that was seen: its layout, its planes if the plane INRs will see it too, and what
-    the trunk INRs learn from it."""
+    """A version that was seen: its layout, and its planes if the plane INRs will see it too."""
 
     layout: Layout
     planes: Planes | None
-    parts: dict[Job, Part]
 
 
-def look(images: list[Image], conversion: int, plan: Plan) -> list[Version]:
+class Samples:
+    """What a trunk INR learns from: int16 inputs as networks have them, and float32 low and high of
+    samples.TrunkSamples and the uniform floor's probability of one value.
+
+    All versions are in a few large arrays, as many small ones take up the heap for good. versions:
+    their numbers; the last column of the inputs counts these. room: for how many samples.
+    """
+
+    def __init__(self, position: int, room: int) -> None:
+        self._inputs = np.empty((room, input_count(position) + 1), np.int16)
+        self._targets = np.empty((3, room, 1), np.float32)
+        self._count = 0
+        self.versions: list[int] = []
+
+    def add(self, version: int, found: TrunkSamples, floor: float) -> None:
+        """Adds the samples of a version, or as many as there is room for."""
+        rows = slice(self._count, self._count + len(found[0]))
+        inputs = self._inputs[rows]
+        inputs[:, :-1] = found[0][: len(inputs)] * INPUT_SCALE  # which are whole numbers again
+        inputs[:, -1] = len(self.versions)
+        low, high, floors = self._targets
+        low[rows], high[rows] = (bounds[: len(inputs)] for bounds in found[1:])
+        floors[rows] = floor
+        self._count += len(inputs)
+        self.versions.append(version)
+
+    def tensors(self) -> list[Any]:
+        """Inputs (n, f + 1), low, high and floor (n, 1)."""
+        return [torch.from_numpy(a[: self._count]) for a in (self._inputs, *self._targets)]
+
+
+def look(
+    images: list[Image], conversion: int, plan: Plan
+) -> tuple[list[Version], dict[Job, Samples]]:
     """Every version of every image, walked once, as G, R, B or grey, or as Y, Cb, Cr."""
     drawn: list[tuple[list[Make], np.random.Generator]] = []
     for number, image in enumerate(images):
@@ -105,29 +125,30 @@ def look(images: list[Image], conversion: int, plan: Plan) -> list[Version]:
     colour = sum(len(d[0]) for d, i in zip(drawn, images, strict=True) if i.samples.ndim == 3)
     most = plan.samples // max(1, colour)
 
-    def seen(number: int) -> list[Version]:
+    def seen(number: int) -> list[tuple[Version, dict[Job, TrunkSamples]]]:
         found, (makes, rng) = [], drawn[number]
         for at, make in enumerate(makes):
             made = make()
             planes = without_history(made) if conversion else planes_of(Picture(made))
             if planes is not None:
-                version = see(planes, rng, most, (number + at) % PLANE_EVERY == 0)
-                found.append(version)
+                layout, kept = choose_layout(planes), (number + at) % PLANE_EVERY == 0
+                references = {c.index: len(c.references) for c in layout.channels}
+                parts = trunk_samples(layout, planes, rng, most)
+                by_job = {(references[index], step): p for (index, step), p in parts.items()}
+                found.append((Version(layout, planes if kept else None), by_job))
         return found
 
+    found: list[Version] = []
+    room = sum(len(makes) for makes, _ in drawn) * (most + most // 50 + 100)
+    samples = {(p, step): Samples(p, room) for p in range(POSITIONS) for step in (0, 1)}
     with ThreadPoolExecutor(THREADS) as pool:
-        return [version for some in pool.map(seen, range(len(drawn))) for version in some]
-
-
-def see(planes: Planes, rng: np.random.Generator, most: int, keep: bool) -> Version:
-    """One version; most: samples per network; keep: its planes for the plane INRs."""
-    layout, parts = choose_layout(planes), {}
-    channels = {channel.index: channel for channel in layout.channels}
-    for (index, step), (inputs, low, high) in trunk_samples(layout, planes, rng, most).items():
-        whole = (inputs * INPUT_SCALE).astype(np.int16)  # as they were: half the memory
-        floor = uniform_floor(channels[index].planes)
-        parts[len(channels[index].references), step] = Part(whole, low, high, floor)
-    return Version(layout, planes if keep else None, parts)
+        for some in pool.map(seen, range(len(drawn))):
+            for version, parts in some:
+                bits = {len(c.references): c.planes for c in version.layout.channels}
+                for job, part in parts.items():
+                    samples[job].add(len(found), part, uniform_floor(bits[job[0]]))
+                found.append(version)
+    return found, samples
 
 
 class OfVersions(FloatNetwork):
@@ -135,7 +156,7 @@ class OfVersions(FloatNetwork):
     change them: so the weights learn what all cameras share and how they differ (shift modulations;
     Dupont et al. 2022, "From data to functa", section 3).
 
-    inputs, x: int16, as Part has them, and a last column with the version's row in the changes.
+    inputs, x: int16, as Samples has them: the last column is the version's row in the changes.
     """
 
     def __init__(self, shape: Shape, inputs: Any, rng: torch.Generator, versions: int) -> None:
@@ -178,56 +199,39 @@ class OfVersions(FloatNetwork):
         return found
 
 
-def gathered(parts: list[Part]) -> tuple[Any, ...]:
-    """The tensors of all versions' samples in one: inputs with the version's row, low, high, floor.
-    Takes the parts out of the list, as there is no room for both."""
-    ends = np.cumsum([len(part.low) for part in parts])
-    inputs = torch.empty((int(ends[-1]), parts[0].inputs.shape[1] + 1), dtype=torch.int16)
-    low, high, floor = (torch.empty((len(inputs), 1)) for _ in range(3))
-    for row in reversed(range(len(parts))):
-        part = parts.pop()
-        rows = slice(int(ends[row]) - len(part.low), int(ends[row]))
-        inputs[rows, :-1], inputs[rows, -1] = torch.from_numpy(part.inputs), row
-        low[rows], high[rows] = torch.from_numpy(part.low), torch.from_numpy(part.high)
-        floor[rows] = part.floor
-    return inputs, low, high, floor
-
-
-def trunk(parts: list[Part], job: Job, plan: Plan) -> tuple[Tensors, list[Tensors]]:
+def trunk(samples: Samples, job: Job, plan: Plan) -> tuple[Tensors, list[Tensors]]:
     """A trunk INR, and as each version changes it."""
     position, step = job
-    rng, count = torch.Generator().manual_seed(plan.seed), len(parts)
-    inputs, low, high, floor = gathered(parts)
+    rng = torch.Generator().manual_seed(plan.seed)
+    inputs, *targets = samples.tensors()
     places = coordinates_at(position)
     inputs[:, places] = 0  # they mean something in one image only
-    network = OfVersions(trunk_shape(position, plan.width), inputs, rng, count)
+    shape = trunk_shape(position, plan.width)
+    network = OfVersions(shape, inputs, rng, len(samples.versions))
     start_trunk(network)
 
     def loss(outputs: Any, low: Any, high: Any, floor: Any) -> Any:
         bits = MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
         return bits + VERSIONS_PENALTY * network.spread()
 
-    steps = plan.passes * max(MIN_STEPS_PER_EPOCH, len(low) // BATCH)
+    steps = plan.passes * max(MIN_STEPS_PER_EPOCH, len(inputs) // BATCH)
     report = reporter(f"trunk {position}{'AB'[step]}")
-    tensors = train(network, inputs, (low, high, floor), loss, steps, BATCH, rng, report)
+    tensors = train(network, inputs, tuple(targets), loss, steps, BATCH, rng, report)
     for name in ("w1", "bypass"):
         tensors[name].values[:, places] = 0
     return tensors, network.tensors_of(tensors)
 
 
-def trunks(found: list[Version], plan: Plan) -> dict[Job, tuple[Tensors, dict[int, Tensors]]]:
-    """All trunk INRs, and as each version, by its number, changes them. Takes the versions' parts,
-    as memory is short."""
-    parts: dict[Job, list[Part]] = {}
-    numbers: dict[Job, list[int]] = {}
-    for number, version in enumerate(found):
-        for job in list(version.parts):
-            parts.setdefault(job, []).append(version.parts.pop(job))
-            numbers.setdefault(job, []).append(number)
+def trunks(
+    samples: dict[Job, Samples], plan: Plan
+) -> dict[Job, tuple[Tensors, dict[int, Tensors]]]:
+    """All trunk INRs, and as each version, by its number, changes them. Takes the samples out, as
+    memory is short."""
 
     def fitted(job: Job) -> tuple[Tensors, dict[int, Tensors]]:
-        tensors, of_versions = trunk(parts[job], job, plan)
-        return tensors, dict(zip(numbers[job], of_versions, strict=True))
+        of_job = samples.pop(job)
+        tensors, of_versions = trunk(of_job, job, plan)
+        return tensors, dict(zip(of_job.versions, of_versions, strict=True))
 
     # the largest first, so that no thread is left with one at the end
     jobs = [(position, step) for position in reversed(range(POSITIONS)) for step in (1, 0)]
@@ -290,9 +294,9 @@ def prior(images: list[Image], plan: Plan) -> list[Tensors]:
     """The networks of a prior in the order of context/prior.py. Needs photographs."""
     networks = []
     for conversion in range(CONVERSIONS):
-        found = look(images, conversion, plan)
+        found, samples = look(images, conversion, plan)
         print(f"conversion {conversion}: {len(found)} versions", file=sys.stderr, flush=True)
-        fitted = trunks(found, plan)
+        fitted = trunks(samples, plan)
         of_versions = {job: changed for job, (_, changed) in fitted.items()}
         corrections = planes(found, of_versions, plan)
         for position, plane in enumerate(corrections):
