@@ -2,8 +2,8 @@
 
     python benchmarks/determinism.py [--python PATH]...
 
-Each row is one process that decodes all files in one setting (threads, instruction sets of NumPy,
-OpenBLAS, Numba, torch, MKL and oneDNN, compiled loops or none) and compares the samples' digests
+Each row is one process that decodes all files in one setting (threads, instruction sets of the
+kernels, NumPy, OpenBLAS, torch, MKL and oneDNN, kernels or none) and compares the samples' digests
 with golden.json. --python: other interpreters, with other versions of what the codec stands on, to
 do so with; the default is the one that runs this. Prints Markdown, a table for each interpreter.
 """
@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
@@ -26,11 +25,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 PACKAGES = (
-    "numpy", "numba", "zstandard", "msgpack", "click", "rich", "opencv-python-headless",
+    "numpy", "zstandard", "msgpack", "click", "rich", "opencv-python-headless",
     "array-api-compat", "threadpoolctl", "torch",
 )  # fmt: skip
 FEW = 1500  # samples of the files that are decoded by loops that are not compiled
-PLAIN = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_CORETYPE": "Nehalem"}
 
 
 @dataclass(frozen=True)
@@ -59,16 +57,12 @@ def settings(facts: dict[str, Any]) -> Iterator[Setting]:
         yield Setting("numpy", 1, {"NPY_DISABLE_CPU_FEATURES": " ".join(without)})
     for core in ("Nehalem", "Haswell", "SkylakeX"):
         yield Setting("numpy", 2, {"OPENBLAS_CORETYPE": core})
-    disabled = {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched)}
-    for environment in (
-        {"NUMBA_CPU_NAME": "generic"},
-        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-        {"NUMBA_OPT": "0"},
-        {"NUMBA_NUM_THREADS": "1"},
-        {**PLAIN, **disabled},
-    ):
-        yield Setting("numpy", 1, environment)
-    yield Setting("numpy", 1, {"NUMBA_DISABLE_JIT": "1"}, FEW)
+    for isa in facts["isas"]:
+        yield Setting("numpy", 2, {"INRCODEC_ISA": isa})
+    plain = {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": " ".join(dispatched)}
+    if facts["isas"]:
+        yield Setting("numpy", 1, {"INRCODEC_ISA": facts["isas"][0], **plain})
+    yield Setting("numpy", 1, {"INRCODEC_KERNELS": "none", **plain}, FEW)
     if not facts["torch"]:
         return
     for threads in (1, 2, 4):
@@ -88,10 +82,11 @@ def settings(facts: dict[str, Any]) -> Iterator[Setting]:
 
 def describe() -> dict[str, Any]:
     """What this interpreter has."""
-    import numpy as np
 
-    core = import_module("numpy._core" if int(np.__version__.split(".")[0]) > 1 else "numpy.core")
-    facts: dict[str, Any] = {"torch": False, "cuda": False}
+    from inrcodec import kernels
+
+    library = kernels.library()
+    facts: dict[str, Any] = {"torch": False, "cuda": False, "isas": library.isas if library else ()}
     versions = [f"Python {sys.version.split()[0]}"]
     for package in PACKAGES:
         try:
@@ -104,7 +99,7 @@ def describe() -> dict[str, Any]:
         pass
     else:
         facts |= {"torch": True, "cuda": torch.cuda.is_available()}
-    dispatched = core._multiarray_umath.__cpu_dispatch__
+    dispatched = import_module("numpy._core._multiarray_umath").__cpu_dispatch__
     return facts | {"versions": ", ".join(versions), "dispatched": dispatched}
 
 
@@ -113,6 +108,7 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
     import numpy as np
     from threadpoolctl import threadpool_info
 
+    from inrcodec import kernels
     from inrcodec.coding.backend import numpy_backend, torch_backend
     from inrcodec.contents import parse
     from inrcodec.decode import decode_samples
@@ -128,9 +124,8 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
             digests[path.name] = hashlib.sha256(little.tobytes()).hexdigest()
     blas = {pool.get("architecture", "") for pool in threadpool_info() if "openblas" in str(pool)}
     used = [f"OpenBLAS {'/'.join(sorted(blas))}"]
-    numba = import_module("numba").config
-    loops = numba.CPU_NAME or import_module("llvmlite.binding").get_host_cpu_name()
-    used.append("no compiled loops" if numba.DISABLE_JIT else f"loops {loops}")
+    library = kernels.library()
+    used.append("no kernels" if library is None else f"kernels {library.isa}")
     if where != "numpy":
         import torch
 
@@ -152,7 +147,7 @@ def run(python: str, arguments: list[str], environment: dict[str, str]) -> Any:
     return json.loads(child.stdout)
 
 
-def matrix(python: str, caches: Path) -> bool:
+def matrix(python: str) -> bool:
     """Prints the table of an interpreter; whether all files were equal in all settings."""
     entries = json.loads((GOLDEN / "golden.json").read_text())
     want = {name: entry["sha256"] for name, entry in entries.items()}
@@ -165,10 +160,7 @@ def matrix(python: str, caches: Path) -> bool:
     print("| --- | --- | ---: | ---: |")
     good = True
     for setting in settings(facts):
-        # the cache does not know how its loops were compiled
-        numba = [f"{k}{v}" for k, v in sorted(setting.environment.items()) if "NUMBA" in k]
-        cache = caches / hashlib.sha256("".join((python, *numba)).encode()).hexdigest()
-        environment = {"NUMBA_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1", **setting.environment}
+        environment = {"OMP_NUM_THREADS": "1", **setting.environment}
         arguments = ["--decode", setting.where, str(setting.threads), json.dumps(setting.samples)]
         result = run(python, arguments, environment)
         if isinstance(result, str):
@@ -197,9 +189,8 @@ def main() -> None:
         where, threads, samples = arguments.decode
         print(json.dumps(decode(where, int(threads), json.loads(samples))))
     else:
-        with tempfile.TemporaryDirectory() as caches:
-            # all tables, whether or not an earlier one is good
-            good = [matrix(path, Path(caches)) for path in arguments.python or [sys.executable]]
+        # all tables, whether or not an earlier one is good
+        good = [matrix(path) for path in arguments.python or [sys.executable]]
         if not all(good):
             sys.exit("not all files decoded to their samples")
 

@@ -130,7 +130,7 @@ def kill(cases: list[Case], kills: int, writing: bool, work: Path, picture: np.n
         count = kills // len(cases)
         results: Counter[str] = Counter()
         before = state(case.source)
-        full_run(case, work)  # compiles what is not yet compiled
+        full_run(case, work)  # so that the system has read what the next ones need
         lengths = []
         for number, slot in enumerate(moments.sample(range(count), count)):
             if number % TIMED == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from .coding.backend import backend_for
 from .coding.stored_file import StoredImage
 from .contents import Contents, parse
 from .context.file import ContextImage
-from .context.layout import Channel
-from .context.pyramid import segments
+from .context.step import Codes
 from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
 from .decode import decode_samples
@@ -63,11 +61,7 @@ def survey(
     contents = parse(bytes(data), limits)
     statistics, bits = PlaneStatistics(contents), BitMap(contents.picture)
 
-    def observe(*seen: Any) -> None:
-        statistics(*seen)
-        bits(*seen)
-
-    reading = Reading(backend_for("cpu"), threads, limits, observe=observe)
+    reading = Reading(backend_for("cpu"), threads, limits, observe=_Both(statistics, bits))
     image = contents.type.expand(decode_samples(contents, reading))
     if not isinstance(contents.model, ContextImage):
         return describe(contents, len(data)), image, None
@@ -144,17 +138,19 @@ def channel_names(geometry: Geometry) -> list[str]:
 class PlaneStatistics:
     """Counts, per channel and plane, bits, wrong decisions and bits spent (an Observer)."""
 
+    wants_inputs = False
+
     def __init__(self, contents: Contents) -> None:
         self._model = contents.model
         self._counts: dict[tuple[int, int], np.ndarray] = {}
 
-    def __call__(
-        self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
-    ) -> None:
+    def __call__(self, codes: Codes) -> None:
         # a decision is P > 1/2; on the fence it is a 0
-        wrong = (p > 32768) != (bits > 0)
-        counts = self._counts.setdefault((channel.index, plane), np.zeros(3))
-        counts += bits.size, wrong.sum(), _cost(p, bits).sum()
+        wrong = (codes.probabilities > 32768) != (codes.bits > 0)
+        costs = _cost(codes.probabilities, codes.bits)
+        for row, plane in enumerate(reversed(range(codes.channel.planes))):
+            counts = self._counts.setdefault((codes.channel.index, plane), np.zeros(3))
+            counts += wrong.shape[1], wrong[row].sum(), costs[row].sum()
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
@@ -172,6 +168,19 @@ class PlaneStatistics:
             for plane in reversed(range(channel.planes))
             for count, wrong, spent in [self._counts[channel.index, plane]]
         ]
+
+
+class _Both:
+    """Two observers in one."""
+
+    wants_inputs = False
+
+    def __init__(self, one: PlaneStatistics, other: BitMap) -> None:
+        self._observers = one, other
+
+    def __call__(self, codes: Codes) -> None:
+        for observe in self._observers:
+            observe(codes)
 
 
 class Decisions:
@@ -198,33 +207,29 @@ class Decisions:
 
 
 class BitMap:
-    """Adds up what each pixel's bits cost, over all planes and channels (an Observer).
+    """Adds up what each pixel's bits cost, over all planes and channels (an Observer). What a
+    sample of a coarser lattice costs is the first of its pixels'."""
 
-    A plane's bits come in visiting order, in calls of any size: each plane has a place to go on at.
-    """
+    wants_inputs = False
 
     def __init__(self, picture: Geometry) -> None:
-        self._size = (picture.height, picture.width)
-        self._bits = np.zeros(picture.height * picture.width)  # in visiting order
-        self._seen: Counter[tuple[int, int]] = Counter()  # pixels, by channel and plane
+        self._picture = np.zeros((picture.height, picture.width))
 
-    def __call__(
-        self, channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, *_: Any
-    ) -> None:
-        start = self._seen[channel.index, plane]
-        self._bits[start : start + bits.size] += _cost(p, bits)
-        self._seen[channel.index, plane] += bits.size
+    def __call__(self, codes: Codes) -> None:
+        costs, unit = _cost(codes.probabilities, codes.bits).sum(axis=0), codes.unit
+        if unit is None:
+            self._picture[0, 0] += costs[0]
+            return
+        grid, lattice = unit.grid, codes.channel.lattice
+        rows = 2 * np.arange(unit.row, unit.row + unit.rows) + grid.row << grid.level
+        cols = 2 * np.arange(unit.col, unit.col + unit.cols) + grid.col << grid.level
+        rows = np.maximum(rows * lattice.row_step - lattice.row_phase, 0)
+        cols = np.maximum(cols * lattice.col_step - lattice.col_phase, 0)
+        self._picture[np.ix_(rows, cols)] += costs.reshape(unit.rows, unit.cols)
 
     def array(self) -> np.ndarray:
         """Bits per pixel, float64 (H, W)."""
-        picture = np.empty(self._size)
-        picture[0, 0] = self._bits[0]
-        start = 1
-        for segment in segments(*self._size):
-            bits = self._bits[start : start + segment.pixels]
-            picture[segment.image_index()] = bits.reshape(segment.rows, segment.cols)
-            start += segment.pixels
-        return picture
+        return self._picture
 
 
 def _cost(p: np.ndarray, bits: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .coding.backend import Backend, Workers
+from .context.step import Observer
 from .errors import DeviceError
 from .limits import DEFAULT, Limits
 from .progress import Progress
@@ -42,8 +43,8 @@ class FitOptions:
 class Reading:
     """How to decode: as decode's keywords of these names.
 
-    observe: told of every plane of a context image (traversal.Observer), decided: of a coordinate
-    image's.
+    observe: told of all that is coded of a context image (context.step.Observer), decided: of the
+    planes of a coordinate image.
     """
 
     backend: Backend
@@ -51,7 +52,7 @@ class Reading:
     limits: Limits = DEFAULT
     index: int = 0
     scale: int = 1
-    observe: Callable[..., None] | None = None
+    observe: Observer | None = None
     decided: Decided | None = None
 
     def workers(self) -> Workers:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import inrcodec
+from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.contents import parse
 from inrcodec.decode import decode_samples
@@ -68,7 +69,9 @@ def test_threads_and_cpu_capabilities(tmp_path: Path, fitted: tuple[np.ndarray, 
     assert in_subprocess(DECODE, str(path), "1") == want
     assert in_subprocess(DECODE, str(path), "2") == want
     assert in_subprocess(DECODE, str(path), "1", OPENBLAS_CORETYPE="Nehalem") == want
-    assert in_subprocess(DECODE, str(path), "1", NUMBA_CPU_NAME="generic") == want
+    library = kernels.library()
+    for isa in library.isas if library else ():
+        assert in_subprocess(DECODE, str(path), "2", INRCODEC_ISA=isa) == want
     for capability in ("default", "avx2"):
         environment = {"ATEN_CPU_CAPABILITY": capability}
         assert in_subprocess(TORCH_DECODE, str(path), **environment) == want
@@ -92,9 +95,10 @@ def test_golden_files_on_threads_and_without_instruction_sets() -> None:
     want = "\n".join(f"{name} {WANT[name]['sha256']}" for name in sorted(WANT))
     assert in_subprocess(DECODE_GOLDEN, str(FOLDER), "4") == want
     # whatever NumPy, which names them in its own way, could choose from
-    core = np.core if np.__version__.startswith("1.") else np._core
-    dispatched = " ".join(core._multiarray_umath.__cpu_dispatch__)
-    plain = {"NPY_DISABLE_CPU_FEATURES": dispatched, "NUMBA_CPU_NAME": "generic"}
+    plain = {"NPY_DISABLE_CPU_FEATURES": " ".join(np._core._multiarray_umath.__cpu_dispatch__)}
+    library = kernels.library()
+    if library is not None:
+        plain["INRCODEC_ISA"] = library.isas[0]
     plain["OPENBLAS_CORETYPE"] = "Nehalem" if "x86_64" in os.uname().machine else "ARMV8"
     assert in_subprocess(DECODE_GOLDEN, str(FOLDER), "1", **plain) == want
 

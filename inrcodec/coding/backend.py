@@ -7,16 +7,17 @@ that hold integers below 2^53, so that sums are exact in any order and every dev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import array_api_compat.numpy
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..errors import DeviceError
 from . import tables
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -27,49 +28,82 @@ CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core'
 class Backend:
     """An array namespace, a device and the codec's tables on it.
 
-    xp: the array API namespace; chunk: how many pixels to work on at a time; is_cpu: whether
-    threads help; sample_type: of canvases and lattices of samples; compiled: whether kernels.py
-    stands in for whole arrays (NumPy only); exp, log, cdf, cdf_slope, logit: tables.py as float64
-    arrays on the device; whole_cdf: as int64, for kernels.
+    xp: the array API namespace; is_cpu: whether threads help; compiled: whether the compiled
+    kernels stand in for whole arrays (NumPy only); exp: tables.exp_table in float64.
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
         self.xp, self.device, self.chunk, self.compiled = xp, device, chunk, compiled
         self.is_cpu = str(device) == "cpu"
-        self.sample_type = xp.uint16 if compiled else xp.float64
-        cdf = tables.cdf_table()
         self.exp = self.put(tables.exp_table())
-        self.log = self.put(tables.log_table())
-        self.cdf, self.whole_cdf = self.put(cdf), cdf.astype(np.int64)
-        self.cdf_slope = self.put(np.append(np.diff(cdf), 0.0))
-        self.logit = self.put(tables.logit_table())
+        logistic = tables.logistic_table()
+        self._logistic, self._slope = self.whole(logistic), self.whole(np.diff(logistic))
+        self._power, self._log2 = map(self.whole, (tables.power_table(), tables.log2_table()))
+        self._powers_of_two = self.whole(1 << np.arange(32))
 
     def put(self, array: np.ndarray) -> Any:
         """A float64 copy of an array on the device."""
         return self.xp.asarray(array.astype(np.float64), device=self.device)
+
+    def whole(self, array: np.ndarray) -> Any:
+        """An int64 copy of an array on the device."""
+        return self.xp.asarray(array.astype(np.int64), device=self.device)
 
     def get(self, array: Any) -> np.ndarray:
         """The NumPy array of a device array."""
         return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
     def look_up(self, table: Any, index: Any) -> Any:
-        """table[index] for a float64 array of integers, of any shape."""
+        """table[index] for an array of integers, of any type and shape."""
         xp = self.xp
         flat = xp.reshape(xp.astype(index, xp.int64), (-1,))
         return xp.reshape(xp.take(table, flat, axis=0), index.shape)
+
+    def log2(self, n: Any) -> Any:
+        """1024 log2(n) of int64 from 1 to 2^31 - 1, by the eleven highest bits of n."""
+        xp = self.xp
+        e = xp.searchsorted(self._powers_of_two, n, side="right") - 1
+        m = (n << 10 >> e) - tables.UNIT
+        return e * tables.UNIT + self.look_up(self._log2, m)
+
+    def power(self, j: Any) -> Any:
+        """2^(23 - j / 1024) of int64 from 0 on, rounded down."""
+        return self.look_up(self._power, j & (tables.UNIT - 1)) >> (j >> 10)
+
+    def rate(self, j: Any) -> Any:
+        """2^(12 - j / 1024) of int64 0 .. 16384 as float32."""
+        xp = self.xp
+        fraction = xp.astype(self.look_up(self._power, j & (tables.UNIT - 1)), xp.float32)
+        scale = self.look_up(self._powers_of_two, 27 - (j >> 10))
+        return fraction * (xp.astype(scale, xp.float32) * 2.0**-38)
+
+    def logistic(self, z: Any) -> Any:
+        """2^19 / (1 + 2^-z) of int64 in units of 2^-16, -2^20 .. 2^20 - 1; linear between the
+        table's entries."""
+        cell = (z >> tables.CELL_BITS) + tables.LOGISTIC_RANGE * tables.LOGISTIC_STEPS
+        rest = z & ((1 << tables.CELL_BITS) - 1)
+        slope = self.look_up(self._slope, cell)
+        return self.look_up(self._logistic, cell) + (slope * rest >> tables.CELL_BITS)
+
+    def probability(self, logit: Any) -> Any:
+        """P(1) * 65536 in 1 .. 65535 of log-odds int64 in units of 1/1024."""
+        limit = tables.LOGISTIC_RANGE * tables.UNIT
+        z = self.xp.clip(logit, -limit, limit - 1) << 6
+        p = self.logistic(z) >> (tables.LOGISTIC_BITS - tables.PROBABILITY_BITS)
+        return self.xp.clip(p, 1, tables.PROBABILITY_ONE - 1)
 
 
 @cache
 def numpy_backend() -> Backend:
     """The backend of a CPU decoder; it needs no torch."""
-    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+    return Backend(np, "cpu", CHUNK, compiled=True)
 
 
 def fresh_backend() -> Backend:
     """A numpy_backend whose tables are made anew, so that it shares none with an encoder's."""
     for table in tables.ALL:
         table.cache_clear()
-    return Backend(array_api_compat.numpy, "cpu", CHUNK, compiled=True)
+    return Backend(np, "cpu", CHUNK, compiled=True)
 
 
 @cache
@@ -113,8 +147,16 @@ class Workers:
 
     def __init__(self, backend: Backend, threads: int) -> None:
         self.threads = threads if backend.is_cpu else 1
-        self._pool = ThreadPoolExecutor(threads) if self.threads > 1 else None
-        self._blas = threadpool_limits(1, "blas")
+        self._pool: ThreadPoolExecutor | None = None
+        if self.threads > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(threads)
+        self._blas: Any = None
+        with suppress(ImportError):  # without it BLAS is slower for its threads, no less exact
+            from threadpoolctl import threadpool_limits
+
+            self._blas = threadpool_limits(1, "blas")
         self.stopping = False
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
@@ -130,4 +172,5 @@ class Workers:
         self.stopping = error is not None
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        self._blas.restore_original_limits()
+        if self._blas is not None:
+            self._blas.restore_original_limits()

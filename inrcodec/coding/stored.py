@@ -29,17 +29,14 @@ which are PNG's filters. A filter byte above 4 is an error, and so is any other 
 
 from __future__ import annotations
 
-import functools
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-import zstandard
 from numpy.typing import DTypeLike
 
+from .. import kernels
 from ..errors import CorruptError, TruncatedError
-from .compiled import compiled
 
 ZSTANDARD, DEFLATE = 0, 1
 
@@ -65,6 +62,8 @@ def compress_stored(image: np.ndarray, depth: int = 0) -> bytes:
 def estimate_stored(image: np.ndarray, depth: int = 0) -> int:
     """About how many bytes compress_stored would take, from bands of rows; quick. Close for
     photographs, too many for graphics that repeat themselves from afar."""
+    import zstandard
+
     rows, step = scanlines(image, depth)
     band = max(1, rows.shape[0] // (4 * _BANDS))
     starts = np.linspace(0, rows.shape[0] - band, _BANDS).astype(int)
@@ -169,10 +168,14 @@ def unfilter_rows(lines: np.ndarray, step: int) -> np.ndarray:
 
     Raises CorruptError for a filter byte above 4.
     """
-    kinds = lines[:, 0]
+    kinds = lines[:, 0].copy()
     if kinds.max(initial=0) > 4:
         raise CorruptError(f"stored image: a row has filter {kinds.max()} (0 to 4 exist)")
     rows = lines[:, 1:].copy()
+    library = kernels.library()
+    if library is not None:
+        library.unfilter_rows(rows, kinds, *rows.shape, step)
+        return rows
     above = np.zeros(rows.shape[1], np.uint8)
     for kind, row in zip(kinds.tolist(), rows, strict=True):
         if kind == 1:
@@ -181,7 +184,7 @@ def unfilter_rows(lines: np.ndarray, step: int) -> np.ndarray:
         elif kind == 2:
             row += above
         elif kind > 2:
-            _sequential_kernel()(row, above, step, kind == 4)
+            row[:] = _undo_sequential(row.tolist(), above.tolist(), step, kind == 4)
         above = row
     return rows
 
@@ -212,28 +215,16 @@ def _shifted(rows: np.ndarray, step: int) -> np.ndarray:
     return left
 
 
-def _undo_sequential(row: np.ndarray, above: np.ndarray, step: int, paeth: bool) -> None:
-    """Undo filter 3 or 4 in place: each byte needs the finished one before it."""
-    for i in range(row.shape[0]):
-        a = np.int64(row[i - step]) if i >= step else np.int64(0)
-        b = np.int64(above[i])
+def _undo_sequential(row: list[int], above: list[int], step: int, paeth: bool) -> list[int]:
+    """The bytes of a row of filter 3 or 4: each needs the finished one before it."""
+    done = [0] * step + row  # with the zeros to the left of the image
+    for i, (x, b, c) in enumerate(zip(row, above, [0] * step + above, strict=False)):
+        a = done[i]
+        guess = (a + b) >> 1
         if paeth:
-            c = np.int64(above[i - step]) if i >= step else np.int64(0)
-            to_a, to_b, to_c = abs(b - c), abs(a - c), abs(a + b - 2 * c)
-            if to_a <= to_b and to_a <= to_c:
-                guess = a
-            elif to_b <= to_c:
-                guess = b
-            else:
-                guess = c
-        else:
-            guess = (a + b) >> 1
-        row[i] = (np.int64(row[i]) + guess) & 255
-
-
-@functools.cache
-def _sequential_kernel() -> Callable[[np.ndarray, np.ndarray, int, bool], Any]:
-    return compiled(_undo_sequential)  # type: ignore[no-any-return]
+            guess = min((a, b, c), key=lambda near: abs(a + b - c - near))
+        done[i + step] = (x + guess) & 255
+    return done[step:]
 
 
 def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:
@@ -248,6 +239,8 @@ def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:
                 for memory in (8, 9):
                     yield _deflate(data, strategy, memory)
         return
+    import zstandard
+
     # Large images: a quick compressor picks the filter that the slow ones then get.
     quick = zstandard.ZstdCompressor(level=3)
     kind = min(_KINDS, key=lambda k: len(quick.compress(filter_rows(rows, step, k).tobytes())))
@@ -257,6 +250,8 @@ def _payloads(rows: np.ndarray, step: int) -> Iterator[bytes]:
 
 
 def _zstandard(data: bytes, level: int) -> bytes:
+    import zstandard
+
     settings = zstandard.ZstdCompressionParameters.from_level(
         level, source_size=len(data), write_content_size=False, write_checksum=False
     )
@@ -269,6 +264,8 @@ def _deflate(data: bytes, strategy: int, memory: int) -> bytes:
 
 
 def _expand_zstandard(stream: memoryview, expected: int) -> bytes:
+    import zstandard
+
     expand = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
     parts: list[bytes] = []
     size = position = 0

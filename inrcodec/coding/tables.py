@@ -15,9 +15,10 @@ import numpy as np
 UNIT = 1024  # fixed-point one of activations, logits and logarithms
 PROBABILITY_BITS = 16
 PROBABILITY_ONE = 1 << PROBABILITY_BITS
-CDF_BITS = 20  # F = 1 is 2^20
-CDF_RANGE = 16  # octaves either side of the middle
-CDF_STEPS = 64  # entries per octave
+LOGISTIC_BITS = 19  # F = 1 is 2^19
+LOGISTIC_RANGE = 16  # octaves either side of the middle
+LOGISTIC_STEPS = 64  # entries per octave
+CELL_BITS = 10  # between two entries
 TURN = 1 << 16  # entries of sin_table, and its one
 NORMAL_BITS, NORMAL_RANGE, NORMAL_STEPS = 20, 8, 64  # of normal_table: F = 1 is 2^20
 EXP_TOP = 22  # exp_table()[0] = 2^22
@@ -46,43 +47,36 @@ def exp_table() -> np.ndarray:
 
 
 @cache
-def log_table() -> np.ndarray:
-    """float64 (65537,): 1024 * log2(n) rounded down, by squaring 31-bit fractions; [0] is 0."""
-    n = np.arange(1, PROBABILITY_ONE + 1, dtype=np.uint64)
-    whole = np.zeros(n.shape, dtype=np.uint64)
-    for b in range(1, PROBABILITY_BITS + 1):
-        whole += n >= (1 << b)
-    x = n << (np.uint64(31) - whole)  # 1 <= x / 2^31 < 2
-    log = whole
+def power_table() -> np.ndarray:
+    """int64 (1024,): 2^(23 - j / 1024) rounded down."""
+    return np.array([v >> 41 for v in _power_of_two_fractions(10, 64)], dtype=np.int64)
+
+
+@cache
+def log2_table() -> np.ndarray:
+    """int64 (1024,): 1024 log2(1 + m / 1024) rounded down, by squaring 31-bit fractions."""
+    x = (np.arange(UNIT, dtype=np.uint64) + np.uint64(UNIT)) << np.uint64(21)
+    log = np.zeros(UNIT, dtype=np.uint64)
     for _ in range(10):
         x = (x * x) >> np.uint64(31)
         carry = x >> np.uint64(32)
         x >>= carry
         log = log * np.uint64(2) + carry
-    return np.concatenate([np.zeros(1), log.astype(np.float64)])
+    return log.astype(np.int64)
 
 
 @cache
-def cdf_table() -> np.ndarray:
-    """float64 (2049,): F(z) = floor(2^20 / (1 + 2^-z)) at z = (i - 1024) / 64 octaves."""
-    half = CDF_RANGE * CDF_STEPS
+def logistic_table() -> np.ndarray:
+    """int64 (2049,): floor(2^19 / (1 + 2^-z)) at z = (i - 1024) / 64 octaves."""
+    half = LOGISTIC_RANGE * LOGISTIC_STEPS
     fractions = _power_of_two_fractions(6, 64)
     table = []
     for i in range(-half, half + 1):
         # 2^-|z| in 64-bit precision
-        power = fractions[abs(i) % CDF_STEPS] >> (abs(i) // CDF_STEPS)
+        power = fractions[abs(i) % LOGISTIC_STEPS] >> (abs(i) // LOGISTIC_STEPS)
         numerator = (1 << 64) if i >= 0 else power
-        table.append((numerator << CDF_BITS) // ((1 << 64) + power))
-    return np.array(table, dtype=np.float64)
-
-
-@cache
-def logit_table() -> np.ndarray:
-    """float64 (65536,): log_table[p] - log_table[65536 - p] for p = 1 .. 65535; [0] is [1]."""
-    log = log_table()
-    p = np.arange(PROBABILITY_ONE)
-    p[0] = 1
-    return log[p] - log[PROBABILITY_ONE - p]
+        table.append((numerator << LOGISTIC_BITS) // ((1 << 64) + power))
+    return np.array(table, dtype=np.int64)
 
 
 @cache
@@ -130,4 +124,4 @@ def normal_table() -> np.ndarray:
     return np.array([*lower, *upper], dtype=np.float64)
 
 
-ALL = (exp_table, log_table, cdf_table, logit_table, sin_table, normal_table)
+ALL = (exp_table, power_table, log2_table, logistic_table, sin_table, normal_table)

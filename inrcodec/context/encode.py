@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-
-from ..coding.backend import Backend, Workers, fitting_backend
-from ..coding.rangecoder import Encoder
+from ..coding.backend import Workers, fitting_backend, numpy_backend
 from ..coding.weights import pack_weights
 from ..history.chain import Chain
-from ..history.planes import YCC
+from ..history.planes import Planes
 from ..options import FitOptions
 from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
 from .file import ContextImage, Models, read_networks
 from .layout import Layout, choose_layout
-from .prior import MAX_RANK, QUICK, THOROUGH, is_wide, prior_networks
+from .prior import MAX_RANK, QUICK, THOROUGH, prior_networks
+from .scans import ScanEncoder
 from .traversal import traverse
 
 # Passes over the pixels by effort: each level about doubles the time.
@@ -35,22 +33,6 @@ PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH
 
 # Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
 Seal = Callable[[Chain, ContextImage], bytes]
-
-
-@dataclass(frozen=True)
-class Way:
-    """A chain of steps, and what its planes are to the networks."""
-
-    chain: Chain
-    layout: Layout
-    samples: np.ndarray  # of the planes, (H, W) or (H, W, C)
-
-    @classmethod
-    def of(cls, chain: Chain, wide: bool = False) -> Way:
-        """wide: whether the trunk INRs see the wide context."""
-        samples = chain.planes.array()
-        conversion = int(chain.planes.geometry.kind == YCC)
-        return cls(chain, choose_layout(samples, conversion, wide), samples)
 
 
 def choose_rank(pixels: int, prior: int) -> int:
@@ -80,7 +62,7 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
     pixels, tell = size.height * size.width, options.tell
     models = choose_models(options.weights, options.effort, pixels)
     quick = Models.of_prior(QUICK)
-    ways = [Way.of(chain, is_wide(models.prior)) for chain in chains]
+    ways = [(chain, choose_layout(chain.planes)) for chain in chains]
     epochs = passes(options)
     # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
     backend = fitting_backend("cpu" if options.device == "auto" and not epochs else options.device)
@@ -96,8 +78,9 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
 
     with Workers(backend, options.threads) as workers:
 
-        def file(way: Way, models: Models, weights: bytes) -> bytes:
-            return seal(way.chain, code(way, models, weights, backend, workers))
+        def file(way: tuple[Chain, Layout], models: Models, weights: bytes) -> bytes:
+            chain, layout = way
+            return seal(chain, code(chain.planes, layout, models, weights, workers))
 
         candidates, reserve, way = [], 0.0, ways[-1]
         if models.prior:
@@ -108,8 +91,7 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             way = ways[unchanged.index(candidates[0])]
             reserve = AFTER_FIT * (time.monotonic() - started)
             reserve *= models.trunk_width / quick.trunk_width
-        layout = way.layout
-        samples = way.samples.reshape(layout.height, layout.width, -1)
+        chain, layout = way
         prior = prior_networks(layout, models.prior) if models.prior else None
         rank = choose_rank(pixels, models.prior) if prior else 0
         left = options.deadline - time.monotonic() - reserve
@@ -129,8 +111,8 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
                 max(left, MIN_SECONDS) * TRUNKS_SHARE,
                 max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
             )
-            trunks = fit_trunks(backend, workers, layout, samples, plan, fitting)
-            planes = fit_planes(backend, workers, layout, samples, trunks, plan, correcting)
+            trunks = fit_trunks(backend, workers, layout, chain.planes, plan, fitting)
+            planes = fit_planes(backend, workers, layout, chain.planes, trunks, plan, correcting)
             pairs = zip(trunks, planes, strict=True)
             tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
             tell(Progress("code", FIT_PLANES, rate))
@@ -140,10 +122,13 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
 
 
 def code(
-    way: Way, models: Models, weights: bytes, backend: Backend, workers: Workers
+    planes: Planes, layout: Layout, models: Models, weights: bytes, workers: Workers
 ) -> ContextImage:
-    """Planes coded with the weights that a decoder will read, not with those that were packed."""
-    networks, encoder = read_networks(way.layout, models, weights, backend), Encoder()
-    traverse(backend, workers, way.layout, networks, encoder, way.samples)
-    geometry = way.chain.planes.geometry
-    return ContextImage(geometry, way.layout, models, weights, encoder.finish())
+    """Planes coded with the weights that a decoder will read, not with those that were packed; on
+    the CPU, wherever the fit was."""
+    backend = numpy_backend()
+    networks = read_networks(layout, models, weights, backend)
+    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
+    traverse(backend, workers, layout, networks, scans, planes)
+    payloads = tuple(scans.finish())
+    return ContextImage(layout, models, weights, payloads, len(payloads))

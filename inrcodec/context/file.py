@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..coding.backend import Backend
-from ..coding.rangecoder import Decoder
 from ..coding.weights import FORMS, unpack_weights
 from ..container.fields import Fields
 from ..container.linr import DATA, DIGEST_BYTES, Section, Sections
 from ..errors import CorruptError, UnsupportedVersionError
-from ..history.planes import YCC, Geometry, Planes
+from ..history.planes import Geometry, Planes
 from ..limits import Limits, check_bits
 from ..options import Reading
-from .inference import ChannelNetworks
-from .layout import MAX_EXPONENT, Channel, Layout, references
+from .layout import MAX_EXPONENT, Layout, lay_out
 from .networks import Network, Shape
-from .prior import MAX_RANK, PRIORS, add, is_wide, prior_networks
-from .traversal import plane_shape, traverse, trunk_shape
+from .prior import MAX_RANK, PRIORS, add, prior_networks
+from .scans import MAX_SECTIONS, ScanDecoder
+from .step import ChannelNetworks, plane_shape, trunk_shape
+from .traversal import levels_of, reduced_size, traverse
 
 WEIGHTS = b"W"
 MAX_WIDTH = 64
@@ -32,7 +32,7 @@ class Models:
     trunk_width: int
     plane_width: int
     prior: int = 0  # one of prior.PRIORS where the weights are changes to it
-    rank: int = 0  # of the changes to w1 and w2 of prior 2 and later ones
+    rank: int = 0  # of the changes to w1 and w2 of a prior
 
     @classmethod
     def of_prior(cls, prior: int, rank: int = 0) -> Models:
@@ -44,16 +44,26 @@ class Models:
 class ContextImage:
     """Planes as the context model codes them."""
 
-    geometry: Geometry
     layout: Layout
     models: Models
     weights: bytes
-    data: bytes
+    scans: tuple[bytes, ...]  # the payloads of the data sections that are there
+    sections: int  # and how many there are in the whole file
 
     number: ClassVar[int] = 1
     name: ClassVar[str] = "context"
     tags: ClassVar[frozenset[bytes]] = frozenset({WEIGHTS, DATA})
     digests: ClassVar[tuple[bytes, ...]] = ()
+
+    @property
+    def geometry(self) -> Geometry:
+        """That of the planes."""
+        return self.layout.geometry
+
+    @property
+    def data(self) -> bytes:
+        """All data sections."""
+        return b"".join(self.scans)
 
     def pack(self) -> tuple[dict[str, Any], list[Section]]:
         """The layout and models; the weights, where there are any, and the data."""
@@ -63,6 +73,7 @@ class ContextImage:
             "l": [c.lowest for c in channels],
             "p": [c.planes for c in channels],
             "e": self.layout.exponent,
+            "n": self.sections,
             "f": FORMS.index(models.form),
         }
         if models.prior:
@@ -71,7 +82,7 @@ class ContextImage:
                 fields["r"] = models.rank
         else:
             fields["w"] = [models.trunk_width, models.plane_width]
-        sections = [Section(DATA, self.data)]
+        sections = [Section(DATA, payload) for payload in self.scans]
         if self.weights or not models.prior:
             sections.insert(0, Section(WEIGHTS, self.weights))
         return fields, sections
@@ -81,42 +92,48 @@ class ContextImage:
         cls, fields: Fields, sections: Sections, geometry: Geometry, limits: Limits
     ) -> ContextImage:
         """Undoes pack."""
-        if not geometry.whole:
-            raise UnsupportedVersionError("channels of different sizes need a newer reader")
         weights = sections.optional(WEIGHTS)
         models = _models(fields, weights is not None)
         if weights is None and not models.prior:
             raise CorruptError("the weights section is missing")
-        layout = _layout(fields, geometry, is_wide(models.prior))
-        return cls(geometry, layout, models, weights or b"", sections.one(DATA))
+        layout = _layout(fields, geometry)
+        count = fields.integer("n", 1, min(MAX_SECTIONS, max(1, levels_of(layout))))
+        scans = sections.all(DATA)
+        if not scans or len(scans) > count:
+            raise CorruptError(f"{len(scans)} data sections of {count}")
+        return cls(layout, models, weights or b"", tuple(scans), count)
 
     def decode(self, reading: Reading) -> Planes:
         """The planes."""
-        self._check_work(reading.limits)
+        self._check_work(reading.scale, reading.limits)
         networks = read_networks(self.layout, self.models, self.weights, reading.backend)
+        scans = ScanDecoder(self.scans, self.sections)
         with reading.workers() as workers:
-            samples = traverse(
+            return traverse(
                 reading.backend,
                 workers,
                 self.layout,
                 networks,
-                Decoder(self.data),
+                scans,
                 observe=reading.observe,
+                scale=reading.scale,
             )
-        return Planes.of_array(self.geometry, samples).reduced(reading.scale)
 
-    def _check_work(self, limits: Limits) -> None:
+    def _check_work(self, scale: int, limits: Limits) -> None:
         """Refuses what asks for more time than its size can account for, or than is allowed."""
-        layout = self.layout
-        pixels, work = layout.height * layout.width, 0
-        check_bits(pixels * sum(c.planes for c in layout.channels), len(self.data))
-        sizes = [shape.weights() for shape in network_shapes(layout, self.models)]
+        layout, samples = self.layout, []
+        for channel in layout.channels:
+            height, width = reduced_size(channel, scale)
+            samples.append(height * width)
+        bits = sum(n * c.planes for n, c in zip(samples, layout.channels, strict=True))
+        check_bits(bits, sum(map(len, self.scans)))
+        sizes, work = [shape.weights() for shape in network_shapes(layout, self.models)], 0
         limits.check("weights", sum(sizes), f"the networks: {sum(sizes)} weights")
         left = iter(sizes)
-        for channel in layout.channels:
+        for channel, number in zip(layout.channels, samples, strict=True):
             if channel.planes:
                 a, b, plane = next(left), next(left), next(left)
-                work += pixels * (max(a, b) + channel.planes * plane)
+                work += number * (max(a, b) + channel.planes * plane)
         limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")
 
 
@@ -127,7 +144,7 @@ def network_shapes(layout: Layout, models: Models) -> list[Shape]:
     for channel in layout.channels:
         if channel.planes:
             count = len(channel.references)
-            shapes += [trunk_shape(count, models.trunk_width, layout.wide)] * 2
+            shapes += [trunk_shape(count, models.trunk_width)] * 2
             shapes.append(plane_shape(count, models.plane_width))
     return shapes
 
@@ -152,7 +169,7 @@ def read_networks(
     ]
 
 
-def _layout(fields: Fields, geometry: Geometry, wide: bool) -> Layout:
+def _layout(fields: Fields, geometry: Geometry) -> Layout:
     """Takes the layout out of the header."""
     bits, count = geometry.sample_bits, geometry.channels
     order = tuple(fields.integers("o", count, 0, count - 1))
@@ -160,10 +177,7 @@ def _layout(fields: Fields, geometry: Geometry, wide: bool) -> Layout:
         raise CorruptError("the coding order is no order of the channels with alpha last")
     lowest = fields.integers("l", count, 0, (1 << bits) - 1)
     planes = fields.integers("p", count, 0, bits)
-    channels = tuple(map(Channel, order, lowest, planes, references(order)))
-    exponent = fields.integer("e", 0, MAX_EXPONENT)
-    conversion = int(geometry.kind == YCC)
-    return Layout(geometry.height, geometry.width, bits, channels, exponent, conversion, wide)
+    return lay_out(geometry, order, lowest, planes, fields.integer("e", 0, MAX_EXPONENT))
 
 
 def _models(fields: Fields, weights: bool) -> Models:
@@ -181,5 +195,5 @@ def _models(fields: Fields, weights: bool) -> Models:
         raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
     if FORMS[form] != "int":
         raise CorruptError("changes to a prior are in the int form")
-    rank = fields.integer("r", 1, MAX_RANK) if weights and prior > 1 else 0
+    rank = fields.integer("r", 1, MAX_RANK) if weights else 0
     return Models.of_prior(prior, rank)

@@ -20,19 +20,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..coding.backend import Backend, Workers
+from ..coding.backend import Backend, Workers, numpy_backend
 from ..coding.weights import Tensors
-from .float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
-from .inference import ChannelNetworks, inputs_of
-from .layout import Channel, Layout
+from ..history.planes import Planes
+from .float_networks import LN2, FloatNetwork, MixtureLoss
+from .layout import Layout
 from .mixture import FLOOR_BITS
-from .neighbours import input_count
 from .networks import Network, Shape, Tensor
 from .prior import add
-from .traversal import plane_shape, steps, traverse, trunk_shape
+from .samples import plane_samples, trunk_samples
+from .step import ChannelNetworks, plane_shape, trunk_shape
 
 BATCH, PLANE_BATCH = 2048, 8192
-MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
 MIN_STEPS_PER_EPOCH = 8
 # Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
 LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
@@ -197,97 +196,6 @@ def plane_loss(outputs: Any, bits: Any) -> Any:
     return torch.nn.functional.binary_cross_entropy_with_logits(outputs * LN2, bits) / LN2
 
 
-def trunk_samples(
-    backend: Backend,
-    layout: Layout,
-    image: np.ndarray,
-    position: int,
-    step: int,
-    rng: np.random.Generator,
-    most: int = MAX_SAMPLES,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the trunk INR of a step of a channel learns from: inputs (n, f), and the bounds
-    (n, 1) of each sample relative to its base in units, all float32.
-
-    image: (H, W, C); position: of the channel in the coding order; most: about how many samples, a
-    random subset if there are more.
-    """
-    channel = layout.channels[position]
-    samples = []
-    for j in (position, *channel.references):
-        c = layout.channels[j]
-        values = image[:, :, c.index] - image.dtype.type(c.lowest)
-        samples.append(backend.xp.asarray(values, dtype=backend.sample_type, device=backend.device))
-    truth = samples[0]
-    # step A has a third of the pixels, step B two thirds
-    keep = most * (3, 1.5)[step] / (layout.height * layout.width)
-    canvas = backend.xp.zeros_like(truth)
-    canvas[0, 0] = truth[0, 0]
-    inputs = input_count(len(samples) - 1, layout.wide)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
-        (np.zeros((0, inputs), np.float32), np.zeros(0), np.zeros(0))
-    ]
-    for segment, seen, _ in steps(backend, channel, layout, canvas, samples[1:]):
-        if segment.step == step:
-            for piece in segment.pieces(backend.chunk):
-                base, features = (backend.get(a) for a in inputs_of(backend, piece, seen))
-                values = backend.get(truth[piece.image_index()]).reshape(-1).astype(np.int64)
-                if keep < 1:
-                    chosen = rng.random(values.size) < keep
-                    base, features, values = base[chosen], features[:, chosen], values[chosen]
-                found.append(((features.T * INPUT_SCALE).astype(np.float32), base, values))
-        canvas[segment.image_index()] = truth[segment.image_index()]
-    features, base, values = (np.concatenate(part) for part in zip(*found, strict=True))
-    unit = 1 << layout.exponent
-    low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
-    # the first and last values take the tails, as they do in mixture.py
-    low[values == 0], high[values == (1 << channel.planes) - 1] = -1e9, 1e9
-    return features, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
-
-
-class _Truth:
-    """A coder that codes nothing: the traversal sees the image go by."""
-
-    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
-        assert bits is not None
-        return bits
-
-
-def plane_samples(
-    backend: Backend,
-    workers: Workers,
-    layout: Layout,
-    image: np.ndarray,
-    networks: list[ChannelNetworks | None],
-    rng: np.random.Generator,
-    most: int = MAX_SAMPLES,
-) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Per channel index, what its plane INR learns from: inputs (n, f) and bits (n, 1), float32;
-    a random subset of about `most` if there are more."""
-    found: dict[int, tuple[list[Any], list[Any]]] = {c.index: ([], []) for c in layout.channels}
-    pixels = layout.height * layout.width
-
-    def observe(
-        channel: Channel, plane: int, p: np.ndarray, bits: np.ndarray, index: Any, features: Any
-    ) -> None:
-        if features is None:
-            return
-        chosen = np.arange(features.shape[1])
-        keep = most / (pixels * channel.planes)
-        if keep < 1:
-            chosen = np.flatnonzero(rng.random(chosen.size) < keep)
-        inputs, answers = found[channel.index]
-        inputs.append((backend.get(features)[:, chosen].T * INPUT_SCALE).astype(np.float32))
-        answers.append(bits[backend.get(index)[chosen], None].astype(np.float32))
-
-    traverse(backend, workers, layout, networks, _Truth(), image, observe)
-    return {
-        index: (np.concatenate(inputs), np.concatenate(bits))
-        for index, (inputs, bits) in found.items()
-        if inputs
-    }
-
-
 class _Meter:
     """Turns the progress of several fits at once into that of all of them."""
 
@@ -330,32 +238,31 @@ def fit_trunks(
     backend: Backend,
     workers: Workers,
     layout: Layout,
-    image: np.ndarray,
+    image: Planes,
     plan: Plan,
     report: Report,
 ) -> list[tuple[Tensors, Tensors]]:
     """Fits the trunk INRs of steps A and B of every coded channel, in coding order; what it returns
     are changes to the plan's prior if it has one.
 
-    image: (H, W, C). Runs on CUDA if the backend is there, else on the CPU, one network a thread.
+    image: the planes. Runs on CUDA if the backend is there, else on the CPU, one network a thread.
     report is called with the fraction done and the bits per sample so far.
     """
     coded = [i for i, c in enumerate(layout.channels) if c.planes]
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
-    shapes = {
-        i: trunk_shape(len(layout.channels[i].references), plan.trunk_width, layout.wide)
-        for i in coded
-    }
+    shapes = {i: trunk_shape(len(layout.channels[i].references), plan.trunk_width) for i in coded}
     weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
     meter = _Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
 
+    found = trunk_samples(layout, image, _generators(plan, 0)[1])
+
     def work(number: int) -> Tensors:
         position, step = jobs[number]
-        torch_rng, rng = _generators(plan, 2 * position + step)
-        samples = trunk_samples(backend, layout, image, position, step, rng)
-        if not len(samples[1]):
+        torch_rng, _ = _generators(plan, 2 * position + step)
+        samples = found.pop((layout.channels[position].index, step), None)
+        if samples is None:
             return untrained(shapes[position], plan.rank)
         inputs, low, high = (torch.from_numpy(s).to(device) for s in samples)
         prior = plan.prior[3 * coded.index(position) + step] if plan.prior else None
@@ -371,40 +278,40 @@ def fit_trunks(
     device = torch.device(backend.device)
 
     with _one_thread_each():
-        found = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
-    return [(found[i, 0], found[i, 1]) for i in coded]
+        fitted = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
+    return [(fitted[i, 0], fitted[i, 1]) for i in coded]
 
 
 def fit_planes(
     backend: Backend,
     workers: Workers,
     layout: Layout,
-    image: np.ndarray,
+    image: Planes,
     trunks: list[tuple[Tensors, Tensors]],
     plan: Plan,
     report: Report,
 ) -> list[Tensors]:
     """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks."""
     networks: list[ChannelNetworks | None] = []
-    shapes = []
+    shapes, coding = [], numpy_backend()
     left = iter(trunks)
     for channel in layout.channels:
         if not channel.planes:
             networks.append(None)
             continue
         references = len(channel.references)
-        trunk = trunk_shape(references, plan.trunk_width, layout.wide)
+        trunk = trunk_shape(references, plan.trunk_width)
         shape = plane_shape(references, plan.plane_width)
         shapes.append(shape)
         pair = next(left)
         if plan.prior is not None:
             at = 3 * (len(shapes) - 1)
             pair = (add(plan.prior[at], pair[0]), add(plan.prior[at + 1], pair[1]))
-        a, b = (Network(trunk, t, backend) for t in pair)
-        networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), backend)))
+        a, b = (Network(trunk, t, coding) for t in pair)
+        networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), coding)))
     coded = [c for c in layout.channels if c.planes]
     _, rng = _generators(plan, 0)
-    samples = plane_samples(backend, workers, layout, image, networks, rng)
+    samples = plane_samples(workers, layout, image, networks, rng)
     meter = _Meter(workers, report, [1.0] * len(coded))
     seconds = plan.plane_seconds / max(1, math.ceil(len(coded) / workers.threads))
 

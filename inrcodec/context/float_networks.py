@@ -14,14 +14,22 @@ import torch
 
 from ..coding.weights import BIAS_SHIFT, HALF_SHIFT, Tensors, bias_of_half, is_bias, is_ternary
 from .mixture import COMPONENTS, MAX_LOG_SCALE, MIN_LOG_SCALE
-from .networks import TENSORS, Shape, Tensor, factors, is_factor
+from .networks import (
+    BYPASS_BITS,
+    HIDDEN_BITS,
+    HIDDEN_CLIP,
+    TENSORS,
+    Shape,
+    Tensor,
+    factors,
+    is_factor,
+)
 
 LN2 = math.log(2)
-INPUT_SCALE = 1 / (1 << 14)  # networks.py: inputs are in 1/1024, and the first layer takes 1/16
-BYPASS_SCALE = 16.0  # the bypass sees whole units
+BYPASS_SCALE = float(1 << BYPASS_BITS)  # the bypass sees whole units
+HIDDEN_LIMIT = HIDDEN_CLIP / (1 << HIDDEN_BITS)
 MAX_FITTED_SHIFT = 14
 WHITENING_SAMPLES, WHITENING_FLOOR = 50_000, 0.1
-# With these, 60 inputs or 32 hidden units cannot leave networks.py's 53 bits in any form.
 MAX_WEIGHT, MAX_BIAS, MAX_FACTOR = 16.0, 1024.0, 4.0
 
 
@@ -148,12 +156,12 @@ class FloatNetwork:
         return p
 
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
-        """weights: of weights(); x (n, f): inputs * INPUT_SCALE -> outputs (n, o) in units."""
+        """weights: of weights(); x (n, f): inputs in networks' units -> outputs (n, o) in units."""
         return self._run(self._whole(self._stored(weights)), x)
 
     def _run(self, p: dict[str, Any], x: Any) -> Any:
-        h = torch.relu(torch.addmm(p["b1"], x, p["w1"].T))
-        h = torch.relu(torch.addmm(p["b2"], h, p["w2"].T))
+        h = torch.addmm(p["b1"], x, p["w1"].T).clamp(0, HIDDEN_LIMIT)
+        h = torch.addmm(p["b2"], h, p["w2"].T).clamp(0, HIDDEN_LIMIT)
         out = torch.addmm(p["b3"], h, p["w3"].T)
         return torch.addcmul(out, x @ p["bypass"].T, self._bypassed)
 

@@ -1,4 +1,4 @@
-"""The lattices of a pyramid's levels, padded, and their neighbours at an offset."""
+"""The lattice of a level as its four phases, padded, and its samples at an offset from a unit's."""
 
 from __future__ import annotations
 
@@ -7,34 +7,84 @@ from typing import Any
 import numpy as np
 
 from ..coding.backend import Backend
-from .pyramid import Segment
+from .pyramid import Unit
 
-PAD = 9  # as far as a neighbour or a window reaches
-# Offsets of the four nearest known samples of a sub-pixel, in step A and in step B.
+PAD = 5  # of a phase on each side: as far as a neighbour or a window reaches
+OVERRUN = 64  # columns more that compiled loops may read
+# Offsets of the four nearest known samples of a point, in step A and in step B.
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 
 
-def _reflected(length: int) -> np.ndarray:
-    """Indices that pad an axis by PAD on both sides by reflection, which keeps their parity."""
-    period = 2 * (length - 1)
-    if period == 0:
-        return np.zeros(1 + 2 * PAD, dtype=np.int64)
-    folded = np.arange(-PAD, length + PAD) % period
-    return np.minimum(folded, period - folded)
+class Phases:
+    """The lattice (h, w) of a level: planes uint16 (4, ceil(h / 2) + 2 PAD, stride), in each one
+    phase from (PAD, PAD) on, all zeros at first."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        rows, cols = (height + 1) // 2, (width + 1) // 2
+        self.planes = np.zeros((4, rows + 2 * PAD, cols + 2 * PAD + OVERRUN), dtype=np.uint16)
+
+    def phase(self, number: int) -> np.ndarray:
+        """A view (rows, cols) of a phase without its padding."""
+        rows = (self.height - (number >> 1) + 1) // 2
+        cols = (self.width - (number & 1) + 1) // 2
+        return self.planes[number, PAD : PAD + rows, PAD : PAD + cols]
+
+    def put(self, lattice: np.ndarray) -> None:
+        """Takes all samples from an array (h, w)."""
+        for number in range(4):
+            self.phase(number)[:] = lattice[number >> 1 :: 2, number & 1 :: 2]
+
+    def whole(self) -> np.ndarray:
+        """The samples as an array uint16 (h, w)."""
+        lattice = np.empty((self.height, self.width), dtype=np.uint16)
+        for number in range(4):
+            lattice[number >> 1 :: 2, number & 1 :: 2] = self.phase(number)
+        return lattice
+
+    def pad(self) -> None:
+        """Fills the padding by reflection, which keeps the parity of rows and columns; of a
+        lattice one row or column wide that one stands for all."""
+        for number in range(4):
+            row, col = number >> 1, number & 1
+            plane = self.planes[number]
+            rows, cols = self.phase(number).shape
+            if self.height == 1 and row:
+                plane[:] = self.planes[number - 2, PAD]
+                rows = 0
+            for b in (*range(PAD), *range(PAD + rows, len(plane))) if rows or not row else ():
+                source = _reflected(2 * (b - PAD) + row, self.height)
+                plane[b] = plane[PAD + source // 2]
+            if self.width == 1 and col:
+                plane[:] = self.planes[number - 1, :, PAD, None]
+                continue
+            for b in (*range(PAD), *range(PAD + cols, cols + 2 * PAD + 1)):
+                source = _reflected(2 * (b - PAD) + col, self.width)
+                plane[:, b] = plane[:, PAD + source // 2]
 
 
-def padded_lattice(backend: Backend, canvas: Any, level: int) -> Any:
-    """The (h + 2 PAD, w + 2 PAD) lattice of a level, reflected at the borders, of an (H, W)
-    canvas."""
-    xp, device = backend.xp, backend.device
-    lattice = canvas[:: 1 << level, :: 1 << level]
-    rows = xp.asarray(_reflected(lattice.shape[0]), dtype=xp.int64, device=device)
-    cols = xp.asarray(_reflected(lattice.shape[1]), dtype=xp.int64, device=device)
-    return xp.take(xp.take(lattice, rows, axis=0), cols, axis=1)
+def _reflected(place: int, length: int) -> int:
+    """The place within 0 .. length - 1 that one outside is a mirror image of."""
+    if length == 1:
+        return 0
+    folded = place % (2 * (length - 1))
+    return min(folded, 2 * (length - 1) - folded)
 
 
-def tap(lattice: Any, segment: Segment, offset: tuple[int, int]) -> Any:
-    """The neighbours at one offset of all pixels of a segment, flat, from a padded lattice."""
-    y, x = segment.row + offset[0] + PAD, segment.col + offset[1] + PAD
-    rows = slice(y, y + 2 * segment.rows - 1, 2)
-    return lattice[rows, x : x + 2 * segment.cols - 1 : 2].reshape(-1)
+def place(unit: Unit, offset: tuple[int, int]) -> tuple[int, int, int]:
+    """Phase, row and column in Phases.planes of the sample at an offset, in lattice units, from a
+    unit's first point."""
+    row, col = unit.grid.row + offset[0], unit.grid.col + offset[1]
+    phase = 2 * (row & 1) + (col & 1)
+    return phase, unit.row + (row >> 1) + PAD, unit.col + (col >> 1) + PAD
+
+
+def tap(planes: Any, unit: Unit, offset: tuple[int, int]) -> Any:
+    """The samples at one offset from all points of a unit, flat; planes: of Phases.planes."""
+    phase, row, col = place(unit, offset)
+    return planes[phase, row : row + unit.rows, col : col + unit.cols].reshape(-1)
+
+
+def on_device(backend: Backend, phases: Phases) -> Any:
+    """The planes int64 on a backend's device."""
+    return backend.whole(phases.planes)

@@ -1,4 +1,4 @@
-"""How an image's samples are laid out for coding: channels, their order, planes and references."""
+"""How planes are laid out for coding: channels, their order, bit planes and references."""
 
 from __future__ import annotations
 
@@ -6,83 +6,71 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHANNEL_NAMES = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
+from ..history.planes import RGB, YCC, Geometry, Lattice, Planes
+
 MAX_EXPONENT = 8
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of the image, coded as value - lowest in `planes` bit planes."""
+    """One channel, coded as value - lowest in `planes` bit planes."""
 
-    index: int  # in the image
+    index: int  # in the planes
     lowest: int
     planes: int  # 0: every sample is `lowest`, and nothing is coded
     references: tuple[int, ...]  # positions in the coding order, the nearest first
+    lattice: Lattice
+    size: tuple[int, int]  # rows and columns of its samples
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything about an image that the models need, apart from their weights."""
+    """Everything about planes that the models need, apart from their weights."""
 
-    height: int
-    width: int
-    sample_bits: int  # 8 or 16
+    geometry: Geometry
     channels: tuple[Channel, ...]  # in coding order
     exponent: int  # the models' unit is 2^exponent sample values
-    conversion: int = 0  # colour.JFIF where the coded channels 0, 1, 2 are Y, Cb, Cr
-    wide: bool = False  # whether the trunk INRs see the wide context
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the image array."""
-        size = (self.height, self.width)
-        return size if len(self.channels) == 1 else (*size, len(self.channels))
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.uint8 if self.sample_bits == 8 else np.uint16)
-
-    def name(self, channel: Channel) -> str:
-        if self.conversion and channel.index < 3:
-            return ("Y", "Cb", "Cr")[channel.index]
-        return CHANNEL_NAMES[len(self.channels)][channel.index]
+    def chroma(self) -> bool:
+        """Whether later channels are chroma, which is predicted from its own neighbours alone and
+        has networks of its own."""
+        return self.geometry.kind == YCC
 
 
-def references(order: tuple[int, ...]) -> list[tuple[int, ...]]:
+def lay_out(
+    geometry: Geometry, order: tuple[int, ...], lowest: list[int], planes: list[int], exponent: int
+) -> Layout:
+    """The layout of planes of a geometry; lowest and planes: in coding order."""
+    lattices = [geometry.lattices[index] for index in order]
+    sizes = [lattice.size(geometry.height, geometry.width) for lattice in lattices]
+    channels = map(
+        Channel, order, lowest, planes, references(order, geometry.alpha), lattices, sizes
+    )
+    return Layout(geometry, tuple(channels), exponent)
+
+
+def references(order: tuple[int, ...], alpha: bool) -> list[tuple[int, ...]]:
     """For each position of a coding order, the earlier positions it refers to, nearest first.
 
-    Colour channels refer to all earlier colour channels; alpha (the last of 2 or 4) to none.
+    Colour channels refer to all earlier colour channels; alpha (the last of all) to none.
     """
-    alpha = len(order) - 1 if len(order) in (2, 4) else None
+    last = len(order) - 1 if alpha else None
     return [
-        () if index == alpha else tuple(j for j in reversed(range(i)) if order[j] != alpha)
+        () if index == last else tuple(j for j in reversed(range(i)) if order[j] != last)
         for i, index in enumerate(order)
     ]
 
 
-def choose_layout(image: np.ndarray, conversion: int = 0, wide: bool = False) -> Layout:
-    """The layout of an array uint8 or uint16, (H, W) or (H, W, C): G, R, B, and alpha last.
-
-    conversion: what the array's colour channels are, as in Layout; Y, Cb, Cr are coded in order.
-    wide: as in Layout.
-    """
-    samples = image.reshape(*image.shape[:2], -1)
-    count = samples.shape[2]
-    order = (1, 0, 2, 3)[:count] if count > 2 and not conversion else (0, 1, 2, 3)[:count]
-    channels = []
-    for index, refers in zip(order, references(order), strict=True):
-        plane = samples[:, :, index]
-        lowest, highest = int(plane.min()), int(plane.max())
-        channels.append(Channel(index, lowest, (highest - lowest).bit_length(), refers))
-    return Layout(
-        samples.shape[0],
-        samples.shape[1],
-        8 * image.dtype.itemsize,
-        tuple(channels),
-        _choose_exponent(samples[:, :, order[0]]),
-        conversion,
-        wide,
-    )
+def choose_layout(planes: Planes) -> Layout:
+    """The layout of planes: G, R, B, or Y, Cb, Cr, and alpha last."""
+    geometry = planes.geometry
+    natural = tuple(range(geometry.channels))
+    order = (1, 0, *natural[2:]) if geometry.kind == RGB else natural
+    lowest = [int(planes.channels[index].min()) for index in order]
+    ranges = [int(planes.channels[i].max()) - low for i, low in zip(order, lowest, strict=True)]
+    bits = [most.bit_length() for most in ranges]
+    return lay_out(geometry, order, lowest, bits, _choose_exponent(planes.channels[order[0]]))
 
 
 def _choose_exponent(plane: np.ndarray) -> int:

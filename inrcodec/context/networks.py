@@ -1,28 +1,34 @@
 """The integer networks: two hidden ReLU layers and a linear bypass, exact on every machine.
 
-Activations are integers in units of 1/1024, weights integers times a power of two per tensor.
-All are held in float64, where a matrix product is exact in any order of summation while
-sum |weight| * |activation| stays below 2^53; `checked` proves that for every layer, once, when a
-network is built or read. fit.py holds the float twin.
+Inputs, activations and weights have 16 bits, sums 32: processors multiply 32 to 64 of these at a
+time. `row_integers` rounds each row of weights so far that its sums are proven to stay below 2^31,
+once, when a network is built or read. Here the sums are held in float64, where they are exact in
+any order; kernels/context_network.c is the same in 32 bits. float_networks.py has the float twin.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..coding.backend import Backend
-from ..coding.tables import UNIT
 from ..errors import CorruptError
-from .neighbours import INPUT_CLIP
+from ..kernels.context import CompiledNetwork
 
-INPUT_SHIFT = 4  # the first layer sees inputs / 16, so that they are near 1 in size
-HIDDEN_CLIP = 1 << 20  # 1024 units
+UNIT_BITS, HIDDEN_BITS = 10, 8  # outputs are in units of 1/1024, hidden activations of 1/256
+INPUT_CLIP = HIDDEN_CLIP = WEIGHT_CLIP = 32767
+# Networks see inputs in units of 2^-INPUT_BITS: trunk INRs 1/16 of what neighbours.py has in 1/256,
+# plane INRs 1/16 of logits in 1/1024.
+TRUNK_INPUT_BITS, PLANE_INPUT_BITS = 12, 14
+BYPASS_BITS = 4  # the bypass sees inputs without that 1/16
+MAX_ROW_SHIFT = 14
 TENSORS = ("w1", "b1", "w2", "b2", "w3", "b3", "bypass")
 FACTORED = ("w1", "w2")  # changes to these are products of two factors
-EXACT = 1 << 53
+# Of sums; the last layer's and the bypass's are added up.
+SUM_LIMIT, OUTPUT_LIMIT = 1 << 31, 1 << 30
 
 
 def factors(name: str) -> tuple[str, str]:
@@ -37,12 +43,14 @@ def is_factor(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Shape:
-    """Inputs, hidden width and outputs; the bypass reaches the first `bypassed` outputs."""
+    """Inputs, hidden width and outputs; the bypass reaches the first `bypassed` outputs; inputs are
+    in units of 2^-input_bits."""
 
     inputs: int
     width: int
     outputs: int
     bypassed: int
+    input_bits: int
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight tensor, in the order in which they are stored."""
@@ -75,53 +83,106 @@ class Tensor:
     shift: int
 
 
+@dataclass(frozen=True)
+class Layer:
+    """outputs = (weights @ x + biases) >> shifts, by row: int64 (o, i), (o,), (o,)."""
+
+    weights: np.ndarray
+    biases: np.ndarray
+    shifts: np.ndarray
+
+
+def row_integers(
+    w: Tensor, b: Tensor | None, fraction: int, *, unit_bits: int, limit: int = SUM_LIMIT
+) -> Layer:
+    """Rounds the rows of a layer to 16 bits.
+
+    fraction: by how much the shift of sums to outputs is above that of weights; unit_bits: outputs
+    are in units of 2^-unit_bits. A row's shift is the weights', MAX_ROW_SHIFT at most, plus the
+    fraction, and 0 at least; it is lowered, and weights are rounded with it, halves up, until no
+    weight passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises
+    CorruptError where no shift of 0 or more does.
+    """
+    rows, biases, shifts = [], [], []
+    offsets = [0] * len(w.values) if b is None else b.values.tolist()
+    bias_shift = 0 if b is None else b.shift
+    if not 0 <= bias_shift <= UNIT_BITS:
+        raise CorruptError(f"bias shift {bias_shift} is not in 0..{UNIT_BITS}")
+    for row, offset in zip(w.values, offsets, strict=True):
+        shift = max(0, min(w.shift, MAX_ROW_SHIFT) + fraction)
+        while shift >= 0:
+            rounded = _scaled(row, shift - fraction - w.shift)
+            bias = _floored(offset, unit_bits - bias_shift + shift)
+            sizes = np.abs(rounded)
+            if sizes.max(initial=0) <= WEIGHT_CLIP and (
+                int(sizes.sum()) * INPUT_CLIP + abs(bias) < limit
+            ):
+                break
+            shift -= 1
+        else:
+            raise CorruptError("a network's weights leave the range of 16 bits")
+        rows.append(rounded)
+        biases.append(bias)
+        shifts.append(shift)
+    return Layer(np.array(rows), np.array(biases, np.int64), np.array(shifts, np.int64))
+
+
+def _scaled(row: np.ndarray, bits: int) -> np.ndarray:
+    """row * 2^bits, halves up."""
+    return row << bits if bits >= 0 else (row + (1 << -bits - 1)) >> -bits
+
+
+def _floored(number: int, bits: int) -> int:
+    """floor(number * 2^bits)."""
+    return number << bits if bits >= 0 else number >> -bits
+
+
 class Network:
     """A network on a backend, ready to run.
 
     shape: its sizes; tensors: name -> Tensor for each of TENSORS, biases with a shift of at most
-    10. Raises CorruptError where a sum could leave the exact range of float64.
+    10. Raises CorruptError where a sum could leave 32 bits.
 
-    layers: (weights, biases, scale) of the two hidden layers, the last one and the bypass, and how
-    many outputs the bypass reaches.
+    layers: the two hidden layers, the last one and the bypass.
     """
 
     def __init__(self, shape: Shape, tensors: dict[str, Tensor], backend: Backend) -> None:
         self.shape = shape
-        self.backend = backend
+        self._backend = backend
         w1, w2, w3, bypass = (tensors[n] for n in ("w1", "w2", "w3", "bypass"))
-        zero = Tensor(np.zeros(1, dtype=np.int64), 0)
+        inputs, up = shape.input_bits, HIDDEN_BITS - UNIT_BITS
+        hidden = {"unit_bits": HIDDEN_BITS}
+        outputs = {"unit_bits": UNIT_BITS, "limit": OUTPUT_LIMIT}
         self.layers = (
-            self._layer(w1, tensors["b1"], INPUT_CLIP, w1.shift + INPUT_SHIFT),
-            self._layer(w2, tensors["b2"], HIDDEN_CLIP, w2.shift),
-            self._layer(w3, tensors["b3"], HIDDEN_CLIP, w3.shift),
-            self._layer(bypass, zero, INPUT_CLIP, bypass.shift),
-            shape.bypassed,
+            row_integers(w1, tensors["b1"], inputs - HIDDEN_BITS, **hidden),
+            row_integers(w2, tensors["b2"], 0, **hidden),
+            row_integers(w3, tensors["b3"], up, **outputs),
+            row_integers(bypass, None, inputs - UNIT_BITS - BYPASS_BITS, **outputs),
         )
 
-    def _layer(self, w: Tensor, b: Tensor, limit: int, shift: int) -> tuple[Any, Any, float]:
-        """(weights, biases, scale) with outputs = floor((weights @ x + biases) * scale)."""
-        if not 0 <= b.shift <= 10:
-            raise CorruptError(f"bias shift {b.shift} is not in 0..10")
-        bias = b.values.astype(object) * (UNIT >> b.shift << shift)
-        for row, offset in zip(w.values.tolist(), bias.tolist(), strict=True):
-            if sum(map(abs, row)) * limit + abs(offset) >= EXACT:
-                raise CorruptError("a network's sums leave the exact range of 53 bits")
-        put = self.backend.put
-        return put(w.values), put(bias.astype(np.float64)[:, None]), 0.5**shift
+    @cached_property
+    def compiled(self) -> CompiledNetwork:
+        """The network as C has it."""
+        return CompiledNetwork(self.layers, self.shape.inputs, self.shape.bypassed)
 
     def run(self, inputs: Any) -> Any:
-        """inputs (f, n), integers of magnitude <= INPUT_CLIP -> outputs (o, n), integers.
+        """inputs int64 (f, n), of magnitude <= INPUT_CLIP -> outputs int64 (o, n).
 
-        h = floor((W1 x + b1) / 2^s1) clipped to 0 .. HIDDEN_CLIP, again with W2, then
-        floor((W3 h + b3) / 2^s3), plus floor(bypass x / 2^s) in the first outputs.
+        h = (W1 x + b1) >> s1 clipped to 0 .. HIDDEN_CLIP, again with W2, then (W3 h + b3) >> s3,
+        plus bypass x >> s in the first outputs.
         """
-        xp = self.backend.xp
         h = inputs
-        *hidden, last, bypass, bypassed = self.layers
-        for weights, bias, scale in hidden:
-            h = xp.clip(xp.floor((xp.matmul(weights, h) + bias) * scale), 0, HIDDEN_CLIP)
-        weights, bias, scale = last
-        out = xp.floor((xp.matmul(weights, h) + bias) * scale)
-        weights, _, scale = bypass
-        out[:bypassed, :] += xp.floor(xp.matmul(weights, inputs) * scale)
+        *hidden, last, bypass = self.layers
+        for layer in hidden:
+            h = self._backend.xp.clip(self._apply(layer, h), 0, HIDDEN_CLIP)
+        out = self._apply(last, h)
+        out[: self.shape.bypassed, :] += self._apply(bypass, inputs)
         return out
+
+    def _apply(self, layer: Layer, x: Any) -> Any:
+        backend = self._backend
+        xp = backend.xp
+        product = xp.matmul(backend.put(layer.weights), xp.astype(x, xp.float64))
+        whole = backend.whole
+        total = xp.astype(product, xp.int64) + whole(layer.biases)[:, None]
+        return total >> whole(layer.shifts)[:, None]

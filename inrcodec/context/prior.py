@@ -15,9 +15,10 @@ from ..coding.weights import MAX_SHIFT, Tensors, unpack_weights
 from ..errors import CorruptError
 from .layout import Layout
 from .networks import TENSORS, Tensor, factors
-from .traversal import plane_shape, trunk_shape
+from .step import plane_shape, trunk_shape
 
 MAX_RANK = 32  # of changes to a prior
+MOST_FINER = 15  # bits of a prior below its changes, which have 48 at most, so that sums fit 64
 
 
 @dataclass(frozen=True)
@@ -25,26 +26,18 @@ class Prior:
     """What a shipped prior is made of."""
 
     digest: str  # BLAKE2b-128 of its file
-    minor: int  # the format version that brought it
     trunk_width: int
-    wide: bool  # whether trunks see the wide context
     plane_width: int = 16
 
 
 PRIORS = {
-    1: Prior("30186a5e9546098a35b855283f0d2ea5", 1, 32, False),
-    2: Prior("3b38c248521bef776b59e11d1af78803", 2, 32, True),
-    3: Prior("5cfda6a1a775209cced950d09c31ca47", 6, 64, True),
+    1: Prior("3b38c248521bef776b59e11d1af78803", 32),
+    2: Prior("5cfda6a1a775209cced950d09c31ca47", 64),
 }
 # What encoders use: small networks, which may do as they are, and large ones, to fit from.
-QUICK, THOROUGH = 2, 3
+QUICK, THOROUGH = 1, 2
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
-
-
-def is_wide(prior: int) -> bool:
-    """Whether trunk INRs of a prior, or of none (0), see the wide context."""
-    return prior in PRIORS and PRIORS[prior].wide
 
 
 @cache
@@ -56,7 +49,7 @@ def _networks(prior: int) -> list[Tensors]:
     shapes = []
     for _ in range(CONVERSIONS):
         for references in range(POSITIONS):
-            shapes += [trunk_shape(references, facts.trunk_width, facts.wide)] * 2
+            shapes += [trunk_shape(references, facts.trunk_width)] * 2
             shapes.append(plane_shape(references, facts.plane_width))
     return unpack_weights("int", [shape.tensors() for shape in shapes], data)
 
@@ -72,7 +65,7 @@ def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
     found = []
     for channel in layout.channels:
         if channel.planes:
-            at = 3 * (POSITIONS * (layout.conversion != 0) + len(channel.references))
+            at = 3 * (POSITIONS * layout.chroma + len(channel.references))
             found += _networks(prior)[at : at + 3]
     return found
 
@@ -89,6 +82,8 @@ def add(prior: Tensors, changes: Tensors) -> Tensors:
                 raise CorruptError(f"the factors of {name} have shifts above {MAX_SHIFT} together")
             change = Tensor(u.values @ v.values, u.shift + v.shift)
         shift = max(start.shift, change.shift)
+        if shift - change.shift > MOST_FINER:
+            raise CorruptError(f"the changes to {name} are too coarse for the prior")
         values = (start.values << (shift - start.shift)) + (change.values << (shift - change.shift))
         result[name] = Tensor(values, shift)
     return result

@@ -1,90 +1,38 @@
 """The one traversal that both encodes and decodes.
 
-For every channel, step and plane the same loop asks the networks for a probability and hands it to
-a coder: an encoder's coder takes the bit, a decoder's returns it. They cannot drift apart.
+For every level, channel and step the same loop asks the networks for probabilities and hands them
+to a coder: an encoder's coder takes bits, a decoder's returns them. They cannot drift apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
+from .. import kernels
 from ..coding.backend import Backend, Workers
 from ..coding.tables import PROBABILITY_ONE
 from ..errors import CorruptError
-from .evidence import Evidence, evidence_inputs
-from .inference import ChannelNetworks, Inference, infer
-from .lattice import padded_lattice
+from ..history.planes import Planes
+from .compiled import code_bands
+from .inference import code_arrays
+from .lattice import Phases
 from .layout import Channel, Layout
-from .mixture import COMPONENTS, OUTPUTS
-from .neighbours import Surroundings, input_count
-from .networks import Shape
-from .pyramid import Segment, segments
+from .pyramid import grids, lattice_size, top_level
+from .step import ChannelNetworks, Codes, Observer, StepJob
 
 
-def trunk_shape(references: int, width: int, wide: bool = False) -> Shape:
-    """The trunk INR of a channel with that many references: context -> mixture."""
-    return Shape(input_count(references, wide), width, OUTPUTS, COMPONENTS)
+class Scans(Protocol):
+    """Where the streams of each level are: scans.ScanEncoder or ScanDecoder."""
+
+    def streams(self, level: int) -> list[Any]: ...
 
 
-def plane_shape(references: int, width: int) -> Shape:
-    """The plane INR: mixture logit, plane index, evidence -> corrected logit."""
-    return Shape(2 + evidence_inputs(references), width, 1, 1)
-
-
-class Coder(Protocol):
-    """Either end of the range coder."""
-
-    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
-        """Bits uint8 (n,) under uint16 P(1) * 65536; bits is None for a decoder."""
-
-
-# Told of every plane of every segment, piece by piece: channel, plane, probabilities, bits, and of
-# the pixels whose bits the plane INR decided: their indices and its inputs (f, n).
-Observer = Callable[[Channel, int, np.ndarray, np.ndarray, Any, Any], None]
-
-
-def steps(
-    backend: Backend, channel: Channel, layout: Layout, canvas: Any, references: list[Any]
-) -> Iterator[tuple[Segment, Surroundings, bool]]:
-    """Every segment of a channel with what its pixels see, and whether it is the first of its step.
-
-    The caller writes each segment's samples into canvas before it asks for the next one.
-    """
-    size = (layout.height, layout.width)
-    before: tuple[int, int] | None = None
-    around: Any = []
-    seen: Surroundings | None = None
-    for segment in segments(*size):
-        now = (segment.level, segment.step)
-        first = now != before
-        if first:
-            own = padded_lattice(backend, canvas, segment.level)
-            if before is None or before[0] != segment.level:
-                around = _padded_lattices(backend, references, segment.level)
-            own_base = layout.conversion != 0
-            seen = Surroundings(
-                own, around, size, channel.planes, layout.exponent, own_base, layout.wide
-            )
-            before = now
-        assert seen is not None
-        yield segment, seen, first
-
-
-def _padded_lattices(backend: Backend, references: list[Any], level: int) -> Any:
-    """The lattices of earlier channels: a list, or one array for the compiled loops."""
-    if not backend.compiled:
-        return [padded_lattice(backend, r, level) for r in references]
-    lattices = np.zeros((0, 1, 1), dtype=backend.sample_type)
-    for k, reference in enumerate(references):
-        lattice = padded_lattice(backend, reference, level)
-        if not k:
-            lattices = np.empty((len(references), *lattice.shape), dtype=backend.sample_type)
-        lattices[k] = lattice
-    return lattices
+# Codes a step into its own phases: the job, the level's streams, the level's samples if they are
+# known.
+CodeStep = Callable[[StepJob, list[Any], np.ndarray | None], None]
 
 
 def traverse(
@@ -92,104 +40,161 @@ def traverse(
     workers: Workers,
     layout: Layout,
     networks: list[ChannelNetworks | None],
-    coder: Coder,
-    image: np.ndarray | None = None,
+    scans: Scans,
+    truth: Planes | None = None,
     observe: Observer | None = None,
-) -> np.ndarray:
-    """Codes every sample of an image; returns the image, shape and dtype as in the layout.
+    scale: int = 1,
+) -> Planes:
+    """Codes planes, and returns them.
 
-    networks: one entry per channel in coding order, None where no plane is coded. image: the
-    samples for an encoder, None for a decoder.
+    networks: one entry per channel in coding order, None where no plane is coded. truth: the planes
+    for an encoder, None for a decoder. scale: 1, 2, 4 or 8; where to stop, what is returned is of
+    that scale. Raises CorruptError where a decoded value is none of the planes'.
     """
-    samples = None if image is None else image.reshape(layout.height, layout.width, -1)
-    decoded = np.empty((layout.height, layout.width, len(layout.channels)), dtype=layout.dtype)
-    canvases: list[Any] = []
-    for channel, nets in zip(layout.channels, networks, strict=True):
-        truth = None if samples is None else samples[:, :, channel.index]
-        canvas = backend.xp.zeros(
-            (layout.height, layout.width), dtype=backend.sample_type, device=backend.device
-        )
-        # a channel without planes stays zeros that nobody has touched, whatever its size
-        decoded[:, :, channel.index] = channel.lowest
-        if nets is not None:
-            run = _Pass(backend, workers, layout, channel, nets, canvas, canvases, coder, observe)
-            run.code(truth)
-            values = backend.get(canvas)
-            if int(values.max()) + channel.lowest > np.iinfo(layout.dtype).max:
-                raise CorruptError("a decoded sample exceeds the sample depth")
-            decoded[:, :, channel.index] = values + channel.lowest
-        canvases.append(canvas)
-    return decoded.reshape(layout.shape)
+    library = kernels.library() if backend.compiled else None
+
+    def code(job: StepJob, streams: list[Any], known: np.ndarray | None) -> None:
+        if library is None:
+            code_arrays(backend, job, streams, known, observe)
+        else:
+            code_bands(library, workers, job, streams, known, observe)
+
+    return walk(layout, networks, scans, code, truth, observe, scale)
 
 
-@dataclass
+def walk(
+    layout: Layout,
+    networks: list[ChannelNetworks | None],
+    scans: Scans,
+    code: CodeStep,
+    truth: Planes | None = None,
+    observe: Observer | None = None,
+    scale: int = 1,
+) -> Planes:
+    """The order of traverse, whatever is done in each step."""
+    passes = [
+        _Pass(layout, channel, nets, None if truth is None else truth.channels[channel.index])
+        for channel, nets in zip(layout.channels, networks, strict=True)
+    ]
+    levels = levels_of(layout)
+    first = scans.streams(max(levels - 1, 0))[0]
+    for each in passes:
+        each.start(first, observe)
+    for level in reversed(range(scale.bit_length() - 1, levels)):
+        streams = scans.streams(level)
+        for each in passes:
+            each.code(level, streams, [passes[j] for j in each.channel.references], code)
+    coded = {each.channel.index: each.samples(layout.geometry.dtype) for each in passes}
+    return Planes(layout.geometry, tuple(coded[index] for index in range(len(coded))), scale)
+
+
+def image_shift(channel: Channel) -> int:
+    """The image's level that a channel's level 0 belongs to."""
+    return channel.lattice.least_step - 1
+
+
+def levels_of(layout: Layout) -> int:
+    """How many levels there are in all."""
+    return max(top_level(*channel.size) + image_shift(channel) for channel in layout.channels)
+
+
+def reduced_size(channel: Channel, scale: int) -> tuple[int, int]:
+    """Rows and columns of a channel of planes of a scale."""
+    return lattice_size(*channel.size, max(0, scale.bit_length() - 1 - image_shift(channel)))
+
+
 class _Pass:
-    """The pass over one channel."""
+    """The pass over one channel.
 
-    backend: Backend
-    workers: Workers
-    layout: Layout
-    channel: Channel
-    networks: ChannelNetworks
-    canvas: Any
-    canvases: list[Any]
-    coder: Coder
-    observe: Observer | None
+    levels: of its own pyramid; shift: the image's level that its level 0 belongs to. phases: its
+    lattice at its current level, if it has samples that are not all alike.
+    """
 
-    def code(self, truth: np.ndarray | None) -> None:
-        """Codes the channel into the canvas; truth: the samples (H, W) for an encoder."""
-        channel, canvas = self.channel, self.canvas
-        references = [self.canvases[j] for j in channel.references]
+    def __init__(
+        self,
+        layout: Layout,
+        channel: Channel,
+        networks: ChannelNetworks | None,
+        truth: np.ndarray | None,
+    ) -> None:
+        self.layout, self.channel, self.networks, self.truth = layout, channel, networks, truth
+        self.size = channel.size
+        self.shift = image_shift(channel)
+        self.levels = top_level(*self.size)
+        self.level = self.levels
+        self.phases = Phases(1, 1)
+
+    def start(self, coder: Any, observe: Observer | None) -> None:
+        """Codes sample (0, 0)."""
+        channel = self.channel
+        if self.networks is None:
+            return
         half = np.full(channel.planes, PROBABILITY_ONE // 2, dtype=np.uint16)
         weights = 1 << np.arange(channel.planes)[::-1]
         bits = None
-        if truth is not None:
-            bits = ((int(truth[0, 0]) - channel.lowest) // weights % 2).astype(np.uint8)
-        bits = self.coder.code(half, bits)
-        canvas[0, 0] = float(bits @ weights)
-        if self.observe is not None:
-            for i, plane in enumerate(reversed(range(channel.planes))):
-                self.observe(channel, plane, half[i : i + 1], bits[i : i + 1], None, None)
+        if self.truth is not None:
+            value = int(self.truth[0, 0]) - channel.lowest
+            bits = (value // weights % 2).astype(np.uint8)
+        bits = coder.code(half, bits)
+        self.phases.phase(0)[0, 0] = bits @ weights
+        if observe is not None:
+            observe(Codes(channel, None, half[:, None], bits[:, None]))
 
-        evidence: Evidence | None = None
-        for segment, seen, first in steps(self.backend, channel, self.layout, canvas, references):
-            if first:
-                evidence = self._evidence(segment, references)
-            assert evidence is not None
-            index = segment.image_index()
-            here = [r[index] for r in references]
-            inference = infer(
-                self.backend, self.workers, self.networks, segment, seen, here, evidence
-            )
-            wanted = None
-            if truth is not None:
-                wanted = truth[index].reshape(-1).astype(np.int64) - channel.lowest
-            values = self._code_planes(inference, wanted)
-            canvas[index] = self.backend.xp.reshape(values, (segment.rows, segment.cols))
+    def code(self, level: int, streams: list[Any], references: list[_Pass], code: CodeStep) -> None:
+        """Codes what a level of the image has of this channel."""
+        own_level = level - self.shift
+        if not 0 <= own_level < self.levels:
+            return
+        size = lattice_size(*self.size, own_level)
+        lattice = Phases(*size)
+        lattice.phase(0)[:] = self.phases.whole()
+        self.phases, self.level = lattice, own_level
+        if self.networks is not None:
+            seen = [reference.as_seen(self, size) for reference in references]
+            bits = [reference.channel.planes for reference in references]
+            for grid in grids(*self.size, own_level):
+                if grid:
+                    self.phases.pad()
+                    layout = self.layout
+                    job = StepJob(
+                        self.channel, layout.exponent, layout.chroma, self.networks, grid,
+                        self.phases, seen, bits,
+                    )  # fmt: skip
+                    code(job, streams, self._values(own_level))
+        self.phases.pad()
 
-    def _evidence(self, segment: Segment, references: list[Any]) -> Evidence:
-        """The colours decoded before a step begins."""
-        s, channels = 1 << segment.level, [self.channel]
-        channels += [self.layout.channels[j] for j in self.channel.references]
-        known = [(slice(None, None, 2 * s),) * 2]
-        if segment.step == 1:
-            known.append((slice(s, None, 2 * s),) * 2)
-        canvases = [self.canvas, *references]
-        values = [[canvas[index] for canvas in canvases] for index in known]
-        return Evidence(self.backend, values, [channel.planes for channel in channels])
+    def _values(self, level: int) -> np.ndarray | None:
+        """The lattice of a level of what is to be coded."""
+        if self.truth is None:
+            return None
+        return self.truth[:: 1 << level, :: 1 << level]
 
-    def _code_planes(self, inference: Inference, values: np.ndarray | None) -> Any:
-        """Codes all planes of a segment, the highest first; takes and returns the values (n,)."""
-        bits: np.ndarray | None = None
-        for plane in reversed(range(self.channel.planes)):
-            asked = self.observe is not None
-            probabilities, pieces = inference.probabilities(plane, bits, asked)
-            wanted = None if values is None else ((values >> plane) & 1).astype(np.uint8)
-            bits = self.coder.code(probabilities, wanted)
-            if self.observe is not None:
-                for part, index, features in pieces:
-                    self.observe(
-                        self.channel, plane, probabilities[part], bits[part], index, features
-                    )
-        assert bits is not None
-        return inference.values(bits)
+    def as_seen(self, other: _Pass, size: tuple[int, int]) -> Phases:
+        """This channel's phases where a later one has its lattice of a size: its own where their
+        points are the same, else the nearest known samples above and to the left."""
+        level = other.level + other.shift
+        if self.level + self.shift == level and size == (self.phases.height, self.phases.width):
+            return self.phases
+        known, maps = self.phases.whole(), []
+        mine, its = self.channel.lattice, other.channel.lattice
+        for n, step, phase, own_step, own_phase in (
+            (0, its.row_step, its.row_phase, mine.row_step, mine.row_phase),
+            (1, its.col_step, its.col_phase, mine.col_step, mine.col_phase),
+        ):
+            places = (np.arange(size[n]) << other.level) * step - phase  # in the image
+            index = (places + own_phase) // own_step >> self.level
+            maps.append(np.clip(index, 0, known.shape[n] - 1))
+        view = Phases(*size)
+        view.put(known[np.ix_(*maps)])
+        view.pad()
+        return view
+
+    def samples(self, dtype: np.dtype) -> np.ndarray:
+        """The samples, as far as they are known."""
+        lowest = self.channel.lowest
+        if self.networks is None:
+            return np.full((self.phases.height, self.phases.width), lowest, dtype=dtype)
+        values = self.phases.whole()
+        if int(values.max()) + lowest > np.iinfo(dtype).max:
+            raise CorruptError("a decoded sample exceeds the sample depth")
+        return values.astype(dtype) + dtype.type(lowest)

@@ -6,30 +6,28 @@ ones in step B, those two away in step A. In windows of three sizes the magnitud
 errors of this channel, and of how much they differ from the same errors of each earlier channel.
 Least squares over a window (as in Li & Orchard 2001, edge-directed prediction, with one regressor)
 gives the slope of this channel's errors over an earlier channel's, and so a prediction from that
-channel's error here. All sums are of integers below 2^53, and the one division of each slope is
-IEEE 754's, rounded down.
+channel's error here. Errors are limited so that all sums are below 2^31; the one division of each
+slope is IEEE 754's, rounded down.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..coding.backend import Backend
-from ..coding.tables import UNIT
-from .lattice import NEAR, PAD, tap
-from .pyramid import Segment
+from .lattice import NEAR, place, tap
+from .pyramid import Unit
 
 HALVES = (2, 4, 8)  # of the windows' sides, in lattice units
-REACH = HALVES[-1]
-SLOPE_WINDOW = 1  # the slope is that of HALVES[1]
+SLOPE_HALF = 4  # of the window that the slope comes from
 SLOPE_ONE, SLOPE_LIMIT = 1024, 4096
-# log2 is taken of 128 times the mean error in units, about: a sum times FACTORS[step][window]
-FACTORS = ((8.0, 2.0, 0.5), (2.0, 1.0, 0.25))
+ERROR_LIMIT = 2047  # in quarter units
+# log2 is taken of 128 times the mean error in units, about: a sum times 2^SHIFTS[step][window]
+SHIFTS = ((3, 1, -1), (1, 0, -2))
 RIDGE = (128, 256)  # as if so much (error in quarter units)^2 had a slope of 1, by step
-# Offsets between known samples and the four that their errors are differences to,
+# Offsets between known samples and the four that their errors are differences to.
 TAPS = (((-2, 0), (0, -2), (0, 2), (2, 0)), ((-1, -1), (-1, 1), (1, -1), (1, 1)))
-# and between sub-pixels that are coded and known ones, modulo 2.
-PARITIES = (((1, 1),), ((1, 0), (0, 1)))
 
 
 def statistics_count(references: int) -> int:
@@ -37,85 +35,88 @@ def statistics_count(references: int) -> int:
     return len(HALVES) + references * (len(HALVES) + 1)
 
 
-def _grid(lattice: Any, segment: Segment, parity: tuple[int, int], offset: tuple[int, int]) -> Any:
-    """The samples at an offset from each known one of a parity in reach, (rows, cols)."""
-    starts = segment.row - REACH + parity[0], segment.col - REACH + parity[1]
-    y, x = (s + o + PAD for s, o in zip(starts, offset, strict=True))
-    rows, cols = segment.rows + REACH - parity[0], segment.cols + REACH - parity[1]
-    return lattice[y : y + 2 * rows - 1 : 2, x : x + 2 * cols - 1 : 2]
+def _extent(unit: Unit, parity: tuple[int, int], half: int) -> tuple[range, range]:
+    """Offsets of a window's samples of one parity from a point, rows and columns."""
+    grid = unit.grid
+    rows, cols = (
+        range(-half, half + 1, 2) if own == other else range(1 - half, half, 2)
+        for own, other in zip((grid.row, grid.col), parity, strict=True)
+    )
+    return rows, cols
 
 
-def _errors(segment: Segment, lattice: Any) -> list[Any]:
-    """Errors of the known samples about a segment, in quarter samples, for each parity."""
-    errors = []
-    for parity in PARITIES[segment.step]:
-        a, b, c, d = (_grid(lattice, segment, parity, o) for o in TAPS[segment.step])
-        errors.append(_grid(lattice, segment, parity, (0, 0)) * 4 - (a + b + c + d))
-    return errors
+def _errors(
+    backend: Backend, unit: Unit, planes: Any, parity: tuple[int, int], exponent: int
+) -> Any:
+    """Errors of a parity's known samples in reach of a unit's windows, in quarter units."""
+    rows, cols = _extent(unit, parity, HALVES[-1])
+    height, width = unit.rows + len(rows) - 1, unit.cols + len(cols) - 1
+
+    def samples(offset: tuple[int, int]) -> Any:
+        phase, y, x = place(unit, (rows[0] + offset[0], cols[0] + offset[1]))
+        return planes[phase, y : y + height, x : x + width]
+
+    a, b, c, d = map(samples, TAPS[unit.grid.step])
+    error = (samples((0, 0)) * 4 - (a + b + c + d)) >> exponent
+    return backend.xp.clip(error, -ERROR_LIMIT, ERROR_LIMIT)
 
 
-def _sums(backend: Backend, segment: Segment, grids: list[Any], halves: tuple[int, ...]) -> Any:
-    """For each window the sums (n,) of what grids hold of its known samples."""
-    xp = backend.xp
-    totals: list[Any] = [0] * len(halves)
-    for (py, px), grid in zip(PARITIES[segment.step], grids, strict=True):
-        # of 2^20 squares of 16-bit errors float64 could not hold the sum
-        table = xp.zeros(
-            (grid.shape[0] + 1, grid.shape[1] + 1), dtype=xp.int64, device=backend.device
-        )
-        grid = xp.astype(grid, xp.int64)
-        table[1:, 1:] = xp.cumulative_sum(xp.cumulative_sum(grid, axis=0), axis=1)
-        for n, half in enumerate(halves):
-            first = (REACH - half) // 2
-            y, x = (REACH + half) // 2 - py + 1, (REACH + half) // 2 - px + 1
-            rows, cols = segment.rows, segment.cols
-            below, above = table[y : y + rows, :], table[first : first + rows, :]
-            right, left = slice(x, x + cols), slice(first, first + cols)
-            totals[n] = totals[n] + (
-                below[:, right] - below[:, left] - above[:, right] + above[:, left]
-            )
-    return [xp.astype(xp.reshape(total, (-1,)), xp.float64) for total in totals]
+def _sum(unit: Unit, fields: list[tuple[tuple[int, int], Any]], half: int) -> Any:
+    """The sums (n,) over windows of fields, each of a parity and in reach of the largest window."""
+    total: Any = 0
+    for parity, field in fields:
+        most, wanted = _extent(unit, parity, HALVES[-1]), _extent(unit, parity, half)
+        for dy in wanted[0]:
+            y = most[0].index(dy)
+            for dx in wanted[1]:
+                x = most[1].index(dx)
+                total = total + field[y : y + unit.rows, x : x + unit.cols]
+    return total.reshape(-1)
 
 
 def window_statistics(
     backend: Backend,
-    segment: Segment,
+    unit: Unit,
     own: Any,
-    references: Any,
+    references: list[Any],
     exponent: int,
     base: Any,
     own_sum: Any,
+    scaled: Callable[[Any], Any],
 ) -> list[Any]:
-    """statistics_count(len(references)) inputs, float64 (n,), of the n pixels of a segment.
+    """statistics_count(len(references)) inputs, int64 (n,), of the n points of a unit.
 
-    own, references, exponent: as in context.Surroundings, float64; base: the prediction that inputs
-    are relative to, own_sum: the sum of the four nearest known samples of this channel, both (n,)
-    in quarter samples.
+    own, references, exponent: as in neighbours.Surroundings; base: the prediction that inputs are
+    relative to, own_sum: the sum of the four nearest known samples of this channel, both (n,) in
+    quarter samples; scaled: brings differences of these to the unit of inputs.
     """
-    xp, step, unit = backend.xp, segment.step, float(1 << exponent)
+    xp, step = backend.xp, unit.grid.step
+    parities = ((0, 0),) if step == 0 else ((0, 0), (1, 1))
+
+    def errors(planes: Any) -> list[Any]:
+        return [_errors(backend, unit, planes, parity, exponent) for parity in parities]
 
     def logarithms(grids: list[Any]) -> list[Any]:
-        sums = _sums(backend, segment, [xp.abs(g) for g in grids], HALVES)
-        indices = [
-            xp.clip(xp.floor(total * (factor / unit)) + 16, 16, 65535)
-            for total, factor in zip(sums, FACTORS[step], strict=True)
-        ]
-        return [backend.look_up(backend.log, index) for index in indices]
+        fields = [(parity, xp.abs(grid)) for parity, grid in zip(parities, grids, strict=True)]
+        logs = []
+        for half, shift in zip(HALVES, SHIFTS[step], strict=True):
+            total = _sum(unit, fields, half)
+            total = total << shift if shift >= 0 else total >> -shift
+            logs.append(backend.log2(total + 16) >> 2)
+        return logs
 
-    errors = _errors(segment, own)
-    features = logarithms(errors)
-    half = (HALVES[SLOPE_WINDOW],)
+    def regression(a: list[Any], b: list[Any]) -> Any:
+        products = [(p, x * y) for p, x, y in zip(parities, a, b, strict=True)]
+        return xp.astype(_sum(unit, products, SLOPE_HALF) + RIDGE[step], xp.float64)
+
+    own_errors = errors(own)
+    features = logarithms(own_errors)
     for reference in references:
-        others = _errors(segment, reference)
-        pairs = list(zip(errors, others, strict=True))
-        features += logarithms([a - b for a, b in pairs])
-        (product,) = _sums(backend, segment, [a * b for a, b in pairs], half)
-        (square,) = _sums(backend, segment, [b * b for b in others], half)
-        ridge = RIDGE[step] * unit * unit
-        slope = xp.floor((product + ridge) * SLOPE_ONE / (square + ridge))
-        slope = xp.clip(slope, -SLOPE_LIMIT, SLOPE_LIMIT)
-        here, *near = (tap(reference, segment, o) for o in ((0, 0), *NEAR[step]))
+        others = errors(reference)
+        features += logarithms([a - b for a, b in zip(own_errors, others, strict=True)])
+        quotient = regression(own_errors, others) * SLOPE_ONE / regression(others, others)
+        slope = xp.astype(xp.clip(xp.floor(quotient), -SLOPE_LIMIT, SLOPE_LIMIT), xp.int64)
+        here, *near = (tap(reference, unit, o) for o in ((0, 0), *NEAR[step]))
         error = here * 4 - (near[0] + near[1] + near[2] + near[3])
-        predicted = own_sum + xp.floor(slope * error * (1 / SLOPE_ONE))
-        features.append((predicted - base) * (UNIT / 4 / unit))
+        features.append(scaled(own_sum + (slope * error >> 10) - base))
     return features

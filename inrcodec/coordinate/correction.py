@@ -20,7 +20,7 @@ from .model import NETWORK, TEMPLATE
 STEPS = 1 << np.arange(10, 25)
 # P(wrong) * 65536 to begin with, about that of a logit in the middle of the steps
 FIRST = np.array(
-    [32764, 32384, 32000, 31232, 29700, 26700, 20900, 11950, 3110, 163] + [16] * 6, dtype=np.int64
+    [32764, 32384, 32000, 31232, 29700, 26700, 20900, 11950, 3110, 163] + [16] * 6, dtype=np.uint16
 )
 TEMPLATES = 1 << 10
 
@@ -76,7 +76,7 @@ def other_plane(coder: Any, mode: int, above: np.ndarray, truth: np.ndarray | No
     for channel in range(channels):
         one = None if truth is None else truth[channel]
         if mode == TEMPLATE:
-            model = np.full(TEMPLATES, PROBABILITY_ONE // 2, dtype=np.int64)
+            model = np.full(TEMPLATES, PROBABILITY_ONE // 2, dtype=np.uint16)
             around = _around(above[channel], bits[:channel])
             bits[channel] = coder.code_plane(around, model, one)
         else:

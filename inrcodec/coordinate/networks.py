@@ -17,7 +17,7 @@ import numpy as np
 from ..coding import tables
 from ..coding.backend import Backend
 from ..coding.weights import Tensors
-from ..context.networks import EXACT, Tensor
+from ..context.networks import Tensor
 from ..errors import CorruptError
 from .model import FREQUENCIES, ONE_BITS, CoordinateModel
 
@@ -25,6 +25,7 @@ ONE = 1 << ONE_BITS
 SUM_CLIP = 1 << 24  # 256 units, of what goes into a sine or bell
 CLIP = 1 << 22  # 64 units, of other activations
 _TURN = tables.TURN
+EXACT = 1 << 53  # sums below are exact in float64, in any order
 BELL_OCTAVES = 2  # a bell of WIRE rises to 4 at most
 NORM_SHIFT = 4  # layer norms see 12 fractional bits
 

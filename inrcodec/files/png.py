@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from ..coding.stored import filter_rows, scanlines
@@ -78,6 +77,8 @@ class _Parsed:
 
 def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     """Decode a PNG; see images.read_picture for errors."""
+    import cv2  # here and below: it takes a while, and most uses of the package need no PNG
+
     parsed = _parse(data, name, limits)
     header, stream = parsed.header, b"".join(parsed.stream)
     _check_stream(stream, header, name)
@@ -135,6 +136,8 @@ def write_png(picture: Picture, level: int) -> bytes:
 
 
 def _opencv_png(image: np.ndarray, level: int) -> bytes:
+    import cv2
+
     if image.ndim == 3:
         order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
         image = cv2.cvtColor(np.ascontiguousarray(image), order)
@@ -263,6 +266,8 @@ def _check_stream(stream: bytes, header: _Header, name: str) -> None:
 
 
 def _decode(data: bytes, name: str) -> np.ndarray:
+    import cv2
+
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -8,15 +8,12 @@ kept in the order in which they are stored.
 
 from __future__ import annotations
 
-import functools
 import struct
 import zlib
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from ..coding.compiled import compiled
+from .. import kernels
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
 from .metadata import FIELD_BYTES, TIFF, Metadata, Tag
@@ -54,6 +51,7 @@ _REFUSED_COMPRESSIONS = {
 }
 _REFUSED_PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
 _STRIP_BYTES = 1 << 20
+_LZW_CLEAR, _LZW_END = 256, 257
 
 
 def read_tiff(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
@@ -262,9 +260,7 @@ def _expand(packed: bytes, expected: int, compression: int) -> bytes:
     if compression == _PACKBITS:
         return _expand_packbits(packed, expected)
     if compression == _LZW:
-        target = np.empty(expected, np.uint8)
-        size = _lzw_kernel()(np.frombuffer(packed, np.uint8), target)
-        return target[:size].tobytes()
+        return _expand_lzw(packed, expected)
     expand = zlib.decompressobj()
     raw = expand.decompress(packed, expected + 1)
     if len(raw) == expected and not expand.eof:
@@ -290,53 +286,44 @@ def _expand_packbits(packed: bytes, expected: int) -> bytes:
     return b"".join(parts)
 
 
-def _expand_lzw(packed: np.ndarray, target: np.ndarray) -> int:
-    """Fill `target` and return the number of bytes written, fewer than all if damaged.
+def _expand_lzw(packed: bytes, expected: int) -> bytes:
+    library = kernels.library()
+    if library is None:
+        return _plain_lzw(packed, expected)
+    target = np.empty(expected, np.uint8)
+    size = library.expand_lzw(np.frombuffer(packed, np.uint8), len(packed), target, expected)
+    return target[:size].tobytes()
 
-    A code's string is the string before it plus one byte, which both stand in the output already:
-    a start and a length describe it.
-    """
-    starts = np.zeros(4096, np.int64)
-    sizes = np.zeros(4096, np.int64)
-    width, following = 9, 258
-    buffer = held = position = written = 0
-    last_start = last_size = 0
-    while written < target.shape[0]:
-        while held < width:
-            if position >= packed.shape[0]:
-                return written
-            buffer = ((buffer << 8) | int(packed[position])) & 0xFFFFFF
-            position += 1
-            held += 8
-        held -= width
-        code = (buffer >> held) & ((1 << width) - 1)
-        if code == 257:
-            return written
-        if code == 256:
-            width, following, last_size = 9, 258, 0
+
+def _plain_lzw(packed: bytes, expected: int) -> bytes:
+    """At most `expected` bytes, fewer if damaged. A code's string is the string before it plus one
+    byte, which both stand in the output already: a start and a length describe it."""
+    out = bytearray()
+    strings: list[tuple[int, int]] = []  # start and length, from code 258 on
+    last: tuple[int, int] | None = None
+    width, buffer, held = 9, 0, 0
+    for byte in packed:
+        buffer, held = (buffer << 8 | byte) & 0xFFFFFF, held + 8
+        if held < width:
             continue
-        if last_size and following < 4096:
-            starts[following] = last_start
-            sizes[following] = last_size + 1
-            following += 1
-        if code >= following:
-            return written
-        size = 1 if code < 256 else sizes[code]
-        if written + size > target.shape[0]:
-            return written
-        if code < 256:
-            target[written] = code
-        else:
-            for i in range(size):
-                target[written + i] = target[starts[code] + i]
-        last_start, last_size = written, size
-        written += size
+        held -= width
+        code = buffer >> held & (1 << width) - 1
+        if code == _LZW_END or len(out) == expected:
+            break
+        if code == _LZW_CLEAR:
+            strings, last, width = [], None, 9
+            continue
+        if last is not None and 258 + len(strings) < 4096:
+            strings.append((last[0], last[1] + 1))
+        if code >= 258 + len(strings):
+            break
+        start, size = strings[code - 258] if code > 257 else (0, 1)
+        if len(out) + size > expected:
+            break
+        last = len(out), size
+        for i in range(size):
+            out.append(out[start + i] if code > 257 else code)
         # TIFF's codes grow one entry early.
-        if following >= (1 << width) - 1 and width < 12:
+        if 258 + len(strings) >= (1 << width) - 1 and width < 12:
             width += 1
-    return written
-
-
-@functools.cache
-def _lzw_kernel() -> Callable[[np.ndarray, np.ndarray], Any]:
-    return compiled(_expand_lzw)  # type: ignore[no-any-return]
+    return bytes(out)

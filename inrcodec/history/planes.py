@@ -25,6 +25,11 @@ class Lattice:
             if step not in (1, 2) or not 0 <= phase < step:
                 raise ValueError(f"a lattice of step {step} and phase {phase}")
 
+    @property
+    def least_step(self) -> int:
+        """The smaller of the steps."""
+        return min(self.row_step, self.col_step)
+
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of samples of an image."""
         rows = -(-(height + self.row_phase) // self.row_step)
@@ -88,8 +93,8 @@ class Planes:
     """The samples of an image, or of every `scale`-th of its rows and columns.
 
     channels: a 2-D array uint8 or uint16 each, of its lattice's size; of a reduced image every
-    max(1, scale // step)-th row and column of it. palette: of indices as a picture has them, R, G,
-    B each, for encoders to look at.
+    max(1, scale // lattice.least_step)-th row and column of it. palette: of indices as a picture
+    has them, R, G, B each, for encoders to look at.
     """
 
     geometry: Geometry
@@ -111,8 +116,8 @@ class Planes:
 
     def reduced(self, scale: int) -> Planes:
         """Every scale-th row and column of a full image; scale: 1, 2, 4 or 8."""
+        steps = [max(1, scale // lattice.least_step) for lattice in self.geometry.lattices]
         channels = tuple(
-            plane[:: max(1, scale // lattice.row_step), :: max(1, scale // lattice.col_step)]
-            for plane, lattice in zip(self.channels, self.geometry.lattices, strict=True)
+            plane[::step, ::step] for plane, step in zip(self.channels, steps, strict=True)
         )
         return replace(self, channels=channels, scale=scale)

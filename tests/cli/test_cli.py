@@ -152,7 +152,6 @@ def test_a_full_disk(tmp_path: Path, model: str) -> None:
     """A limit on the size of files stands for it: bytes are written until there is no room."""
     noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     (tmp_path / "a.png").write_bytes(write_image(noise, ".png"))
-    # with compiled loops already in their cache, which is a file too
     arguments = ("encode", "-e", "1", "--model", model, tmp_path / "a.png", "-o")
     assert run(*arguments, tmp_path / "old.linr").exit_code == 0
     before, limits = kept(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,0 +1,143 @@
+"""What networks learn from: their inputs over an image, and what was there.
+
+On the CPU, wherever the fit is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..coding.backend import Workers, numpy_backend
+from ..history.planes import Planes
+from .compiled import band_inputs
+from .layout import Layout
+from .neighbours import Surroundings, context_inputs
+from .networks import PLANE_INPUT_BITS, TRUNK_INPUT_BITS
+from .pyramid import Grid, Unit
+from .scans import ScanEncoder
+from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
+from .traversal import traverse, walk
+
+MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
+AT_ONCE = 1 << 16  # points whose inputs are made at a time
+
+# Of some points: inputs (n, f), and the bounds (n, 1) of each sample relative to its base in units,
+# all float32.
+TrunkSamples = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class _Silent:
+    """Streams, and a coder, that write nothing: an image goes by as it is."""
+
+    def streams(self, level: int) -> list[Any]:
+        return [self]
+
+    def code(self, probabilities: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        assert bits is not None
+        return bits
+
+
+def trunk_samples(
+    layout: Layout,
+    planes: Planes,
+    rng: np.random.Generator,
+    most: int = MAX_SAMPLES,
+) -> dict[tuple[int, int], TrunkSamples]:
+    """What the trunk INRs learn from, by channel index and step; most: about how many samples of
+    each, a random subset if there are more."""
+    library = kernels.library()
+    found: dict[tuple[int, int], list[tuple[np.ndarray, ...]]] = {}
+
+    def look(job: StepJob, _: list[Any], truth: np.ndarray | None) -> None:
+        assert truth is not None
+        channel, step = job.channel, job.grids[0].step
+        samples = found.setdefault((channel.index, step), [])
+        # step A has a third of the samples, step B two thirds
+        keep = most * (3, 1.5)[step] / (channel.size[0] * channel.size[1])
+        for grid in job.grids:
+            at_once = max(1, AT_ONCE // grid.cols)
+            for first in range(0, grid.rows, at_once):
+                rows = range(first, min(first + at_once, grid.rows))
+                if library is None:
+                    base, inputs = _array_inputs(job, grid, rows)
+                else:
+                    base, inputs = band_inputs(library, job, grid, rows)
+                part = grid.points(truth)[rows.start : rows.stop].reshape(-1)
+                values = part.astype(np.int64) - channel.lowest
+                if keep < 1:
+                    chosen = rng.random(values.size) < keep
+                    base, inputs, values = base[chosen], inputs[chosen], values[chosen]
+                samples.append((inputs, base, values))
+        for grid in job.grids:
+            job.own.phase(grid.phase)[:] = grid.points(truth).astype(np.uint16) - np.uint16(
+                channel.lowest
+            )
+
+    nothing: list[Any] = [True if channel.planes else None for channel in layout.channels]
+    walk(layout, nothing, _Silent(), look, planes)
+    bits = {channel.index: channel.planes for channel in layout.channels}
+    return {key: _bounded(parts, bits[key[0]], layout.exponent) for key, parts in found.items()}
+
+
+def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np.ndarray]:
+    """compiled.band_inputs where there is no library."""
+    backend, channel = numpy_backend(), job.channel
+    own, *references = (backend.whole(p.planes) for p in (job.own, *job.references))
+    seen = Surroundings(own, references, channel.size, channel.planes, job.exponent, job.own_base)
+    unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
+    base, inputs = context_inputs(backend, unit, seen)
+    return base, inputs.T
+
+
+def _bounded(parts: list[tuple[np.ndarray, ...]], planes: int, exponent: int) -> TrunkSamples:
+    inputs, base, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    unit = 1 << exponent
+    low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
+    # the first and last values take the tails, as they do in mixture.py
+    low[values == 0], high[values == (1 << planes) - 1] = -1e9, 1e9
+    scaled = inputs.astype(np.float32) / (1 << TRUNK_INPUT_BITS)
+    return scaled, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
+
+
+class _Asked:
+    """Collects what plane INRs were asked, and the answers (an Observer)."""
+
+    wants_inputs = True
+
+    def __init__(self, rng: np.random.Generator, most: int) -> None:
+        self.found: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+        self._rng, self._most = rng, most
+
+    def __call__(self, codes: Codes) -> None:
+        if codes.inputs is None:
+            return
+        channel = codes.channel
+        asked = codes.inputs[:, :, 0] != NOT_ASKED
+        keep = self._most / (channel.size[0] * channel.size[1] * channel.planes)
+        if keep < 1:
+            asked &= self._rng.random(asked.shape) < keep
+        inputs, bits = self.found.setdefault(channel.index, ([], []))
+        inputs.append(codes.inputs[asked].astype(np.float32) / (1 << PLANE_INPUT_BITS))
+        bits.append(codes.bits[asked].astype(np.float32)[:, None])
+
+
+def plane_samples(
+    workers: Workers,
+    layout: Layout,
+    planes: Planes,
+    networks: list[ChannelNetworks | None],
+    rng: np.random.Generator,
+    most: int = MAX_SAMPLES,
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Per channel index, what its plane INR learns from: inputs (n, f) and bits (n, 1), float32;
+    a random subset of about `most` if there are more. networks: on numpy_backend."""
+    asked = _Asked(rng, most)
+    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
+    traverse(numpy_backend(), workers, layout, networks, scans, planes, asked)
+    return {
+        index: (np.concatenate(inputs), np.concatenate(bits))
+        for index, (inputs, bits) in asked.found.items()
+    }

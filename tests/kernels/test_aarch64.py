@@ -1,0 +1,29 @@
+"""The golden files on another architecture: aarch64 under qemu-user, kernels and NumPy and all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_determinism import DECODE_GOLDEN, ROOT
+from tests.test_golden import FOLDER, WANT
+
+PYTHON = ROOT / "build" / "aarch64" / "python"
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="no Python for aarch64 (make emulate)")
+def test_the_golden_files() -> None:
+    code = "from inrcodec import kernels; print(kernels.library().isa)" + DECODE_GOLDEN
+    done = subprocess.run(
+        [PYTHON, "-c", code, FOLDER, "2"],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        text=True,
+    )
+    isa, *found = done.stdout.splitlines()
+    assert isa == "neon"
+    assert found == [f"{name} {WANT[name]['sha256']}" for name in sorted(WANT)]
