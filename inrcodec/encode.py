@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .coding.backend import backend_for, fresh_backend
+from .coding.backend import backend_for, fresh_backend, require_torch
 from .coding.stored_file import StoredImage, estimate
 from .coding.weights import FORMS
 from .contents import Contents, Model, digest_of_digests, geometry_of, pack, parse, planes_of
@@ -41,7 +41,7 @@ from .history.chain import Chain, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
-from .options import FitOptions, Reading, default_effort, require_torch
+from .options import FitOptions, Reading, default_effort
 from .progress import CODE, Progress
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 from collections.abc import Callable
@@ -11,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .coding.backend import Backend, Workers
+from .coding.backend import INSTALL, Backend, Workers, has_torch
 from .context.step import Observer
-from .errors import DeviceError
 from .limits import DEFAULT, Limits
 from .progress import Progress
 
 DEFAULT_EFFORT, EFFORT_WITHOUT_TORCH = 5, 1
-INSTALL = "pip install 'inrcodec[torch]'"
 
 # Told of each plane that coordinate networks decide: decisions and bits, uint8 (channels, pixels).
 Decided = Callable[[int, np.ndarray, np.ndarray], None]
@@ -58,20 +55,6 @@ class Reading:
     def workers(self) -> Workers:
         """Threads to work on, for a `with` block."""
         return Workers(self.backend, self.threads or os.cpu_count() or 1)
-
-
-def has_torch() -> bool:
-    """Whether torch is installed; does not import it."""
-    try:
-        return importlib.util.find_spec("torch") is not None
-    except ValueError:  # sys.modules has None for it, which stands for its absence
-        return False
-
-
-def require_torch(what: str) -> None:
-    """Raises DeviceError where torch is not installed; what: needs it, in words."""
-    if not has_torch():
-        raise DeviceError(f"{what} needs torch: {INSTALL}")
 
 
 def default_effort(tell: Callable[[str], None]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core's cache
+INSTALL = "pip install 'inrcodec[torch]'"
 
 
 class Backend:
@@ -106,9 +108,21 @@ def fresh_backend() -> Backend:
     return Backend(np, "cpu", CHUNK, compiled=True)
 
 
+def has_torch() -> bool:
+    """Whether what the extra [torch] brings is installed; imports none of it."""
+    return all(find_spec(name) is not None for name in ("torch", "array_api_compat"))
+
+
+def require_torch(what: str) -> None:
+    """Raises DeviceError where torch is not installed; what: needs it, in words."""
+    if not has_torch():
+        raise DeviceError(f"{what} needs torch: {INSTALL}")
+
+
 @cache
 def torch_backend(device: str) -> Backend:
-    """The same arithmetic through torch, on "cpu" or "cuda"."""
+    """The same arithmetic through torch, on "cpu" or "cuda". Raises DeviceError without them."""
+    require_torch(f"device {device}")
     import array_api_compat.torch
     import torch
 

@@ -57,8 +57,12 @@ def test_a_reduced_image_has_the_samples_of_its_pixels(
             assert reduced.channels[0][y // scale, x // scale] == planes.channels[0][y, x]
             row = (y + lattice.row_phase) // lattice.row_step
             col = (x + lattice.col_phase) // lattice.col_step
-            at = row // max(1, scale // lattice.row_step), col // max(1, scale // lattice.col_step)
-            assert reduced.channels[1][at] == planes.channels[1][row, col]
+            step = max(1, scale // lattice.least_step)
+            if row % step == 0 and col % step == 0:
+                at = row // step, col // step
+                assert reduced.channels[1][at] == planes.channels[1][row, col]
+    step = max(1, scale // lattice.least_step)
+    assert reduced.channels[1].shape == tuple(-(-size // step) for size in sizes[1])
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 2), (1, 1, 3), (6, 3, 4)])

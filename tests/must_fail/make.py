@@ -436,7 +436,7 @@ def context() -> Iterator[Case]:
     prior = inrcodec.encode(IMAGE, model="context", effort=1, device="cpu")
     changes = changed_prior_file(IMAGE)
     half, trits = (unfitted_file(GREY, form) for form in ("fp16", "ternary"))
-    for key in "olpefw":
+    for key in "olpenfw":
         missing = with_fields(good, {f"m.{key}": None})
         yield f"context_{key}_missing", missing, CORRUPT, f"no {key} of a context image"
     for name, data, fields, error, reason in (
@@ -447,6 +447,9 @@ def context() -> Iterator[Case]:
         ("sample_above_255", grey, {"m.l": [250]}, CORRUPT, "samples that 8 bits do not hold"),
         ("planes_9", grey, {"m.p": [9]}, CORRUPT, "9 planes of 8 bits"),
         ("exponent_9", good, {"m.e": 9}, CORRUPT, "an exponent of 9"),
+        ("sections_0", good, {"m.n": 0}, CORRUPT, "no data sections"),
+        ("sections_5_of_data", good, {"m.n": 5}, CORRUPT, "5 data sections"),
+        ("sections_1_of_3", good, {"m.n": 3}, TRUNCATED, "2 of 3 data sections are missing"),
         ("form_3", good, {"m.f": 3}, NEWER, "a weight form of a newer version"),
         ("width_0", good, {"m.w": [0, 1]}, CORRUPT, "trunk networks without units"),
         ("width_65", good, {"m.w": [65, 1]}, CORRUPT, "trunk networks 65 wide"),
