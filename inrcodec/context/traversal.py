@@ -57,7 +57,7 @@ def traverse(
         if library is None:
             code_arrays(backend, job, streams, known, observe)
         else:
-            code_bands(library, workers, job, streams, known, observe)
+            code_bands(library, backend, workers, job, streams, known, observe)
 
     return walk(layout, networks, scans, code, truth, observe, scale)
 
