@@ -83,15 +83,15 @@ class _Evidence:
             stride = own.strides[0] // 2
             library.count_colours(own.ctypes.data, None, *own.shape, stride, 0, by_value)
         library.add_up(by_value, by_value.size)
+        starts = np.zeros((1 << sum(bits[1:])) + 1, dtype=np.int32)
         for own, near, *far in parts:
-            far_address = far[0].ctypes.data if far else near.ctypes.data
-            shift = bits[1] if far else 32
+            others = near.ctypes.data, far[0].ctypes.data if far else None
+            size = *own.shape, own.strides[0] // 2, bits[1]
+            library.count_colours(*others, *size, starts)
             library.order_colours(
-                own.ctypes.data, near.ctypes.data, far_address, *own.shape,
-                own.strides[0] // 2, shift, by_value, prefixes, sorted_values,
-            )  # fmt: skip
-        counts = np.bincount(prefixes, minlength=1 << sum(bits[1:]))
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+                own.ctypes.data, *others, *size, by_value, prefixes, sorted_values
+            )
+        library.add_up(starts, starts.size)
         values = np.empty(number, dtype=np.uint16)
         library.group_colours(prefixes, sorted_values, number, starts[:-1].copy(), values)
         return starts, values
