@@ -65,13 +65,16 @@ def test_every_flipped_bit(data: bytes) -> None:
 
 
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Tags and payloads of a small file, whose lengths take at most two bytes."""
+    """Tags and payloads of a file."""
     found, at = [], 10
     while at < len(data):
-        length, start = data[at + 1], at + 2
-        if length >= 0x80:
-            length, start = length - 0x80 + (data[at + 2] << 7), at + 3
-        found.append((data[at : at + 1], data[start : start + length]))
+        tag, start, length = data[at : at + 1], at + 1, 0
+        for shift in range(0, 56, 7):
+            start += 1
+            length |= (data[start - 1] & 0x7F) << shift
+            if data[start - 1] < 0x80:
+                break
+        found.append((tag, data[start : start + length]))
         at = start + length + 4
     return found
 
@@ -80,9 +83,11 @@ def sealed(chain: list[tuple[bytes, bytes]], version: bytes = b"\2\0") -> bytes:
     """A file of these sections with checksums that hold."""
     out = SIGNATURE + version
     for tag, payload in chain:
-        n = len(payload)
-        length = bytes([n]) if n < 0x80 else bytes([n & 0x7F | 0x80, n >> 7])
-        out += tag + length + payload + zlib.crc32(tag + payload).to_bytes(4, "little")
+        length, number = b"", len(payload)
+        while number > 0x7F:
+            length, number = length + bytes([number & 0x7F | 0x80]), number >> 7
+        crc = zlib.crc32(tag + payload).to_bytes(4, "little")
+        out += tag + length + bytes([number]) + payload + crc
     return out
 
 

@@ -289,7 +289,7 @@ def _chain(file: File) -> None:
     """Sections in another order, missing, doubled, renamed, new."""
     rng, sections = file.rng, file.sections
     kind, section = rng.randrange(7), file.one()
-    tag = bytes([rng.choice((*b"HWDXVATMBxaz", rng.randrange(256)))])
+    tag = bytes([rng.choice((*b"HWDXVACPTMBmxaz", rng.randrange(256)))])
     if kind == 0:
         rng.shuffle(sections)
     elif kind == 1:

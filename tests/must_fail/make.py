@@ -296,25 +296,10 @@ def pictures() -> Iterator[Case]:
         ("tags_not_ascending", tiff([271, 2, b"a"], [270, 2, b"b"]), CORRUPT, "tags descend"),
         ("transparency", png(["tRNS", b"\0\0"]), CORRUPT, "transparency among metadata"),
     ):
-        yield f"metadata_{name}", long_section(grey, b"m", payload), error, reason
+        yield f"metadata_{name}", with_section(grey, (b"m", payload)), error, reason
     many = b"\1" + deflated(png(*[["tEXt", b""]] * 65537)[1:])
-    yield "metadata_of_65537", long_section(grey, b"m", many), CORRUPT, "more than 65536 entries"
+    yield "metadata_of_65537", with_section(grey, (b"m", many)), CORRUPT, "more than 65536 entries"
     yield "metadata_twice", with_section(grey, (b"m", good), (b"m", good)), CORRUPT, "two of them"
-
-
-def long_section(data: bytes, tag: bytes, payload: bytes) -> bytes:
-    """The file with a section of any length behind its header."""
-    head = sealed(sections(data)[:1])
-    return head + section(tag, payload) + data[len(head) :]
-
-
-def section(tag: bytes, payload: bytes) -> bytes:
-    """A section of any length."""
-    length, number = b"", len(payload)
-    while number > 127:
-        length, number = length + bytes([number % 128 + 128]), number >> 7
-    crc = zlib.crc32(tag + payload).to_bytes(4, "little")
-    return tag + length + bytes([number]) + payload + crc
 
 
 def stored() -> Iterator[Case]:
@@ -336,7 +321,7 @@ def stored() -> Iterator[Case]:
     ):
         yield (
             f"stored_{name}",
-            long_section(sealed(sections(STORED)[:1]), b"D", payload),
+            replaced(STORED, b"D", payload),
             error,
             (reason),
         )
@@ -417,7 +402,7 @@ def steps() -> Iterator[Case]:
         ("truncated", b"\1" + deflated(maps[:31]), "a map of 31 bytes"),
         ("too_few", b"\1" + deflated(b"\1" + bytes(31)), "ranks beyond the values in use"),
     ):
-        yield f"values_{name}", long_section(without(grey, b"V"), b"V", payload), CORRUPT, reason
+        yield f"values_{name}", replaced(grey, b"V", payload), CORRUPT, reason
         if name == "too_few":
             few = with_section(stored, (b"V", payload))
             yield "values_too_few_stored", few, CORRUPT, "ranks of a stored image beyond them"
@@ -441,7 +426,7 @@ def steps() -> Iterator[Case]:
         ("too_short", deflated(colours[::2]), CORRUPT, "an index beyond the table"),
         ("wrong_colour", deflated(colours[::-1]), CHECKSUM, "other colours than the digest's"),
     ):
-        yield f"table_{name}", long_section(without(table, b"C"), b"C", payload), error, reason
+        yield f"table_{name}", replaced(table, b"C", payload), error, reason
 
 
 def context() -> Iterator[Case]:
@@ -478,7 +463,7 @@ def context() -> Iterator[Case]:
     large = {"s": [1 << 14, 1 << 14, 3]}
     yield "data_too_short_for_bits", with_fields(good, large), CORRUPT, "2^28 pixels, few bytes"
     wide = with_fields(good, {**large, "m.w": [64, 64]})
-    much = without(wide, b"D") + section(b"D", bytes(20000))
+    much = replaced(wide, b"D", bytes(20000))
     yield "multiply_adds_2_to_the_44_and_more", much, LIMIT, "64 units for 2^28 pixels"
     wrong = other_digest(good)
     yield "digest_of_context_wrong", wrong, CHECKSUM, "the digest of other samples, context"
@@ -630,8 +615,9 @@ def coordinate() -> Iterator[Case]:
 
 
 def long_row() -> bytes:
-    """A row of 2^15 pixels under one layer of 1024 units."""
-    return coordinate_file(np.zeros((1, 1 << 15), np.uint8), width=1024)
+    """A row of 2^15 pixels, a plane of which is under a layer of 1024 units."""
+    row = np.zeros((1, 1 << 15), np.uint8)
+    return coordinate_file(row, width=1024, modes=(0, *(1,) * 7))
 
 
 def cases() -> Iterator[Case]:
