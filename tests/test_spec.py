@@ -1,8 +1,11 @@
-"""format_spec.md's worked examples, regenerated, and its tables, computed from its text."""
+"""format_spec.md's worked examples, regenerated, and its tables and limits, computed from its
+text."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from importlib import resources
 from math import isqrt
 from pathlib import Path
 
@@ -10,11 +13,20 @@ import numpy as np
 
 import inrcodec
 from inrcodec.coding import tables
-from inrcodec.container.linr import MAX_HEADER
-from inrcodec.context.file import MAX_WIDTH
-from inrcodec.context.neighbours import input_count
+from inrcodec.coding.backend import Workers, numpy_backend
+from inrcodec.coding.weights import pack_weights
+from inrcodec.container.linr import MAX_HEADER, MAX_STEPS
+from inrcodec.contents import Contents, pack, planes_of
+from inrcodec.context.encode import code
+from inrcodec.context.file import MAX_WIDTH, Models, network_shapes
+from inrcodec.context.layout import choose_layout
+from inrcodec.context.networks import Tensor
+from inrcodec.context.prior import PRIORS
+from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
+from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
+from inrcodec.decode import digest
+from inrcodec.files.picture import PLAIN, Picture
 from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
-from tests.pictures import unfitted_file
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()
 IMAGE = np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8)
@@ -29,15 +41,35 @@ def dumps() -> list[bytes]:
     ]
 
 
+def unfitted() -> bytes:
+    """The example's context file: networks whose weights are zeros, but for the scales of the
+    mixtures and the plane network's bypass."""
+    planes = planes_of(Picture(IMAGE))
+    layout, models = choose_layout(planes), Models("int", 1, 1)
+    networks = []
+    for number, shape in enumerate(network_shapes(layout, models)):
+        tensors = {n: Tensor(np.zeros(s, np.int64), 0) for n, s in shape.tensors().items()}
+        if number % 3 == 2:
+            tensors["bypass"].values[0, 0] = 1
+        else:
+            tensors["b3"].values[3:6] = 2
+            tensors["bypass"] = Tensor(tensors["bypass"].values, 2)
+        networks.append(tensors)
+    with Workers(numpy_backend(), 1) as workers:
+        coded = code(planes, layout, models, pack_weights("int", networks), workers)
+    return pack(Contents(planes.geometry, digest(IMAGE), PLAIN, None, (), coded))
+
+
 def test_the_worked_examples_are_what_we_write() -> None:
     stored, context = dumps()
-    assert stored == inrcodec.encode(IMAGE)
-    assert context == unfitted_file(IMAGE)
+    assert stored == inrcodec.encode(IMAGE, effort=1)
+    assert context == unfitted()
 
 
 def test_the_worked_examples_decode() -> None:
     for data in dumps():
         assert np.array_equal(inrcodec.decode(data), IMAGE)
+        assert np.array_equal(inrcodec.decode(data, scale=2), IMAGE[::2, ::2])
 
 
 def test_the_tables_are_the_specs() -> None:
@@ -53,30 +85,60 @@ def test_the_tables_are_the_specs() -> None:
     ten, six = power(10), power(6)
     exp = [ten[j % 1024] >> (42 + j // 1024) for j in range(22529)]
     assert tables.exp_table().tolist() == exp
-    log = [0]
-    for n in range(1, 65537):
-        w = n.bit_length() - 1
-        x, y = n << (31 - w), w
+    assert tables.power_table().tolist() == [v >> 41 for v in ten]
+    log = []
+    for m in range(1024):
+        x, y = (1024 + m) << 21, 0
         for _ in range(10):
             x, y = (x * x) >> 31, 2 * y
             if x >= 1 << 32:
                 x, y = x >> 1, y + 1
         log.append(y)
-    assert tables.log_table().tolist() == log
+    assert tables.log2_table().tolist() == log
     cdf = []
     for i in range(-1024, 1025):
         q = six[abs(i) % 64] >> (abs(i) // 64)
         numerator = 1 << 64 if i >= 0 else q
-        cdf.append(numerator * (1 << 20) // ((1 << 64) + q))
-    assert tables.cdf_table().tolist() == cdf
-    assert tables.logit_table()[1:].tolist() == [log[p] - log[65536 - p] for p in range(1, 65536)]
+        cdf.append(numerator * (1 << 19) // ((1 << 64) + q))
+    assert tables.logistic_table().tolist() == cdf
+
+
+def test_the_functions_are_the_specs() -> None:
+    backend = numpy_backend()
+    numbers = [*range(1, 5000), *(2**k + d for k in range(12, 31) for d in (-1, 0, 1, 2**11))]
+    log = tables.log2_table().tolist()
+    wanted = [1024 * w + log[(n << 10 >> w) - 1024] for n in numbers for w in [n.bit_length() - 1]]
+    assert backend.log2(np.array(numbers)).tolist() == wanted
+    cdf = tables.logistic_table().tolist()
+    places = [-(2**20), *range(-(2**20) + 1, 2**20, 997), 2**20 - 1]
+    wanted = []
+    for z in places:
+        cell = (z >> 10) + 1024
+        wanted.append(cdf[cell] + (((cdf[cell + 1] - cdf[cell]) * (z % 1024)) >> 10))
+    assert backend.logistic(np.array(places)).tolist() == wanted
+
+
+def test_the_networks_and_priors_are_the_specs() -> None:
+    assert [trunk_shape(r, 1).inputs for r in range(3)] == [32, 34 + 17, 34 + 2 * 17]
+    assert [plane_shape(r, 1).inputs for r in range(3)] == [4, 6, 8]
+    for number, prior in PRIORS.items():
+        name = f"prior{number}.bin"
+        data = resources.files("inrcodec.context").joinpath(name).read_bytes()
+        assert hashlib.blake2b(data, digest_size=16).hexdigest() == prior.digest
+        row = (
+            f"| {number} | {prior.trunk_width} | {prior.plane_width} | `inrcodec/context/{name}` "
+            f"| {len(data):,} | `{prior.digest}` |"
+        )
+        assert row in SPEC
 
 
 def test_the_limits_are_the_specs() -> None:
-    assert [input_count(r) for r in range(3)] == [21, 36, 49]
-    assert [input_count(r, wide=True) for r in range(3)] == [32, 51, 68]
-    for number in (MAX_HEADER, DEFAULT.sections, MAX_WIDTH, MAX_BITS_PER_BYTE):
+    for number in (MAX_HEADER, MAX_WIDTH, MAX_BITS_PER_BYTE, MAX_STREAMS, UNDECIDED):
         assert str(number) in SPEC
+    assert f"more than {MAX_STEPS} steps" in " ".join(SPEC.split())
+    assert f"more than {MAX_SECTIONS} sections `D`" in SPEC
+    assert f"| sections of a file | {DEFAULT.sections} |" in SPEC
     assert f"2^{DEFAULT.pixels.bit_length() - 1} pixels" in SPEC
     assert f"2^{DEFAULT.multiply_adds.bit_length() - 1} multiply-adds" in SPEC
     assert f"2^{DEFAULT.weights.bit_length() - 1} numbers" in SPEC
+    assert f"2^{DEFAULT.metadata.bit_length() - 1} bytes" in SPEC

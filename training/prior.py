@@ -1,15 +1,13 @@
 """Trains a shipped prior: the networks that an encode starts from, and effort 1 uses as they are.
 
-    python training/prior.py [--passes N] [--seed N] [-o prior.bin] FOLDER
+    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE] FOLDER ...
 
-FOLDER holds photographs. They are seen turned, halved in size, brighter, darker, sharper, softer,
-in other colours, as if demosaiced, and with finer samples, so that the networks know more cameras
-than took them. JPEGs of them train the networks of Y, Cb, Cr, as do those that have a JPEG history
-themselves (colour.py).
+The folders hold photographs and, for channels without references at least, scientific images of
+more than 8 bits. They are seen in many versions (versions.py), so that the networks know more
+cameras than took them; decoded JPEGs train the networks of Y, Cb, Cr. Of a photograph's versions,
+as many are drawn at random as keep all of them below VERSIONS.
 
-The priors in inrcodec/ never change, as files depend on them. prior3.bin came of this script as it
-is in 15 minutes on two cores; prior1.bin and prior2.bin, whose networks are half as wide, of
-earlier ones, without biases of each version, and prior1.bin without the wide context.
+Files depend on the priors in inrcodec/context: once released they never change.
 """
 
 from __future__ import annotations
@@ -17,195 +15,153 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import torch
+from versions import Image, Make, jpegs, read_images, versions, without_history
 
-from inrcodec.coding.backend import Backend, Workers, numpy_backend
+from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import BIAS_SHIFT, Tensors, pack_weights
 from inrcodec.contents import planes_of
 from inrcodec.context.fit import (
+    MIN_STEPS_PER_EPOCH,
     logit_itself,
     plane_loss,
-    plane_samples,
     start_plane,
     start_trunk,
     train,
-    trunk_loss,
-    trunk_samples,
     uniform_floor,
 )
-from inrcodec.context.float_networks import FloatNetwork
-from inrcodec.context.inference import ChannelNetworks
+from inrcodec.context.float_networks import WHITENING_SAMPLES, FloatNetwork, MixtureLoss
 from inrcodec.context.layout import Layout, choose_layout
-from inrcodec.context.neighbours import input_count
-from inrcodec.context.networks import Network, Shape, Tensor
-from inrcodec.context.traversal import plane_shape, trunk_shape
-from inrcodec.context.windows import statistics_count
-from inrcodec.files.images import read_image
+from inrcodec.context.neighbours import coordinates_at, input_count
+from inrcodec.context.networks import TRUNK_INPUT_BITS, Network, Shape, Tensor
+from inrcodec.context.prior import CONVERSIONS, POSITIONS
+from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
+from inrcodec.context.step import ChannelNetworks, plane_shape, trunk_shape
 from inrcodec.files.picture import Picture
-from inrcodec.history.chain import Chain
-from inrcodec.history.jfif import Jfif
+from inrcodec.history.planes import Planes
 
-TRUNK_WIDTH, PLANE_WIDTH = 64, 16
-SAMPLES = 6_000_000  # per network
+PLANE_WIDTH = 16
 BATCH = 8192
-PLANE_STEPS = 6000
+PLANE_STEPS = 375  # per pass of the trunks
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
-POSITIONS = 3
+VERSIONS = 1500  # of all images together, at most one an image more
+THREADS = 2  # each with a copy of one network's samples
 # What versions have of their own, at what part of the learning rate, and what the square costs.
 BIASES = ("b1", "b2", "b3")
 VERSIONS_RATE, VERSIONS_PENALTY = 0.3, 0.01
+INPUT_SCALE = 1 << TRUNK_INPUT_BITS
 
-Image = tuple[Layout, np.ndarray]
-
-
-def halved(image: np.ndarray, times: int) -> np.ndarray:
-    """A photograph at a fraction of its size, float64: means of squares of pixels."""
-    h, w = (n // times for n in image.shape[:2])
-    squares = image[: h * times, : w * times].reshape(h, times, w, times, 3)
-    return np.asarray(squares.mean(axis=(1, 3)))
+Job = tuple[int, int]  # a trunk INR: position in the coding order, which is references, and step
 
 
-def toned(
-    image: np.ndarray, rng: np.random.Generator, gain: float, levels: int = 255
-) -> np.ndarray:
-    """With another contrast and exposure, rounded to levels + 1 values."""
-    curve = (np.clip(image, 0, 255) / 255) ** rng.uniform(0.55, 1.7) * gain
-    return np.rint(curve * levels).astype(np.uint8 if levels == 255 else np.uint16)
+@dataclass(frozen=True)
+class Plan:
+    """How wide and how long to train; samples: about how many per network at most."""
+
+    width: int
+    passes: int
+    samples: int
+    seed: int
 
 
-def saturated(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """With more or less colour in another light."""
-    grey = image @ np.array([0.3, 0.59, 0.11])
-    colour = grey[:, :, None] + rng.uniform(0.6, 2.0) * (image - grey[:, :, None])
-    return np.asarray(colour * rng.uniform(0.75, 1.3, 3))
+@dataclass(frozen=True)
+class Version:
+    """A version that was seen: its layout, and its planes if the plane INRs will see it too."""
+
+    layout: Layout
+    planes: Planes | None
 
 
-def _neighbours(image: np.ndarray) -> np.ndarray:
-    """A channel (H, W) at the nine places about each pixel, (3, 3, H, W)."""
-    padded = np.pad(image, 1, mode="reflect")
-    return np.lib.stride_tricks.sliding_window_view(padded, image.shape)
+class Samples:
+    """What a trunk INR learns from: int16 inputs as networks have them, and float32 low and high of
+    samples.TrunkSamples and the uniform floor's probability of one value.
+
+    All versions are in a few large arrays, as many small ones take up the heap for good. versions:
+    their numbers; the last column of the inputs counts these. room: for how many samples.
+    """
+
+    def __init__(self, position: int, room: int) -> None:
+        self._inputs = np.empty((room, input_count(position) + 1), np.int16)
+        self._targets = np.empty((3, room, 1), np.float32)
+        self._count = 0
+        self.versions: list[int] = []
+
+    def add(self, version: int, found: TrunkSamples, floor: float) -> None:
+        """Adds the samples of a version, or as many as there is room for."""
+        rows = slice(self._count, self._count + len(found[0]))
+        inputs = self._inputs[rows]
+        inputs[:, :-1] = found[0][: len(inputs)] * INPUT_SCALE  # which are whole numbers again
+        inputs[:, -1] = len(self.versions)
+        low, high, floors = self._targets
+        low[rows], high[rows] = (bounds[: len(inputs)] for bounds in found[1:])
+        floors[rows] = floor
+        self._count += len(inputs)
+        self.versions.append(version)
+
+    def tensors(self) -> list[Any]:
+        """Inputs (n, f + 1), low, high and floor (n, 1)."""
+        return [torch.from_numpy(a[: self._count]) for a in (self._inputs, *self._targets)]
 
 
-def filtered(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sharper or softer, as cameras make them."""
-    aside = rng.uniform(-0.13, 0.2)
-    row = np.array([aside, 1 - 2 * aside, aside])
-    channels = np.moveaxis(image, 2, 0)
-    return np.stack([np.einsum("i,j,ijyx->yx", row, row, _neighbours(c)) for c in channels], axis=2)
+def look(
+    images: list[Image], conversion: int, plan: Plan
+) -> tuple[list[Version], dict[Job, Samples]]:
+    """Every version of every image, walked once, as G, R, B or grey, or as Y, Cb, Cr."""
+    drawn: list[tuple[list[Make], np.random.Generator]] = []
+    for number, image in enumerate(images):
+        rng = np.random.default_rng([plan.seed, conversion, number])
+        makes = (jpegs if conversion else versions)(image, rng)
+        most = -(-VERSIONS // len(images))
+        if len(makes) > most:
+            makes = [makes[n] for n in rng.permutation(len(makes))[:most]]
+        drawn.append((makes, rng))
+    colour = sum(len(d[0]) for d, i in zip(drawn, images, strict=True) if i.samples.ndim == 3)
+    most = plan.samples // max(1, colour)
 
-
-def demosaiced(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As from a sensor with noise behind Bayer's filters: G by neighbours and some of the Laplacian
-    of what is there (as in Malvar et al. 2004), R and B by their differences to G."""
-    rows, cols = (np.arange(n) + rng.integers(2) for n in image.shape[:2])
-    y, x = rows[:, None] % 2, cols[None, :] % 2
-    places = (y == 0) & (x == 0), y != x, (y == 1) & (x == 1)
-    light = np.sqrt(np.clip(image, 0, 255) / 128 + 0.1)
-    raw = image + rng.normal(size=image.shape) * rng.uniform(0, 2) * light
-    mosaic = np.select(places, list(np.moveaxis(raw, 2, 0)))
-    cross = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
-    tent = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
-    padded = np.pad(mosaic, 2, mode="reflect")
-    far = padded[:-4, 2:-2] + padded[4:, 2:-2] + padded[2:-2, :-4] + padded[2:-2, 4:]
-    green = np.einsum("ij,ijyx->yx", cross, _neighbours(mosaic))
-    green += rng.uniform(0, 1) * (mosaic - far / 4) / 2
-    green = np.where(places[1], mosaic, green)
-    red, blue = (
-        green + np.einsum("ij,ijyx->yx", tent, _neighbours(np.where(places[c], mosaic - green, 0)))
-        for c in (0, 2)
-    )
-    return np.stack([red, green, blue], axis=2)
-
-
-def turned(image: np.ndarray, orientation: int) -> np.ndarray:
-    """In one of its eight orientations."""
-    image = image.swapaxes(0, 1) if orientation & 1 else image
-    return np.ascontiguousarray(image[:: 1 - (orientation & 2), :: 1 - (orientation >> 1 & 2)])
-
-
-def versions(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """What the networks of G, R, B see of a photograph. One with a JPEG history has little of a
-    camera's noise at its full size."""
-    for orientation in rng.permutation(8)[: 1 if history else 8]:
-        yield turned(image, orientation)
-    for gain in (1.0, rng.uniform(0.4, 1)):
-        # the steps of 8 bits would be a comb in another tone curve
-        dithered = image + rng.uniform(-0.5, 0.5, image.shape)
-        yield toned(dithered, rng, gain)
-    half = halved(image, 2)
-    yield np.rint(half).astype(np.uint8)
-    yield toned(halved(image, 3), rng, 1.0)
-    yield toned(half, rng, rng.uniform(0.4, 1), 4095)
-    whole = half if history else image.astype(np.float64)
-    shown = [half, saturated(half, rng), filtered(half, rng), filtered(saturated(half, rng), rng)]
-    shown.append(demosaiced(whole, rng))
-    if not history:
-        shown.append(saturated(filtered(demosaiced(whole, rng), rng), rng))
-    for version in shown:
-        yield toned(version, rng, rng.uniform(0.4, 1))
-
-
-def jpegs(image: np.ndarray, history: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Decoded JPEGs: the photograph if it is one, and as others could have saved it."""
-    if history:
-        for orientation in range(8):
-            yield turned(image, orientation)
-    sources = [halved(image, 2)] if history else [image, halved(image, 2)]
-    for source in sources:
-        for _ in range(1 if history else 3):
-            pixels = turned(np.rint(source).astype(np.uint8), int(rng.integers(8)))
-            subsampling = ("444", "422", "420")[rng.integers(3)]
-            level = int(rng.integers(75, 99))
-            saved = imagecodecs.jpeg_encode(pixels, level=level, subsampling=subsampling)
-            yield imagecodecs.jpeg_decode(saved)
-
-
-def images(folder: Path, conversion: int, rng: np.random.Generator) -> list[Image]:
-    """Every version of every photograph, as G, R, B or as Y, Cb, Cr."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        image = read_image(path.read_bytes(), path.name)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            continue
-        history = without_history(image) is not None
-        for version in (jpegs if conversion else versions)(image, history, rng):
-            planes = without_history(version) if conversion else version
+    def seen(number: int) -> list[tuple[Version, dict[Job, TrunkSamples]]]:
+        found, (makes, rng) = [], drawn[number]
+        for at, make in enumerate(makes):
+            made = make()
+            planes = without_history(made) if conversion else planes_of(Picture(made))
             if planes is not None:
-                layout = choose_layout(planes, conversion, wide=True)
-                found.append((layout, planes))
-    return found
+                layout, kept = choose_layout(planes), (number + at) % PLANE_EVERY == 0
+                references = {c.index: len(c.references) for c in layout.channels}
+                parts = trunk_samples(layout, planes, rng, most)
+                by_job = {(references[index], step): p for (index, step), p in parts.items()}
+                found.append((Version(layout, planes if kept else None), by_job))
+        return found
 
-
-def without_history(image: np.ndarray) -> np.ndarray | None:
-    """Y, Cb, Cr of an image that was a JPEG, (H, W, 3); else None."""
-    chain = Chain((), planes_of(Picture(image))).then(Jfif)
-    return None if chain is None else chain.planes.array()
-
-
-def coordinates(position: int) -> slice:
-    """Which inputs of a trunk INR are y and x."""
-    end = input_count(position, wide=True) - statistics_count(position)
-    return slice(end - 3, end - 1)
+    found: list[Version] = []
+    room = sum(len(makes) for makes, _ in drawn) * (most + most // 50 + 100)
+    samples = {(p, step): Samples(p, room) for p in range(POSITIONS) for step in (0, 1)}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for some in pool.map(seen, range(len(drawn))):
+            for version, parts in some:
+                bits = {len(c.references): c.planes for c in version.layout.channels}
+                for job, part in parts.items():
+                    samples[job].add(len(found), part, uniform_floor(bits[job[0]]))
+                found.append(version)
+    return found, samples
 
 
 class OfVersions(FloatNetwork):
-    """The float twin with changes to the biases for each version of a photograph, as the fit to an
-    image will change them: so the weights learn what all cameras share and how they differ (shift
-    modulations; Dupont et al. 2022, "From data to functa", section 3).
+    """The float twin with changes to the biases for each version, as the fit to an image will
+    change them: so the weights learn what all cameras share and how they differ (shift modulations;
+    Dupont et al. 2022, "From data to functa", section 3).
 
-    inputs, x: as FloatNetwork's, and a last column with the version's number below `versions`.
+    inputs, x: int16, as Samples has them: the last column is the version's row in the changes.
     """
 
     def __init__(self, shape: Shape, inputs: Any, rng: torch.Generator, versions: int) -> None:
-        super().__init__(shape, "int", inputs[:, :-1], rng)
+        some = inputs[:: max(1, len(inputs) // WHITENING_SAMPLES), :-1]
+        super().__init__(shape, "int", some.float() / INPUT_SCALE, rng)
         for name in BIASES:
             size = versions, self.parameters[name].shape[0]
             self.parameters[f"of {name}"] = torch.zeros(size).requires_grad_()
@@ -216,7 +172,7 @@ class OfVersions(FloatNetwork):
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
         p, version = self._whole(self._stored(weights)), x[:, -1].long()
         shifted = {name: p[name] + self._of_versions(name)[version] for name in BIASES}
-        return self._run({**p, **shifted}, x[:, :-1])
+        return self._run({**p, **shifted}, x[:, :-1].float() / INPUT_SCALE)
 
     def spread(self) -> Any:
         """Mean over the versions of the sum of the squares of their changes."""
@@ -243,78 +199,83 @@ class OfVersions(FloatNetwork):
         return found
 
 
-def trunk(
-    found: list[Image], position: int, step: int, *, passes: int, seed: int
-) -> tuple[Tensors, list[Tensors]]:
-    """The trunk INR of a step of one position in the coding order, and as each version that has
-    this channel changes it."""
-    rng, torch_rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    used = [image for image in found if image[0].channels[position].planes]
-    parts = [
-        trunk_samples(numpy_backend(), layout, image, position, step, rng, SAMPLES // len(used))
-        for layout, image in used
-    ]
-    inputs, low, high = (torch.from_numpy(np.concatenate(p)) for p in zip(*parts, strict=True))
-    inputs[:, coordinates(position)] = 0  # they mean something in one image only
-    numbers = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
-    inputs = torch.cat([inputs, torch.from_numpy(numbers.astype(np.float32))[:, None]], 1)
-    shape = trunk_shape(position, TRUNK_WIDTH, True)
-    network = OfVersions(shape, inputs, torch_rng, len(parts))
+def trunk(samples: Samples, job: Job, plan: Plan) -> tuple[Tensors, list[Tensors]]:
+    """A trunk INR, and as each version changes it."""
+    position, step = job
+    rng = torch.Generator().manual_seed(plan.seed)
+    inputs, *targets = samples.tensors()
+    places = coordinates_at(position)
+    inputs[:, places] = 0  # they mean something in one image only
+    shape = trunk_shape(position, plan.width)
+    network = OfVersions(shape, inputs, rng, len(samples.versions))
     start_trunk(network)
-    bits = trunk_loss(uniform_floor(8))
-    tensors = train(
-        network,
-        inputs,
-        (low, high),
-        lambda *batch: bits(*batch) + VERSIONS_PENALTY * network.spread(),
-        passes * len(low) // BATCH,
-        BATCH,
-        torch_rng,
-        reporter(f"trunk {position}{'AB'[step]}"),
-    )
+
+    def loss(outputs: Any, low: Any, high: Any, floor: Any) -> Any:
+        bits = MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
+        return bits + VERSIONS_PENALTY * network.spread()
+
+    steps = plan.passes * max(MIN_STEPS_PER_EPOCH, len(inputs) // BATCH)
+    report = reporter(f"trunk {position}{'AB'[step]}")
+    tensors = train(network, inputs, tuple(targets), loss, steps, BATCH, rng, report)
     for name in ("w1", "bypass"):
-        tensors[name].values[:, coordinates(position)] = 0
+        tensors[name].values[:, places] = 0
     return tensors, network.tensors_of(tensors)
 
 
+def trunks(
+    samples: dict[Job, Samples], plan: Plan
+) -> dict[Job, tuple[Tensors, dict[int, Tensors]]]:
+    """All trunk INRs, and as each version, by its number, changes them. Takes the samples out, as
+    memory is short."""
+
+    def fitted(job: Job) -> tuple[Tensors, dict[int, Tensors]]:
+        of_job = samples.pop(job)
+        tensors, of_versions = trunk(of_job, job, plan)
+        return tensors, dict(zip(of_job.versions, of_versions, strict=True))
+
+    # the largest first, so that no thread is left with one at the end
+    jobs = [(position, step) for position in reversed(range(POSITIONS)) for step in (1, 0)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(zip(jobs, pool.map(fitted, jobs), strict=True))
+
+
 def planes(
-    found: list[Image], trunks: list[tuple[list[Tensors], list[Tensors]]], seed: int
+    found: list[Version], of_trunks: dict[Job, dict[int, Tensors]], plan: Plan
 ) -> list[Tensors]:
-    """The plane INRs of all positions; trunks: of each the A and B of every version."""
-    backend, rng = numpy_backend(), np.random.default_rng(seed)
-    left = [zip(*pair, strict=True) for pair in trunks]
-    parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in trunks]
-    with Workers(backend, 2) as workers:
-        for number, (layout, image) in enumerate(found):
+    """The plane INRs of all positions; of_trunks: the trunk INRs of each version."""
+    backend = numpy_backend()
+    used = [(n, v.layout, v.planes) for n, v in enumerate(found) if v.planes is not None]
+
+    def networks(number: int, position: int) -> ChannelNetworks:
+        """Those of a channel of a version, with a plane INR that changes nothing."""
+        shape, plane = trunk_shape(position, plan.width), plane_shape(position, PLANE_WIDTH)
+        a, b = (Network(shape, of_trunks[position, s][number], backend) for s in (0, 1))
+        return ChannelNetworks((a, b), Network(plane, logit_itself(plane), backend))
+
+    with Workers(backend, 1) as alone, ThreadPoolExecutor(THREADS) as pool:
+
+        def seen(version: tuple[int, Layout, Planes]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+            number, layout, image = version
+            positions = {c.index: len(c.references) for c in layout.channels if c.planes}
             coded = [
-                networks_of(position, *next(left[position]), backend) if channel.planes else None
-                for position, channel in enumerate(layout.channels)
+                networks(number, positions[c.index]) if c.planes else None for c in layout.channels
             ]
-            if number % PLANE_EVERY:
-                continue
-            most = SAMPLES * PLANE_EVERY // len(found)
-            samples = plane_samples(backend, workers, layout, image, coded, rng, most)
-            for part, channel in zip(parts, layout.channels, strict=True):
-                if channel.index in samples:
-                    part.append(samples[channel.index])
-    result = []
-    for position, part in enumerate(parts):
-        inputs, bits = (torch.from_numpy(np.concatenate(p)) for p in zip(*part, strict=True))
-        torch_rng = torch.Generator().manual_seed(seed + position)
-        network = FloatNetwork(plane_shape(position, PLANE_WIDTH), "int", inputs, torch_rng)
-        start_plane(network)
-        report = reporter(f"plane {position}")
-        result.append(
-            train(network, inputs, (bits,), plane_loss, PLANE_STEPS, BATCH, torch_rng, report)
-        )
-    return result
+            rng, most = np.random.default_rng([plan.seed, number]), plan.samples // len(used)
+            samples = plane_samples(alone, layout, image, coded, rng, most)
+            return {positions[index]: sample for index, sample in samples.items()}
 
+        samples = list(pool.map(seen, used))
 
-def networks_of(position: int, a: Tensors, b: Tensors, backend: Backend) -> ChannelNetworks:
-    """A channel's networks with a plane INR that changes nothing."""
-    shape, plane = trunk_shape(position, TRUNK_WIDTH, True), plane_shape(position, PLANE_WIDTH)
-    trunks = Network(shape, a, backend), Network(shape, b, backend)
-    return ChannelNetworks(trunks, Network(plane, logit_itself(plane), backend))
+        def fitted(position: int) -> Tensors:
+            parts = [sample.pop(position) for sample in samples if position in sample]
+            inputs, bits = (torch.from_numpy(np.concatenate(p)) for p in zip(*parts, strict=True))
+            rng = torch.Generator().manual_seed(plan.seed + position)
+            network = FloatNetwork(plane_shape(position, PLANE_WIDTH), "int", inputs, rng)
+            start_plane(network)
+            steps, report = PLANE_STEPS * plan.passes, reporter(f"plane {position}")
+            return train(network, inputs, (bits,), plane_loss, steps, BATCH, rng, report)
+
+        return list(pool.map(fitted, range(POSITIONS)))
 
 
 def reporter(name: str) -> Callable[[float, float], None]:
@@ -329,29 +290,39 @@ def reporter(name: str) -> Callable[[float, float], None]:
     return report
 
 
+def prior(images: list[Image], plan: Plan) -> list[Tensors]:
+    """The networks of a prior in the order of context/prior.py. Needs photographs."""
+    networks = []
+    for conversion in range(CONVERSIONS):
+        found, samples = look(images, conversion, plan)
+        print(f"conversion {conversion}: {len(found)} versions", file=sys.stderr, flush=True)
+        fitted = trunks(samples, plan)
+        of_versions = {job: changed for job, (_, changed) in fitted.items()}
+        corrections = planes(found, of_versions, plan)
+        for position, plane in enumerate(corrections):
+            pair = [fitted[position, step][0] for step in (0, 1)]
+            for tensors in pair:  # it must run
+                Network(trunk_shape(position, plan.width), tensors, numpy_backend())
+            Network(plane_shape(position, PLANE_WIDTH), plane, numpy_backend())
+            networks += [*pair, plane]
+    return networks
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
     parser.add_argument("--passes", type=int, default=16)
+    parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
-    arguments = parser.parse_args()
+    options = parser.parse_args()
+    images = read_images(options.folders)
+    if not any(image.photograph for image in images):
+        parser.error("there is no photograph, RGB of 8 bits, in the folders")
     torch.set_num_threads(1)
-    networks = []
-    for conversion in (0, 1):
-        found = images(arguments.folder, conversion, np.random.default_rng(arguments.seed))
-        jobs = [(position, step) for position in reversed(range(POSITIONS)) for step in (1, 0)]
-        with ThreadPoolExecutor(2) as pool:
-            fitted = pool.map(
-                partial(trunk, found, passes=arguments.passes, seed=arguments.seed),
-                *zip(*jobs, strict=True),
-            )
-            by_job = dict(zip(jobs, fitted, strict=True))
-        pairs = [(by_job[position, 0], by_job[position, 1]) for position in range(POSITIONS)]
-        corrections = planes(found, [(a[1], b[1]) for a, b in pairs], arguments.seed)
-        for ((a, _), (b, _)), plane in zip(pairs, corrections, strict=True):
-            networks += [a, b, plane]
-    arguments.output.write_bytes(pack_weights("int", networks))
+    plan = Plan(options.width, options.passes, options.samples, options.seed)
+    options.output.write_bytes(pack_weights("int", prior(images, plan)))
 
 
 if __name__ == "__main__":

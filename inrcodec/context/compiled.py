@@ -100,12 +100,15 @@ class _Evidence:
 def _band(job: StepJob, grid: Grid, rows: range) -> BandStruct:
     """What the loops need to see of a band's surroundings."""
     own, references = job.own.planes, [r.planes.ctypes.data for r in job.references]
-    return BandStruct(
+    tables = tables_struct()
+    band = BandStruct(
         grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.channel.size,
         job.channel.planes, job.exponent, job.own_base, len(references),
         (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
-        own.strides[0] // 2, own.strides[1] // 2, tables=tables_struct().ctypes.data,
+        own.strides[0] // 2, own.strides[1] // 2, tables=tables.ctypes.data,
     )  # fmt: skip
+    band.kept = tables
+    return band
 
 
 def code_bands(
@@ -175,6 +178,7 @@ def band_inputs(
     samples = len(rows) * grid.cols
     base = np.empty(samples, dtype=np.int32)
     inputs = np.empty((samples, input_count(len(job.references))), dtype=np.int16)
-    if library.band_inputs(ctypes.addressof(_band(job, grid, rows)), base, inputs):
+    band = _band(job, grid, rows)  # addressof does not keep it
+    if library.band_inputs(ctypes.addressof(band), base, inputs):
         raise MemoryError("there is no memory for a band")
     return base, inputs

@@ -16,9 +16,9 @@ from ..coding.weights import BIAS_SHIFT, HALF_SHIFT, Tensors, bias_of_half, is_b
 from .mixture import COMPONENTS, MAX_LOG_SCALE, MIN_LOG_SCALE
 from .networks import (
     BYPASS_BITS,
+    HIDDEN_BITS,
     HIDDEN_CLIP,
     TENSORS,
-    UNIT_BITS,
     Shape,
     Tensor,
     factors,
@@ -27,7 +27,7 @@ from .networks import (
 
 LN2 = math.log(2)
 BYPASS_SCALE = float(1 << BYPASS_BITS)  # the bypass sees whole units
-HIDDEN_LIMIT = HIDDEN_CLIP / (1 << UNIT_BITS)
+HIDDEN_LIMIT = HIDDEN_CLIP / (1 << HIDDEN_BITS)
 MAX_FITTED_SHIFT = 14
 WHITENING_SAMPLES, WHITENING_FLOOR = 50_000, 0.1
 MAX_WEIGHT, MAX_BIAS, MAX_FACTOR = 16.0, 1024.0, 4.0

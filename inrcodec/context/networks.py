@@ -18,7 +18,7 @@ from ..coding.backend import Backend
 from ..errors import CorruptError
 from ..kernels.context import CompiledNetwork
 
-UNIT_BITS = 10  # hidden activations and outputs are in units of 1/1024
+UNIT_BITS, HIDDEN_BITS = 10, 8  # outputs are in units of 1/1024, hidden activations of 1/256
 INPUT_CLIP = HIDDEN_CLIP = WEIGHT_CLIP = 32767
 # Networks see inputs in units of 2^-INPUT_BITS: trunk INRs 1/16 of what neighbours.py has in 1/256,
 # plane INRs 1/16 of logits in 1/1024.
@@ -92,13 +92,16 @@ class Layer:
     shifts: np.ndarray
 
 
-def row_integers(w: Tensor, b: Tensor | None, fraction: int, limit: int = SUM_LIMIT) -> Layer:
+def row_integers(
+    w: Tensor, b: Tensor | None, fraction: int, *, unit_bits: int, limit: int = SUM_LIMIT
+) -> Layer:
     """Rounds the rows of a layer to 16 bits.
 
-    fraction: how many bits of the sums, besides those of the weights' shift, are dropped. A row
-    drops the fewest low bits, halves up, with which its shift is MAX_ROW_SHIFT at most, no weight
-    passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises CorruptError
-    where no shift of 0 or more does.
+    fraction: by how much the shift of sums to outputs is above that of weights; unit_bits: outputs
+    are in units of 2^-unit_bits. A row's shift is the weights', MAX_ROW_SHIFT at most, plus the
+    fraction, and 0 at least; it is lowered, and weights are rounded with it, halves up, until no
+    weight passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises
+    CorruptError where no shift of 0 or more does.
     """
     rows, biases, shifts = [], [], []
     offsets = [0] * len(w.values) if b is None else b.values.tolist()
@@ -106,23 +109,32 @@ def row_integers(w: Tensor, b: Tensor | None, fraction: int, limit: int = SUM_LI
     if not 0 <= bias_shift <= UNIT_BITS:
         raise CorruptError(f"bias shift {bias_shift} is not in 0..{UNIT_BITS}")
     for row, offset in zip(w.values, offsets, strict=True):
-        drop = max(0, w.shift - MAX_ROW_SHIFT)
-        while True:
-            shift = w.shift - drop + fraction
-            if w.shift < drop or shift < 0:
-                raise CorruptError("a network's weights leave the range of 16 bits")
-            rounded = (row + (1 << drop >> 1)) >> drop
+        shift = max(0, min(w.shift, MAX_ROW_SHIFT) + fraction)
+        while shift >= 0:
+            rounded = _scaled(row, shift - fraction - w.shift)
+            bias = _floored(offset, unit_bits - bias_shift + shift)
             sizes = np.abs(rounded)
-            bias = offset << (UNIT_BITS - bias_shift + shift)
             if sizes.max(initial=0) <= WEIGHT_CLIP and (
                 int(sizes.sum()) * INPUT_CLIP + abs(bias) < limit
             ):
                 break
-            drop += 1
+            shift -= 1
+        else:
+            raise CorruptError("a network's weights leave the range of 16 bits")
         rows.append(rounded)
         biases.append(bias)
         shifts.append(shift)
     return Layer(np.array(rows), np.array(biases, np.int64), np.array(shifts, np.int64))
+
+
+def _scaled(row: np.ndarray, bits: int) -> np.ndarray:
+    """row * 2^bits, halves up."""
+    return row << bits if bits >= 0 else (row + (1 << -bits - 1)) >> -bits
+
+
+def _floored(number: int, bits: int) -> int:
+    """floor(number * 2^bits)."""
+    return number << bits if bits >= 0 else number >> -bits
 
 
 class Network:
@@ -138,12 +150,14 @@ class Network:
         self.shape = shape
         self._backend = backend
         w1, w2, w3, bypass = (tensors[n] for n in ("w1", "w2", "w3", "bypass"))
-        scale = shape.input_bits - UNIT_BITS
+        inputs, up = shape.input_bits, HIDDEN_BITS - UNIT_BITS
+        hidden = {"unit_bits": HIDDEN_BITS}
+        outputs = {"unit_bits": UNIT_BITS, "limit": OUTPUT_LIMIT}
         self.layers = (
-            row_integers(w1, tensors["b1"], scale),
-            row_integers(w2, tensors["b2"], 0),
-            row_integers(w3, tensors["b3"], 0, OUTPUT_LIMIT),
-            row_integers(bypass, None, scale - BYPASS_BITS, OUTPUT_LIMIT),
+            row_integers(w1, tensors["b1"], inputs - HIDDEN_BITS, **hidden),
+            row_integers(w2, tensors["b2"], 0, **hidden),
+            row_integers(w3, tensors["b3"], up, **outputs),
+            row_integers(bypass, None, inputs - UNIT_BITS - BYPASS_BITS, **outputs),
         )
 
     @cached_property

@@ -40,6 +40,8 @@ class ColoursStruct(ctypes.Structure):
 
 
 class BandStruct(ctypes.Structure):
+    kept: np.ndarray  # tables: of two threads' first ones the cache forgets one
+
     _fields_ = [
         ("row", INT), ("col", INT), ("cols", INT), ("first", INT), ("last", INT), ("level", INT),
         ("height", INT), ("width", INT),
