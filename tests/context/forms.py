@@ -95,8 +95,8 @@ def prior_of(layout: Layout) -> Networks:
     return build(layout, Models.of_prior(QUICK), prior_networks(layout, QUICK))
 
 
-# What magnitudes of a row's weights may add up to at shift 0, and of the bypass of a trunk at 2.
-ROW_LIMITS = {"w1": 65_000.0, "w2": 65_000.0, "w3": 32_000.0, "bypass": 8_000.0}
+# What magnitudes of a row's weights may add up to.
+ROW_LIMITS = {"w1": 1_000_000.0, "w2": 65_000.0, "w3": 8_000.0, "bypass": 8_000.0}
 SHIFT = 8
 
 
