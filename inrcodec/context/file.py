@@ -18,7 +18,7 @@ from .networks import Network, Shape
 from .prior import MAX_RANK, PRIORS, add, prior_networks
 from .scans import MAX_SECTIONS, ScanDecoder
 from .step import ChannelNetworks, plane_shape, trunk_shape
-from .traversal import traverse
+from .traversal import levels_of, reduced_size, traverse
 
 WEIGHTS = b"W"
 MAX_WIDTH = 64
@@ -96,7 +96,8 @@ class ContextImage:
         models = _models(fields, weights is not None)
         if weights is None and not models.prior:
             raise CorruptError("the weights section is missing")
-        layout, count = _layout(fields, geometry), fields.integer("n", 1, MAX_SECTIONS)
+        layout = _layout(fields, geometry)
+        count = fields.integer("n", 1, min(MAX_SECTIONS, max(1, levels_of(layout))))
         scans = sections.all(DATA)
         if not scans or len(scans) > count:
             raise CorruptError(f"{len(scans)} data sections of {count}")
@@ -104,7 +105,7 @@ class ContextImage:
 
     def decode(self, reading: Reading) -> Planes:
         """The planes."""
-        self._check_work(reading.limits)
+        self._check_work(reading.scale, reading.limits)
         networks = read_networks(self.layout, self.models, self.weights, reading.backend)
         scans = ScanDecoder(self.scans, self.sections)
         with reading.workers() as workers:
@@ -118,19 +119,21 @@ class ContextImage:
                 scale=reading.scale,
             )
 
-    def _check_work(self, limits: Limits) -> None:
+    def _check_work(self, scale: int, limits: Limits) -> None:
         """Refuses what asks for more time than its size can account for, or than is allowed."""
-        layout, work = self.layout, 0
-        if len(self.scans) == self.sections:
-            bits = sum(c.size[0] * c.size[1] * c.planes for c in layout.channels)
-            check_bits(bits, sum(map(len, self.scans)))
-        sizes = [shape.weights() for shape in network_shapes(layout, self.models)]
+        layout, samples = self.layout, []
+        for channel in layout.channels:
+            height, width = reduced_size(channel, scale)
+            samples.append(height * width)
+        bits = sum(n * c.planes for n, c in zip(samples, layout.channels, strict=True))
+        check_bits(bits, sum(map(len, self.scans)))
+        sizes, work = [shape.weights() for shape in network_shapes(layout, self.models)], 0
         limits.check("weights", sum(sizes), f"the networks: {sum(sizes)} weights")
         left = iter(sizes)
-        for channel in layout.channels:
+        for channel, number in zip(layout.channels, samples, strict=True):
             if channel.planes:
                 a, b, plane = next(left), next(left), next(left)
-                work += channel.size[0] * channel.size[1] * (max(a, b) + channel.planes * plane)
+                work += number * (max(a, b) + channel.planes * plane)
         limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")
 
 

@@ -18,6 +18,7 @@ from .networks import TENSORS, Tensor, factors
 from .step import plane_shape, trunk_shape
 
 MAX_RANK = 32  # of changes to a prior
+MOST_FINER = 15  # bits of a prior below its changes, which have 48 at most, so that sums fit 64
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def add(prior: Tensors, changes: Tensors) -> Tensors:
                 raise CorruptError(f"the factors of {name} have shifts above {MAX_SHIFT} together")
             change = Tensor(u.values @ v.values, u.shift + v.shift)
         shift = max(start.shift, change.shift)
+        if shift - change.shift > MOST_FINER:
+            raise CorruptError(f"the changes to {name} are too coarse for the prior")
         values = (start.values << (shift - start.shift)) + (change.values << (shift - change.shift))
         result[name] = Tensor(values, shift)
     return result

@@ -35,6 +35,7 @@ class ScanEncoder:
 
     def __post_init__(self) -> None:
         pixels = self.height * self.width
+        # an image of so many pixels has more levels than there are sections, whatever its shape
         sections = MAX_SECTIONS if pixels >= PIXELS_FOR_SECTIONS else 1
         self.coders = []
         for level in reversed(range(sections)):
@@ -68,7 +69,10 @@ class ScanDecoder:
 
     def streams(self, level: int) -> list[Decoder]:
         """Those of a level."""
-        return self._coders[section_of(level, self._sections)]
+        section = section_of(level, self._sections)
+        if section >= len(self._coders):
+            raise TruncatedError(f"the data section of level {level} is missing")
+        return self._coders[section]
 
 
 def _varint(number: int) -> bytes:

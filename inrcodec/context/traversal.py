@@ -57,7 +57,7 @@ def traverse(
         if library is None:
             code_arrays(backend, job, streams, known, observe)
         else:
-            code_bands(library, workers, job, streams, known, observe)
+            code_bands(library, backend, workers, job, streams, known, observe)
 
     return walk(layout, networks, scans, code, truth, observe, scale)
 
@@ -76,7 +76,7 @@ def walk(
         _Pass(layout, channel, nets, None if truth is None else truth.channels[channel.index])
         for channel, nets in zip(layout.channels, networks, strict=True)
     ]
-    levels = max(each.levels + each.shift for each in passes)
+    levels = levels_of(layout)
     first = scans.streams(max(levels - 1, 0))[0]
     for each in passes:
         each.start(first, observe)
@@ -86,6 +86,21 @@ def walk(
             each.code(level, streams, [passes[j] for j in each.channel.references], code)
     coded = {each.channel.index: each.samples(layout.geometry.dtype) for each in passes}
     return Planes(layout.geometry, tuple(coded[index] for index in range(len(coded))), scale)
+
+
+def image_shift(channel: Channel) -> int:
+    """The image's level that a channel's level 0 belongs to."""
+    return channel.lattice.least_step - 1
+
+
+def levels_of(layout: Layout) -> int:
+    """How many levels there are in all."""
+    return max(top_level(*channel.size) + image_shift(channel) for channel in layout.channels)
+
+
+def reduced_size(channel: Channel, scale: int) -> tuple[int, int]:
+    """Rows and columns of a channel of planes of a scale."""
+    return lattice_size(*channel.size, max(0, scale.bit_length() - 1 - image_shift(channel)))
 
 
 class _Pass:
@@ -104,7 +119,7 @@ class _Pass:
     ) -> None:
         self.layout, self.channel, self.networks, self.truth = layout, channel, networks, truth
         self.size = channel.size
-        self.shift = channel.lattice.least_step - 1
+        self.shift = image_shift(channel)
         self.levels = top_level(*self.size)
         self.level = self.levels
         self.phases = Phases(1, 1)

@@ -84,6 +84,8 @@ def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
     decoder = Decoder(payload[COUNT_BYTES:])
     gaps, lengths = (_numbers(decoder, runs) for _ in range(2))
     lengths += 1
+    if max(gaps.max(), lengths.max()) > pixels:  # before they are added up
+        raise CorruptError("a run of exceptions is longer than the image")
     count = int(lengths.sum())
     ends = np.cumsum(gaps + lengths)
     if np.any(gaps[1:] == 0) or ends[-1] > pixels or count > most:

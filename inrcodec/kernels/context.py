@@ -1,14 +1,11 @@
-"""The structures of context.h, and the context model's networks and tables in them."""
+"""The structures of context.h, and the context model's networks in them."""
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from ..coding import tables
 
 if TYPE_CHECKING:
     from ..context.networks import Layer
@@ -52,14 +49,6 @@ class BandStruct(ctypes.Structure):
         ("encoder", PTR), ("decoder", PTR),
         ("probabilities", PTR), ("bits", PTR), ("inputs", PTR),
     ]  # fmt: skip
-
-
-@cache
-def tables_struct() -> np.ndarray:
-    """inr_tables as uint32 (4097,)."""
-    logistic = tables.logistic_table()
-    packed = logistic << 12 | np.append(np.diff(logistic), 0)
-    return np.concatenate([tables.power_table(), tables.log2_table(), packed]).astype(np.uint32)
 
 
 class CompiledNetwork:
