@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -18,8 +18,8 @@ from inrcodec.context.layout import Layout
 from inrcodec.context.networks import Network, Shape, Tensor
 from inrcodec.context.prior import QUICK, prior_networks
 from inrcodec.context.scans import ScanDecoder, ScanEncoder
-from inrcodec.context.step import ChannelNetworks, Observer
-from inrcodec.context.traversal import traverse
+from inrcodec.context.step import NOT_ASKED, ChannelNetworks, Codes, Observer, StepJob
+from inrcodec.context.traversal import traverse, walk
 from inrcodec.history.planes import GREY, RGB, WHOLE, YCC, Geometry, Lattice, Planes
 
 Networks = list[ChannelNetworks | None]
@@ -80,19 +80,21 @@ def whole_planes(image: np.ndarray, bits: int, ycc: bool = False) -> Planes:
     return lattice_planes(kind, bits, (WHOLE,) * channels, image, channels in (2, 4))
 
 
-def build(layout: Layout, models: Models, tensors: list[Tensors]) -> Networks:
+def build(
+    layout: Layout, models: Models, tensors: list[Tensors], backend: Backend | None = None
+) -> Networks:
     """The networks of a layout."""
-    shapes = network_shapes(layout, models)
-    made = iter([Network(s, t, numpy_backend()) for s, t in zip(shapes, tensors, strict=True)])
+    shapes, backend = network_shapes(layout, models), backend or numpy_backend()
+    made = iter([Network(s, t, backend) for s, t in zip(shapes, tensors, strict=True)])
     return [
         ChannelNetworks((next(made), next(made)), next(made)) if c.planes else None
         for c in layout.channels
     ]
 
 
-def prior_of(layout: Layout) -> Networks:
+def prior_of(layout: Layout, backend: Backend | None = None) -> Networks:
     """Those of the prior as it is."""
-    return build(layout, Models.of_prior(QUICK), prior_networks(layout, QUICK))
+    return build(layout, Models.of_prior(QUICK), prior_networks(layout, QUICK), backend)
 
 
 # What magnitudes of a row's weights may add up to.
@@ -172,3 +174,59 @@ def hold_together(layout: Layout, networks: Networks, planes: Planes) -> list[by
             assert same(decoded(backend, layout, networks, written[0]), planes), isa
     assert all(payloads == written[0] for payloads in written)
     return written[0]
+
+
+class _Silent:
+    """Streams, and a coder, of an image that goes by as it is."""
+
+    def streams(self, level: int) -> list[_Silent]:
+        return [self]
+
+    def code(self, probabilities: np.ndarray, bits: np.ndarray) -> np.ndarray:
+        return bits
+
+
+def go_by(layout: Layout, planes: Planes, see: Callable[[StepJob, np.ndarray], None]) -> None:
+    """Has see told of each step before it is coded, and of the level's samples, less the lowest."""
+
+    def look(job: StepJob, _: list[_Silent], truth: np.ndarray) -> None:
+        values = truth.astype(np.int64) - job.channel.lowest
+        see(job, values)
+        for grid in job.grids:
+            job.own.phase(grid.phase)[:] = grid.points(values)
+
+    networks: list = [True if channel.planes else None for channel in layout.channels]
+    walk(layout, networks, _Silent(), look, planes)
+
+
+class Told:
+    """All that an observer is told, by channel, in arrays of its size: probabilities, bits (planes,
+    H, W) and, where the plane network was asked, its inputs (planes, H, W, m)."""
+
+    wants_inputs = True
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.probabilities = {c.index: np.zeros((c.planes, *c.size), int) for c in layout.channels}
+        self.bits = {key: value - 1 for key, value in self.probabilities.items()}
+        self.inputs: dict[int, np.ndarray] = {}
+
+    def __call__(self, codes: Codes) -> None:
+        channel, unit = codes.channel, codes.unit
+        where: tuple = ([0], [0])
+        if unit is not None:
+            grid = unit.grid
+            rows = 2 * np.arange(unit.row, unit.row + unit.rows) + grid.row << grid.level
+            cols = 2 * np.arange(unit.col, unit.col + unit.cols) + grid.col << grid.level
+            where = rows, cols
+        rows, cols = np.ix_(*where)
+        shape = channel.planes, rows.size, cols.size
+        assert np.all(self.bits[channel.index][:, rows, cols] == -1)
+        self.probabilities[channel.index][:, rows, cols] = codes.probabilities.reshape(shape)
+        self.bits[channel.index][:, rows, cols] = codes.bits.reshape(shape)
+        if codes.inputs is not None:
+            inputs = codes.inputs.astype(int)
+            inputs[inputs[..., 0] == NOT_ASKED] = NOT_ASKED
+            size = channel.planes, *channel.size, inputs.shape[-1]
+            found = self.inputs.setdefault(channel.index, np.full(size, NOT_ASKED))
+            found[:, rows, cols] = inputs.reshape(*shape, -1)
