@@ -119,6 +119,7 @@ def code_bands(
     observe: Observer | None,
 ) -> None:
     """inference.code_arrays in C; its arguments."""
+    assert job.networks is not None
     evidence, tables = _Evidence(library, workers, job), backend.packed_tables
     trunk, plane = job.networks.trunks[job.grids[0].step], job.networks.plane
 
