@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,17 +31,29 @@ class Backend:
     """An array namespace, a device and the codec's tables on it.
 
     xp: the array API namespace; is_cpu: whether threads help; compiled: whether the compiled
-    kernels stand in for whole arrays (NumPy only); exp: tables.exp_table in float64.
+    kernels stand in for whole arrays (NumPy only).
     """
 
     def __init__(self, xp: Any, device: Any, chunk: int, *, compiled: bool = False) -> None:
         self.xp, self.device, self.chunk, self.compiled = xp, device, chunk, compiled
         self.is_cpu = str(device) == "cpu"
-        self.exp = self.put(tables.exp_table())
         logistic = tables.logistic_table()
         self._logistic, self._slope = self.whole(logistic), self.whole(np.diff(logistic))
         self._power, self._log2 = map(self.whole, (tables.power_table(), tables.log2_table()))
         self._powers_of_two = self.whole(1 << np.arange(32))
+
+    @cached_property
+    def exp(self) -> Any:
+        """tables.exp_table in float64."""
+        return self.put(tables.exp_table())
+
+    @cached_property
+    def packed_tables(self) -> np.ndarray:
+        """inr_tables of kernels/context.h, uint32 (4097,)."""
+        logistic = tables.logistic_table()
+        packed = logistic << 12 | np.append(np.diff(logistic), 0)
+        parts = tables.power_table(), tables.log2_table(), packed
+        return np.concatenate(parts).astype(np.uint32)
 
     def put(self, array: np.ndarray) -> Any:
         """A float64 copy of an array on the device."""

@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..limits import DEFAULT, Limits, check_size
 from .fields import Fields, unpack_fields
+from .leb128 import pack_length, read_length
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR, MINOR = 2, 0
@@ -137,17 +138,7 @@ def pack(header: Header, sections: Iterable[Section]) -> bytes:
 def _packed(section: Section) -> bytes:
     tag, payload = section
     crc = zlib.crc32(payload, zlib.crc32(tag))
-    return tag + _varint(len(payload)) + payload + crc.to_bytes(4, "little")
-
-
-def _varint(number: int) -> bytes:
-    """LEB128: seven bits a byte, the lowest first, the high bit set on all but the last."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return tag + pack_length(len(payload)) + payload + crc.to_bytes(4, "little")
 
 
 def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Container:
@@ -196,25 +187,13 @@ def _sections(file: BinaryIO, limits: Limits) -> Iterator[Section]:
     while tag := file.read(1):
         count += 1
         limits.check("sections", count, f"the file: {count} or more sections")
-        length = _read_varint(file)
+        length = read_length(file, "a section")
         if file.tell() + length + 4 > size:
             raise TruncatedError(f"the file ends within section {tag!r}")
         payload, crc = file.read(length), file.read(4)
         if zlib.crc32(payload, zlib.crc32(tag)) != int.from_bytes(crc, "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")
         yield Section(tag, payload)
-
-
-def _read_varint(file: BinaryIO) -> int:
-    number = 0
-    for shift in range(0, 56, 7):
-        byte = file.read(1)
-        if not byte:
-            raise TruncatedError("the file ends within a section's length")
-        number |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return number
-    raise CorruptError("a section's length has more than 8 bytes")
 
 
 def _header(payload: bytes, limits: Limits) -> Header:

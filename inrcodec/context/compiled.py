@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..coding.backend import Workers
+from ..coding.backend import Backend, Workers, numpy_backend
 from ..kernels import Library
-from ..kernels.context import INT, PTR, BandStruct, ColoursStruct, tables_struct
+from ..kernels.context import INT, PTR, BandStruct, ColoursStruct
 from .evidence import evidence_inputs
 from .lattice import Phases
 from .neighbours import input_count
@@ -83,36 +83,35 @@ class _Evidence:
             stride = own.strides[0] // 2
             library.count_colours(own.ctypes.data, None, *own.shape, stride, 0, by_value)
         library.add_up(by_value, by_value.size)
+        starts = np.zeros((1 << sum(bits[1:])) + 1, dtype=np.int32)
         for own, near, *far in parts:
-            far_address = far[0].ctypes.data if far else near.ctypes.data
-            shift = bits[1] if far else 32
+            others = near.ctypes.data, far[0].ctypes.data if far else None
+            size = *own.shape, own.strides[0] // 2, bits[1]
+            library.count_colours(*others, *size, starts)
             library.order_colours(
-                own.ctypes.data, near.ctypes.data, far_address, *own.shape,
-                own.strides[0] // 2, shift, by_value, prefixes, sorted_values,
-            )  # fmt: skip
-        counts = np.bincount(prefixes, minlength=1 << sum(bits[1:]))
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+                own.ctypes.data, *others, *size, by_value, prefixes, sorted_values
+            )
+        library.add_up(starts, starts.size)
         values = np.empty(number, dtype=np.uint16)
         library.group_colours(prefixes, sorted_values, number, starts[:-1].copy(), values)
         return starts, values
 
 
-def _band(job: StepJob, grid: Grid, rows: range) -> BandStruct:
-    """What the loops need to see of a band's surroundings."""
+def _band(tables: np.ndarray, job: StepJob, grid: Grid, rows: range) -> BandStruct:
+    """What the loops need to see of a band's surroundings; tables: Backend.packed_tables. All that
+    it points to has to be kept by the caller."""
     own, references = job.own.planes, [r.planes.ctypes.data for r in job.references]
-    tables = tables_struct()
-    band = BandStruct(
+    return BandStruct(
         grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.channel.size,
         job.channel.planes, job.exponent, job.own_base, len(references),
         (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
         own.strides[0] // 2, own.strides[1] // 2, tables=tables.ctypes.data,
     )  # fmt: skip
-    band.kept = tables
-    return band
 
 
 def code_bands(
     library: Library,
+    backend: Backend,
     workers: Workers,
     job: StepJob,
     streams: list[Any],
@@ -120,7 +119,8 @@ def code_bands(
     observe: Observer | None,
 ) -> None:
     """inference.code_arrays in C; its arguments."""
-    evidence = _Evidence(library, workers, job)
+    assert job.networks is not None
+    evidence, tables = _Evidence(library, workers, job), backend.packed_tables
     trunk, plane = job.networks.trunks[job.grids[0].step], job.networks.plane
 
     def code(number: int) -> list[Codes]:
@@ -129,7 +129,7 @@ def code_bands(
             rows = grid.band(number, len(streams))
             if not rows:
                 continue
-            band = _band(job, grid, rows)
+            band = _band(tables, job, grid, rows)
             band.trunk = ctypes.addressof(trunk.compiled.struct)
             band.plane = ctypes.addressof(plane.compiled.struct)
             band.colours = ctypes.addressof(evidence.struct)
@@ -178,7 +178,8 @@ def band_inputs(
     samples = len(rows) * grid.cols
     base = np.empty(samples, dtype=np.int32)
     inputs = np.empty((samples, input_count(len(job.references))), dtype=np.int16)
-    band = _band(job, grid, rows)  # addressof does not keep it
+    tables = numpy_backend().packed_tables
+    band = _band(tables, job, grid, rows)
     if library.band_inputs(ctypes.addressof(band), base, inputs):
         raise MemoryError("there is no memory for a band")
     return base, inputs

@@ -59,6 +59,7 @@ def _code_units(
 ) -> None:
     """Codes a unit of each of some streams."""
     xp, channel = backend.xp, job.channel
+    assert job.networks is not None
     contexts = [context_inputs(backend, unit, seen) for unit, _ in units]
     base = xp.concat([context[0] for context in contexts])
     inputs = xp.concat([context[1] for context in contexts], axis=1)

@@ -76,8 +76,7 @@ def trunk_samples(
                 channel.lowest
             )
 
-    nothing: list[Any] = [True if channel.planes else None for channel in layout.channels]
-    walk(layout, nothing, _Silent(), look, planes)
+    walk(layout, [None] * len(layout.channels), _Silent(), look, planes)
     bits = {channel.index: channel.planes for channel in layout.channels}
     return {key: _bounded(parts, bits[key[0]], layout.exponent) for key, parts in found.items()}
 

@@ -7,10 +7,12 @@ among its streams by bands of rows (pyramid.py), so that they can be coded side 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..coding.rangecoder import Decoder, Encoder
+from ..container.leb128 import pack_length, read_length
 from ..errors import CorruptError, TruncatedError
 from .pyramid import lattice_size
 
@@ -52,7 +54,7 @@ class ScanEncoder:
         payloads = []
         for coders in self.coders:
             parts = [coder.finish() for coder in coders]
-            lengths = b"".join(_varint(len(part)) for part in parts[:-1])
+            lengths = b"".join(pack_length(len(part)) for part in parts[:-1])
             payloads.append(bytes([len(parts)]) + lengths + b"".join(parts))
         return payloads
 
@@ -75,37 +77,15 @@ class ScanDecoder:
         return self._coders[section]
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _streams(payload: bytes) -> list[bytes]:
     """The streams in a section's payload."""
     count = payload[0] if payload else 0
     if not 1 <= count <= MAX_STREAMS:
         raise CorruptError(f"{count} streams in a data section: 1 to {MAX_STREAMS} are legal")
-    at, lengths = 1, []
-    for _ in range(count - 1):
-        number = shift = 0
-        while True:
-            if at >= len(payload) or shift > 49:
-                raise TruncatedError("a data section ends within the lengths of its streams")
-            byte = payload[at]
-            at += 1
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        lengths.append(number)
-    parts = []
-    for length in lengths:
-        if length > len(payload) - at:
-            raise TruncatedError("a data section ends within its streams")
-        parts.append(payload[at : at + length])
-        at += length
-    return [*parts, payload[at:]]
+    section = io.BytesIO(payload)
+    section.seek(1)
+    lengths = [read_length(section, "a stream") for _ in range(count - 1)]
+    parts = [section.read(length) for length in lengths]
+    if list(map(len, parts)) != lengths:
+        raise TruncatedError("a data section ends within its streams")
+    return [*parts, section.read()]

@@ -77,7 +77,7 @@ class StepJob:
     channel: Channel
     exponent: int
     own_base: bool
-    networks: ChannelNetworks
+    networks: ChannelNetworks | None  # of a step that is to be coded
     grids: list[Grid]
     own: Phases
     references: list[Phases]

@@ -57,7 +57,7 @@ def traverse(
         if library is None:
             code_arrays(backend, job, streams, known, observe)
         else:
-            code_bands(library, workers, job, streams, known, observe)
+            code_bands(library, backend, workers, job, streams, known, observe)
 
     return walk(layout, networks, scans, code, truth, observe, scale)
 
@@ -71,7 +71,7 @@ def walk(
     observe: Observer | None = None,
     scale: int = 1,
 ) -> Planes:
-    """The order of traverse, whatever is done in each step."""
+    """The order of traverse, whatever is done in each step; the networks are for that to use."""
     passes = [
         _Pass(layout, channel, nets, None if truth is None else truth.channels[channel.index])
         for channel, nets in zip(layout.channels, networks, strict=True)
@@ -127,7 +127,7 @@ class _Pass:
     def start(self, coder: Any, observe: Observer | None) -> None:
         """Codes sample (0, 0)."""
         channel = self.channel
-        if self.networks is None:
+        if not channel.planes:
             return
         half = np.full(channel.planes, PROBABILITY_ONE // 2, dtype=np.uint16)
         weights = 1 << np.arange(channel.planes)[::-1]
@@ -149,7 +149,7 @@ class _Pass:
         lattice = Phases(*size)
         lattice.phase(0)[:] = self.phases.whole()
         self.phases, self.level = lattice, own_level
-        if self.networks is not None:
+        if self.channel.planes:
             seen = [reference.as_seen(self, size) for reference in references]
             bits = [reference.channel.planes for reference in references]
             for grid in grids(*self.size, own_level):
@@ -192,7 +192,7 @@ class _Pass:
     def samples(self, dtype: np.dtype) -> np.ndarray:
         """The samples, as far as they are known."""
         lowest = self.channel.lowest
-        if self.networks is None:
+        if not self.channel.planes:
             return np.full((self.phases.height, self.phases.width), lowest, dtype=dtype)
         values = self.phases.whole()
         if int(values.max()) + lowest > np.iinfo(dtype).max:

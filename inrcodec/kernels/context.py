@@ -1,14 +1,11 @@
-"""The structures of context.h, and the context model's networks and tables in them."""
+"""The structures of context.h, and the context model's networks in them."""
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from ..coding import tables
 
 if TYPE_CHECKING:
     from ..context.networks import Layer
@@ -40,8 +37,6 @@ class ColoursStruct(ctypes.Structure):
 
 
 class BandStruct(ctypes.Structure):
-    kept: np.ndarray  # tables: of two threads' first ones the cache forgets one
-
     _fields_ = [
         ("row", INT), ("col", INT), ("cols", INT), ("first", INT), ("last", INT), ("level", INT),
         ("height", INT), ("width", INT),
@@ -52,14 +47,6 @@ class BandStruct(ctypes.Structure):
         ("encoder", PTR), ("decoder", PTR),
         ("probabilities", PTR), ("bits", PTR), ("inputs", PTR),
     ]  # fmt: skip
-
-
-@cache
-def tables_struct() -> np.ndarray:
-    """inr_tables as uint32 (4097,)."""
-    logistic = tables.logistic_table()
-    packed = logistic << 12 | np.append(np.diff(logistic), 0)
-    return np.concatenate([tables.power_table(), tables.log2_table(), packed]).astype(np.uint32)
 
 
 class CompiledNetwork:
