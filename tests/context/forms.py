@@ -97,7 +97,7 @@ def prior_of(layout: Layout, backend: Backend | None = None) -> Networks:
     return build(layout, Models.of_prior(QUICK), prior_networks(layout, QUICK), backend)
 
 
-# What magnitudes of a row's weights may add up to.
+# What magnitudes of a row's weights may add up to; of one of them it is half that.
 ROW_LIMITS = {"w1": 1_000_000.0, "w2": 65_000.0, "w3": 8_000.0, "bypass": 8_000.0}
 SHIFT = 8
 
@@ -111,6 +111,7 @@ def random_tensors(shape: Shape, rng: np.random.Generator, size: float) -> Tenso
         if name in ROW_LIMITS:
             sums = np.abs(values).sum(axis=1, keepdims=True)
             values *= np.minimum(1, ROW_LIMITS[name] / sums)
+            values = np.clip(values, -ROW_LIMITS[name] / 2, ROW_LIMITS[name] / 2)
             tensors[name] = Tensor(np.rint(values * (1 << SHIFT)).astype(np.int64), SHIFT)
         else:
             values = np.clip(values, -1000, 1000) * 1024
