@@ -11,10 +11,11 @@ from inrcodec import Coordinate, Metadata
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import pack_weights
 from inrcodec.contents import Contents, pack, planes_of
-from inrcodec.context.encode import Way, code
+from inrcodec.context.encode import code
 from inrcodec.context.file import Models, network_shapes
+from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import Tensor
-from inrcodec.context.prior import QUICK, is_wide
+from inrcodec.context.prior import QUICK
 from inrcodec.decode import digest
 from inrcodec.files.picture import PLAIN, Picture, PixelType
 from inrcodec.history.chain import Chain, chains
@@ -53,7 +54,7 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
     """A context file whose networks have zero weights but for the plane INR's bypass: no fit, so
     the same bytes on every machine."""
-    layout = way_of(image).layout
+    layout = choose_layout(chain_of(image).planes)
     models = Models(form, 1, 1)
     networks = []
     for number, shape in enumerate(network_shapes(layout, models)):
@@ -69,7 +70,7 @@ def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
 def changed_prior_file(image: np.ndarray, rank: int = 3, prior: int = QUICK) -> bytes:
     """A context file with small changes at random to a prior's weights."""
     models = Models.of_prior(prior, rank)
-    layout, rng = way_of(image, wide=True).layout, np.random.default_rng(0)
+    layout, rng = choose_layout(chain_of(image).planes), np.random.default_rng(0)
     networks = [
         {
             name: Tensor(rng.integers(-1, 2, size) * (rng.random(size) < 0.1), 3)
@@ -82,17 +83,17 @@ def changed_prior_file(image: np.ndarray, rank: int = 3, prior: int = QUICK) -> 
 
 def file_of(image: np.ndarray, models: Models, weights: bytes) -> bytes:
     """The context file of an image under given weights."""
-    backend, way = numpy_backend(), way_of(image, is_wide(models.prior))
-    with Workers(backend, 1) as workers:
-        coded = code(way, models, weights, backend, workers)
+    chain = chain_of(image)
+    with Workers(numpy_backend(), 1) as workers:
+        coded = code(chain.planes, choose_layout(chain.planes), models, weights, workers)
     picture = planes_of(Picture(image)).geometry
-    return pack(Contents(picture, digest(image), PLAIN, None, way.chain.steps, coded))
+    return pack(Contents(picture, digest(image), PLAIN, None, chain.steps, coded))
 
 
-def way_of(image: np.ndarray, wide: bool = False) -> Way:
+def chain_of(image: np.ndarray) -> Chain:
     """A way to code an image: without its colour history, or as ranks if they may pay."""
     found = chains(Chain((), planes_of(Picture(image))))
-    return Way.of(found[0] if found[0].steps else found[-1], wide)
+    return found[0] if found[0].steps else found[-1]
 
 
 @cache
