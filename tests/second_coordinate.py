@@ -1,14 +1,15 @@
-"""Coordinate images, section 15 of format_spec.md, for the second decoder: from the spec alone."""
+"""Coordinate images, chapter 5 of format_spec.md, for the second decoder: from the spec alone."""
 
 from __future__ import annotations
 
 import hashlib
 from itertools import product
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
-from second_container import Array, Header, Sections, check_numbers
-from second_decoder import EXP, RangeDecoder, Tensors, half_weights, int_weights
+from second_coding import EXP, RangeDecoder, Tensors, half_weights, int_weights
+from second_container import Array, Fields, Sections, check_keys, check_numbers
+from second_steps import Planes
 
 JOINT, PER_PLANE, VALUE = range(3)  # k
 SIREN, FINER, GAUSS, WIRE, PE_RELU, PE_GELU = range(6)  # a
@@ -18,15 +19,18 @@ AROUND = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]  # in this plan
 ABOVE = [(0, 0), (0, 1), (1, 0)]  # in the plane above
 
 
-def check_coordinate_header(header: Header) -> None:
-    b, a, v = header["b"], header["a"], header.get("v", [0, 0, 0])
-    check_numbers([header["k"], header["f"]], 2, 0, 2)
+def check_fields(fields: Fields) -> None:
+    """Of an image, which are those of the file with size (s) and bits (b) of the planes."""
+    b, a, v = fields["b"], fields["a"], fields.get("v", [0, 0, 0])
+    assert ("v" in fields) == (fields["k"] == VALUE), "a transform"
+    check_numbers([fields["k"], fields["f"]], 2, 0, 2)
     check_numbers([a], 1, 0, 5)
-    check_numbers(header["w"], 2, 1, 1024)
-    assert header["w"][1] <= 16, "depth"
-    check_numbers(header["g"], 3 if a == WIRE else 1, 0, 12 if a in (PE_RELU, PE_GELU) else 2**20)
-    check_numbers(header["n"], b, 0, 0 if header["k"] == VALUE else 2)
-    check_numbers([header["t"]], 1, 0, 2**32 - 1)
+    check_numbers(fields["w"], 2, 1, 1024)
+    assert fields["w"][1] <= 16, "depth"
+    check_numbers(fields["g"], 3 if a == WIRE else 1, 0, 12 if a in (PE_RELU, PE_GELU) else 2**20)
+    check_numbers(fields["n"], b, 0, 0 if fields["k"] == VALUE else 2)
+    check_numbers([fields["t"]], 1, 0, 2**32 - 1)
+    assert type(v) is list, "a transform"
     check_numbers(v[:3], 3, 0, 65535)
     kind, low, high = v[:3]
     exponent, soft = (13107, 327680), (0, 256 * (high - low))
@@ -37,7 +41,7 @@ def check_coordinate_header(header: Header) -> None:
         check_numbers([value], 1, least, most)
 
 
-def sine_table() -> Array:  # 15.2
+def sine_table() -> Array:  # 5.2
     """By halving the angle from half a turn on, then adding angles as POW does, in 192 bits."""
     one = 1 << 192
     turns = [(-one, 0), (0, one)]  # cosine and sine of 1/2, 1/4, ... 2^-16 of a turn
@@ -84,8 +88,8 @@ def bell(o: Array) -> Array:
     return (EXP[cell] - ((EXP[cell] - EXP[cell + 1]) * rest >> 6)) >> 4
 
 
-def activation(z: Array, header: Header) -> Array:
-    a, g = header["a"], header["g"]
+def activation(z: Array, fields: Fields) -> Array:
+    a, g = fields["a"], fields["g"]
     if a == PE_RELU:
         return np.clip(z, 0, 2**22)
     if a == PE_GELU:
@@ -118,9 +122,9 @@ def real_matrix(w: Array, first: bool, last: bool) -> Array:  # of WIRE
     return w if first else top if last else np.vstack([top, np.hstack([im, re])])
 
 
-def evaluate(network: Tensors, x: Array, header: Header) -> Array:
+def evaluate(network: Tensors, x: Array, fields: Fields) -> Array:
     """The outputs, (channels, pixels), from inputs alike."""
-    a, (_, depth) = header["a"], header["w"]
+    a, (_, depth) = fields["a"], fields["w"]
     for j in range(1, depth + 2):
         x = normalise(x) if a == PE_GELU else x
         w, s = network[f"w{j}"]
@@ -131,7 +135,7 @@ def evaluate(network: Tensors, x: Array, header: Header) -> Array:
         limit = 2**16 if a <= GAUSS or (j == 1 and a != PE_GELU) else 2**22
         assert np.all(abs(w).sum(axis=1) * limit + abs(bias) < 2**53), "sums"
         x = (w.astype(np.int64) @ x + bias.astype(np.int64)[:, None]) >> s
-        x = activation(x, header) if j <= depth else x
+        x = activation(x, fields) if j <= depth else x
     return x
 
 
@@ -139,24 +143,26 @@ def position(n: int) -> Array:
     return np.arange(n) * 2**17 // (n - 1) - 2**16 if n > 1 else np.zeros(1, np.int64)
 
 
-def inputs(header: Header, plane: int) -> Array:
-    height, width, _ = header["s"]
+def inputs_of(fields: Fields, plane: int) -> Array:
+    height, width, _ = fields["s"]
     coordinates = [v.ravel() for v in np.meshgrid(position(height), position(width), indexing="ij")]
-    if header["k"] == JOINT:
-        coordinates.append(np.full(height * width, position(header["b"])[plane]))
+    if fields["k"] == JOINT:
+        coordinates.append(np.full(height * width, position(fields["b"])[plane]))
     rows = []
     for c in coordinates:
         rows.append(c)
-        for k in range(header["g"][0] if header["a"] in (PE_RELU, PE_GELU) else 0):
+        for k in range(fields["g"][0] if fields["a"] in (PE_RELU, PE_GELU) else 0):
             p = c << k >> 1
             rows += [sin(p), sin(p + 2**14)]
     return np.vstack(rows)
 
 
-def network_shapes(header: Header) -> dict[str, tuple[int, ...]]:  # 15.1
-    (width, depth), wire, gelu = header["w"], header["a"] == WIRE, header["a"] == PE_GELU
+def network_shapes(fields: Fields) -> dict[str, tuple[int, ...]]:  # 5.1
+    (width, depth), wire, gelu = fields["w"], fields["a"] == WIRE, fields["a"] == PE_GELU
     u = max(1, isqrt(width**2 // 2)) if wire else width
-    sizes = [len(inputs(header, 0)), *[u] * depth, header["s"][2]]
+    encoded = 2 * fields["g"][0] if fields["a"] in (PE_RELU, PE_GELU) else 0
+    inputs = (3 if fields["k"] == JOINT else 2) * (1 + encoded)
+    sizes = [inputs, *[u] * depth, fields["s"][2]]
     shapes: dict[str, tuple[int, ...]] = {}
     for j in range(1, depth + 2):
         cols, rows = sizes[j - 1 : j + 1]
@@ -174,14 +180,14 @@ def template_channel(decoder: RangeDecoder, here: Array, above: Array, before: A
         here[y, x] = decoder.adaptive(model, sum(int(bit) << n for n, bit in enumerate(seen)))
 
 
-def planes_image(decoder: RangeDecoder, networks: list[Tensors], header: Header) -> Array:  # 15.3
-    (height, width, channels), b, coded = header["s"], header["b"], header["n"]
+def planes_image(decoder: RangeDecoder, networks: list[Tensors], fields: Fields) -> Array:  # 5.3
+    (height, width, channels), b, coded = fields["s"], fields["b"], fields["n"]
     bits = np.zeros((b + 1, channels + 1, height + 4, width + 4), np.int64)  # zeros around
     inside = bits[:b, 1:, 2:-2, 2:-2]
     for plane in range(b - 1, -1, -1):
         if coded[plane] == NETWORK:
-            number = coded[:plane].count(NETWORK) if header["k"] == PER_PLANE else 0
-            outputs, model = evaluate(networks[number], inputs(header, plane), header), FIRST[:]
+            number = coded[:plane].count(NETWORK) if fields["k"] == PER_PLANE else 0
+            outputs, model = evaluate(networks[number], inputs_of(fields, plane), fields), FIRST[:]
             for c, y in enumerate(outputs.tolist()):
                 contexts = [min(max(abs(v).bit_length() - 10, 0), 15) for v in y]
                 wrong = [decoder.adaptive(model, context) for context in contexts]
@@ -195,7 +201,7 @@ def planes_image(decoder: RangeDecoder, networks: list[Tensors], header: Header)
     return np.moveaxis((inside << np.arange(b)[:, None, None, None]).sum(axis=0), 0, -1)
 
 
-def log(p: Array) -> Array:  # 15.4; of 1 .. 2^31, as numbers below 2^64 for the squares
+def log(p: Array) -> Array:  # 5.4; of 1 .. 2^31, as numbers below 2^64 for the squares
     n = np.array([v.bit_length() - 1 for v in p.tolist()], np.uint64)
     x, result = p.astype(np.uint64) << (np.uint64(31) - n), n
     for _ in range(32):
@@ -214,15 +220,15 @@ def exp(e: Array) -> Array:
     return v.astype(np.int64) >> np.minimum(e >> 32, 63)
 
 
-def transform(y: Array, header: Header) -> Array:
+def transform(y: Array, fields: Fields) -> Array:
     """T(y)."""
-    kind, low, high, *scalars = header["v"]
+    kind, low, high, *scalars = fields["v"]
     ys = np.arange(-(2**19), 2**19)  # all of them, as none may be less than one before it
     w = np.clip(ys + 2**16, 0, 2**17)
     if kind == 1:
         big_x = (scalars[0] * 2**16 + scalars[1] * ys) * 2**8
     elif kind == 3:
-        (z,), s = (v - 128 for v in scalars), (2 ** header["b"] + 5) // 10
+        (z,), s = (v - 128 for v in scalars), (2 ** fields["b"] + 5) // 10
         d = log(np.array(high + s)[None]) - log(np.array(low + s)[None])
         if z == 0:
             e = (2**17 - w) * d >> 17
@@ -237,20 +243,20 @@ def transform(y: Array, header: Header) -> Array:
         u = exp((31 * 2**32 - log(np.maximum(w, 1) << 14)) * exponent >> 16)
         u[w == 0] = 0
         big_x = (2**8 * low - left) * 2**32 + (2**8 * (high - low) + left + right) * u
-    table = np.clip(np.clip((big_x + 2**39) >> 40, low, high), 0, 2 ** header["b"] - 1)
+    table = np.clip(np.clip((big_x + 2**39) >> 40, low, high), 0, 2 ** fields["b"] - 1)
     return np.maximum.accumulate(table)[np.clip(y, -(2**19), 2**19 - 1) + 2**19]
 
 
-def value_image(decoder: RangeDecoder, network: Tensors, header: Header) -> Array:
-    samples = transform(evaluate(network, inputs(header, 0), header), header)
+def value_image(decoder: RangeDecoder, network: Tensors, fields: Fields) -> Array:
+    samples = transform(evaluate(network, inputs_of(fields, 0), fields), fields)
     for channel in samples:
         model = [32768] * 42
         channel += np.array([decoder.integer(model) for _ in channel])
-    assert np.all(samples >> header["b"] == 0), "samples"
-    return samples.T.reshape(header["s"])
+    assert np.all(samples >> fields["b"] == 0), "samples"
+    return samples.T.reshape(fields["s"])
 
 
-def mix(sets: list[Tensors], coefficients: list[int]) -> Tensors:  # 15.5
+def mix(sets: list[Tensors], coefficients: list[int]) -> Tensors:  # 5.5
     result: Tensors = {}
     for name in sets[0]:
         shift = max(tensors[name][1] for tensors in sets)
@@ -261,29 +267,63 @@ def mix(sets: list[Tensors], coefficients: list[int]) -> Tensors:  # 15.5
     return result
 
 
-def coordinate_image(sections: Sections, header: Header, index: int) -> tuple[Array, bytes]:  # 15
+def check_limits(fields: Fields, shapes: list[dict[str, tuple[int, ...]]], data: int) -> None:  # 7
+    """Of an image with so many bytes of data; shapes are of all networks of the file."""
+    (height, width, channels), b, coded = fields["s"], fields["b"], fields["n"]
+    assert height * width * channels * b <= 363409 * (data + 16), "more bits than data can hold"
+    numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
+    assert sum(numbers) <= 2**24, "numbers in all networks"
+    work = height * width * coded.count(NETWORK) * max(numbers, default=0)
+    assert work <= 2**44, "multiply-adds"
+
+
+def read_images(table: bytes, digest: bytes, data: bytes) -> list[tuple[bytes, bytes, list[int]]]:
+    """Of each image its digest, its part of the data and its coefficients."""  # 5.5
+    assert table, "no images"
+    sets, size = table[0], 20 + 4 * table[0]
+    rows = [table[at : at + size] for at in range(1, len(table), size)]
+    assert 1 <= sets <= 16, "number of sets"
+    assert 1 <= len(rows) <= 256, "number of images"
+    assert len(rows[-1]) == size, "table of images"
+    digests = b"".join(row[:16] for row in rows)
+    assert hashlib.blake2b(digests, digest_size=16).digest() == digest, "digest of digests"
+    lengths = [int.from_bytes(row[16:20], "little") for row in rows]
+    check_numbers(lengths, len(rows), 0, 2**31 - 1)
+    assert sum(lengths) == len(data), "lengths"
+    images, at = [], 0
+    for row, length in zip(rows, lengths, strict=True):
+        coefficients = np.frombuffer(row[20:], "<i4").tolist()
+        check_numbers(coefficients, sets, -(2**20), 2**20)
+        images.append((row[:16], data[at : at + length], coefficients))
+        at += length
+    return images
+
+
+def coordinate_image(
+    sections: Sections, fields: Fields, planes: Planes, digest: bytes, index: int
+) -> tuple[Array, bytes]:  # 5
     """The samples of the image of that index and the digest that they must have."""
-    check_coordinate_header(header)
-    k, n, data, digest = header["k"], header["n"], sections["D"], header["d"]
-    count = n.count(NETWORK) if k == PER_PLANE else min(n.count(NETWORK), 1)
-    table = sections.get("A", b"")
-    shapes = [network_shapes(header)] * (count * table[0] if table else count)
-    payload, f = sections["W"], header["f"]
+    check_keys(fields, "kawgnft" + "v" * ("v" in fields), "", "fields of a coordinate image")
+    fields = fields | {
+        "s": [planes.height, planes.width, planes.channels],
+        "b": planes.array_bits,
+    }
+    check_fields(fields)
+    (payload,), (data,), k, f = sections["W"], sections["D"], fields["k"], fields["f"]
+    images, count = [(digest, data, [])], fields["n"].count(NETWORK)
+    count = count if k == PER_PLANE else min(count, 1)
+    if "A" in sections:
+        assert k == JOINT, "sets of networks that are not joint"
+        images = read_images(sections["A"][0], digest, data)
+        count *= len(images[0][2])
+    shapes = [network_shapes(fields)] * count
+    for _, part, _ in images:
+        check_limits(fields, shapes, len(part))
     networks = half_weights(payload, shapes, f == 2, 24) if f else int_weights(payload, shapes)
-    if table:
-        size = 20 + 4 * table[0]
-        images = [table[at : at + size] for at in range(1, len(table), size)]
-        assert (len(table) - 1) % size == 0, "table of images"
-        assert max(16 * len(images), 256 * table[0]) <= 4096, "images or sets"
-        digests = b"".join(image[:16] for image in images)
-        assert hashlib.blake2b(digests, digest_size=16).digest() == digest, "digest of digests"
-        ends = np.cumsum([0] + [int.from_bytes(image[16:20], "little") for image in images])
-        assert ends[-1] == len(data), "lengths"
-        data, digest = data[ends[index] : ends[index + 1]], images[index][:16]
-        coefficients = np.frombuffer(images[index][20:], "<i4").tolist()
-        check_numbers(coefficients, table[0], -(2**20), 2**20)
-        networks = [mix(networks, coefficients)] if networks else []
+    digest, data, coefficients = images[index]
+    if coefficients and networks:
+        networks = [mix(networks, coefficients)]
     decoder = RangeDecoder(data)
     if k == VALUE:
-        return value_image(decoder, networks[0], header), digest
-    return planes_image(decoder, networks, header), digest
+        return value_image(decoder, networks[0], fields), digest
+    return planes_image(decoder, networks, fields), digest

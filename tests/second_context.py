@@ -1,0 +1,148 @@
+"""Context images, chapter 4 of format_spec.md, for the second decoder: from the page alone.
+
+All lattices of this version are whole, so shifts are 0 and a reference's lattice is as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
+
+import numpy as np
+from second_coding import RangeDecoder, log2, logistic
+from second_container import Array, Fields, check_keys, check_numbers, leb128
+from second_inputs import Points, View, around
+from second_networks import Mixture, Network, evaluate, read_networks
+from second_steps import Planes
+
+LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
+
+
+def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
+    channels, b = planes.channels, planes.array_bits
+    keys = "w" if "q" not in fields else "qr" if weights else "q"
+    check_keys(fields, "olpenf" + keys, "", "fields of a context image")
+    check_numbers(fields["o"], channels, 0, channels - 1)
+    assert len(set(fields["o"])) == channels, "a permutation"
+    assert not planes.alpha or fields["o"][-1] == channels - 1, "alpha comes last"
+    check_numbers(fields["l"], channels, 0, 2**b - 1)
+    check_numbers(fields["p"], channels, 0, b)
+    check_numbers([fields["e"]], 1, 0, 8)
+    check_numbers([fields["n"]], 1, 1, 4)
+    check_numbers([fields["f"]], 1, 0, 0 if "q" in fields else 2)
+    check_numbers(fields.get("w", [1, 1]), 2, 1, 64)
+    check_numbers([fields.get("q", 1)], 1, 1, 2)
+    check_numbers([fields.get("r", 1)], 1, 1, 32)
+
+
+def read_streams(payload: bytes) -> list[RangeDecoder]:  # 4.2
+    assert payload, "a section without streams"
+    count, at, ends = payload[0], 1, [0]
+    assert 1 <= count <= 64, "number of streams"
+    for _ in range(count - 1):
+        length = LENGTH.match(payload, at)
+        assert length, "length of a stream"
+        at, ends = length.end(), ends + [ends[-1] + leb128(length[0])]
+    assert at + ends[-1] <= len(payload), "streams beyond the section"
+    bounds = zip(ends, [*ends[1:], len(payload)], strict=True)
+    return [RangeDecoder(payload[at + start : at + end]) for start, end in bounds]
+
+
+def units(size: tuple[int, int], step: str, streams: int) -> Iterator[tuple[int, Points]]:  # 4.3
+    """Of all grids of the step: which stream and which points of the lattice."""
+    for row, col in [(1, 1)] if step == "A" else [(0, 1), (1, 0)]:
+        rows, cols = np.arange(row, size[0], 2), np.arange(col, size[1], 2)
+        if rows.size == 0 or cols.size == 0:
+            continue
+        group, piece = (1024 // cols.size, cols.size) if cols.size <= 1024 else (1, 1024)
+        for s in range(streams):
+            band = rows[s * rows.size // streams : (s + 1) * rows.size // streams]
+            for i in range(0, band.size, group):
+                for j in range(0, cols.size, piece):
+                    grid = np.meshgrid(band[i : i + group], cols[j : j + piece], indexing="ij")
+                    yield s, (grid[0].ravel(), grid[1].ravel())
+
+
+def source_keys(own: Array, refs: list[Array]) -> list[Array]:  # 4.9
+    """For each source the values, in 17 bits below those of the references that must agree."""
+    groups = accumulate(refs, lambda group, ref: (group + ref) << 17, initial=np.zeros_like(own))
+    return [group + own for group in groups]
+
+
+def plane_inputs(logit: Array, k: int, evidence: list[Array], lows: list[Array]) -> Array:
+    inputs = [logit, np.full(logit.size, 1024 * k)]
+    for keys, low in zip(evidence, lows, strict=True):
+        lo, mid, hi = (np.searchsorted(keys, low + n * 2**k) for n in range(3))
+        ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
+        inputs.append(np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384))
+        inputs.append(np.minimum(log2(ones + zeros + 1), 16384))
+    return np.vstack(inputs)
+
+
+def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]) -> None:
+    """Puts the step's values into view.own, which the step itself sees as it was before."""
+    before = replace(view, own=view.own.copy())
+    known = np.zeros(view.own.shape, bool)
+    known[::2, ::2], known[1::2, 1::2] = True, view.step == "B"
+    seen = source_keys(before.own[known], [ref[known] for ref in view.refs])
+    evidence = [np.sort(keys) for keys in seen]
+    trunk = networks["AB".index(view.step)]
+    for stream, points in units(view.own.shape, view.step, len(streams)):
+        x, base = before.inputs(points)
+        mixture = Mixture(evaluate(trunk, x), base, view.exponent, view.planes)
+        here = [around(ref, points, [(0, 0)])[0] for ref in view.refs]
+        lo = np.zeros_like(base)
+        for k in range(view.planes - 1, -1, -1):
+            g = mixture.logit(lo, k)
+            unsure = abs(g) <= 13312
+            lows = [keys[unsure] for keys in source_keys(lo, here)]
+            g[unsure] = evaluate(networks[2], plane_inputs(g[unsure], k, evidence, lows))[0]
+            p = np.clip(logistic(64 * np.clip(g, -16384, 16383)) >> 3, 1, 65535)
+            lo += np.array([streams[stream].bit(v) for v in p.tolist()]) << k
+        view.own[points] = lo
+
+
+def context_image(
+    payloads: list[bytes], weights: bytes | None, fields: Fields, planes: Planes, least_level: int
+) -> Array:
+    """The samples (rows, columns, channels) whose row and column are multiples of
+    2^least_level."""
+    check_fields(fields, planes, weights is not None)
+    height, width, channels = planes.height, planes.width, planes.channels
+    n, order = fields["n"], fields["o"]
+    assert len(payloads) <= n, "more data than there is"
+    if len(payloads) == n:
+        bits = height * width * sum(fields["p"])
+        assert bits <= 363409 * (sum(map(len, payloads)) + 16), "more bits than the data can hold"
+    colours = channels - planes.alpha
+    counts = [i if c < colours else 0 for i, c in enumerate(order)]
+    coded = [i for i, p in enumerate(fields["p"]) if p]
+    networks = read_networks(
+        weights, [counts[i] for i in coded], fields, height * width, planes.kind == "YCC"
+    )
+    t = (max(height, width) - 1).bit_length()
+    first = max(0, n - 1 - max(0, t - 1))
+    needed = max(first, n - 1 - least_level)
+    assert len(payloads) > needed, "less data than is needed"
+    streams = [read_streams(payload) for payload in payloads[: needed + 1]]
+    values = np.zeros((channels, height, width), np.int64)
+    for i in coded:
+        values[i, 0, 0] = streams[first][0].bits(fields["p"][i])
+    for level in range(t - 1, least_level - 1, -1):
+        lattices = values[:, :: 2**level, :: 2**level]
+        for i, own_networks in zip(coded, networks, strict=True):
+            refs = [*lattices[: counts[i]][::-1]]
+            for step in "AB":
+                view = View(
+                    step, level, (height, width), fields["p"][i], fields["e"],
+                    planes.kind == "YCC", lattices[i], refs,
+                )  # fmt: skip
+                decode_step(view, own_networks, streams[max(0, n - 1 - level)])
+    reduced = values[:, :: 2**least_level, :: 2**least_level]
+    samples = np.zeros((*reduced.shape[1:], channels), np.int64)
+    for i, c in enumerate(order):
+        samples[..., c] = reduced[i] + fields["l"][i]
+    assert samples.max() < 2**planes.array_bits, "samples"
+    return samples

@@ -1,0 +1,121 @@
+"""What is known of a point and the inputs of the trunk networks, 4.4 to 4.6 of format_spec.md, for
+the second decoder: from the specification alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from second_coding import log2
+from second_container import Array
+
+Points = tuple[Array, Array]  # the row and the column of each
+Offsets = list[tuple[int, int]]
+
+
+def offsets(*sizes: tuple[int, int]) -> Offsets:
+    """Those of absolute values as in sizes, either way round, dy-major ascending."""
+    square = product(range(-5, 6), repeat=2)
+    return [(dy, dx) for dy, dx in square if tuple(sorted((abs(dy), abs(dx)))) in sizes]
+
+
+NEAR = {"A": offsets((1, 1)), "B": offsets((0, 1))}
+FAR = {
+    "A": offsets((1, 3), (3, 3)) + offsets((1, 5)),
+    "B": offsets((1, 2)) + offsets((0, 3)) + offsets((2, 3)),
+}
+RING = offsets((0, 1), (1, 1)) + offsets((0, 2))
+OTHERS = {"A": offsets((0, 2)), "B": offsets((1, 1))}  # what a point's error is taken against
+TIMES_4 = {"A": {2: 32, 4: 8, 8: 2}, "B": {2: 8, 4: 4, 8: 1}}  # 4 m_z
+RIDGE = {"A": 128, "B": 256}
+
+
+def reflect(c: Array, n: int) -> Array:  # 4.4
+    c = c % max(2 * (n - 1), 1)
+    return np.where(c > n - 1, 2 * (n - 1) - c, c)
+
+
+def around(lattice: Array, points: Points, at: Offsets) -> Array:
+    """The values at the offsets from the points, (offsets, points)."""
+    (height, width), (rows, cols), (dy, dx) = lattice.shape, points, np.array(at).T[:, :, None]
+    return lattice[reflect(rows + dy, height), reflect(cols + dx, width)]
+
+
+def window(lattice: Array, points: Points, z: int, step: str) -> Array:  # the sum over W(z)
+    square, odd = product(range(-z, z + 1), repeat=2), 2 if step == "A" else 1
+    at = [(dy, dx) for dy, dx in square if dy % 2 + dx % 2 == odd]
+    return around(lattice, points, at).sum(axis=0)
+
+
+@dataclass(frozen=True)
+class View:
+    """What all points of a step see: lattices of a level as they are before it."""
+
+    step: str  # A or B
+    level: int
+    shape: tuple[int, int]  # of the whole channel
+    planes: int
+    exponent: int
+    ycc: bool  # whether that is the planes' kind
+    own: Array
+    refs: list[Array]
+
+    @cached_property
+    def errors(self) -> list[Array]:  # 4.6, first the own channel's
+        """A point outside has the error of its reflection, as the others lie symmetrically."""
+        points = np.indices(self.own.shape).reshape(2, -1)
+        result = []
+        for lattice in (self.own, *self.refs):
+            others = around(lattice, (points[0], points[1]), OTHERS[self.step]).sum(axis=0)
+            error = (4 * lattice - others.reshape(lattice.shape)) >> self.exponent
+            result.append(np.clip(error, -2047, 2047))
+        return result
+
+    def scaled(self, q: Array) -> Array:
+        return (64 * q) >> self.exponent
+
+    def act(self, a: Array) -> Array:
+        return log2(((4 * a) >> self.exponent) + 16) >> 2
+
+    def inputs(self, points: Points) -> tuple[Array, Array]:  # 4.5
+        """The trunk network's, (number, points), and base."""
+        near = around(self.own, points, NEAR[self.step])
+        far = around(self.own, points, FAR[self.step])
+        here = [around(ref, points, [(0, 0)])[0] for ref in self.refs]
+        rings = [around(r, points, RING) - r_00 for r, r_00 in zip(self.refs, here, strict=True)]
+        base = total = near.sum(axis=0)
+        if self.refs:
+            d = near - around(self.refs[0], points, NEAR[self.step])
+            middle = 2 * (d.sum(axis=0) - d.max(axis=0) - d.min(axis=0))
+            base, other = 4 * here[0] + middle, total
+            base, other = (other, base) if self.ycc else (base, other)
+        inputs = [self.scaled(other - base)] if self.refs else []
+        inputs += [self.scaled(4 * near - base), self.scaled(4 * far - base)]
+        inputs += [self.scaled(4 * ring) for ring in rings]
+        inputs += [self.act(abs(4 * near - total).sum(axis=0))]
+        inputs += [self.act(abs(4 * d - middle).sum(axis=0))] if self.refs else []
+        inputs += [self.act(2 * abs(ring[:8]).sum(axis=0)) for ring in rings]
+        (height, width), (y, x) = self.shape, (c << self.level for c in points)
+        inputs += [((base * 2**12) >> self.planes) - 8192]
+        inputs += [8192 * y // height - 4096, 8192 * x // width - 4096, 0 * y + 256 * self.level]
+        inputs += self.windows(points, total, base)
+        return np.clip(np.vstack(inputs), -32767, 32767), base
+
+    def windows(self, points: Points, total: Array, base: Array) -> list[Array]:  # 4.6
+        def bits(z: int, times_4: int, differences: Array) -> Array:
+            return log2((times_4 * window(differences, points, z, self.step) >> 2) + 16) >> 2
+
+        sizes, (error, *others) = TIMES_4[self.step], self.errors
+        inputs = [bits(*size, abs(error)) for size in sizes.items()]
+        for ref, error_ref in zip(self.refs, others, strict=True):
+            inputs += [bits(*size, abs(error - error_ref)) for size in sizes.items()]
+            ridge = RIDGE[self.step]
+            above = (window(error * error_ref, points, 4, self.step) + ridge) * 1024
+            below = window(error_ref * error_ref, points, 4, self.step) + ridge
+            slope = np.clip(above // below, -4096, 4096)
+            error_j = 4 * around(ref, points, [(0, 0)])[0]
+            error_j -= around(ref, points, NEAR[self.step]).sum(axis=0)
+            inputs += [self.scaled(total + ((slope * error_j) >> 10) - base)]
+        return inputs

@@ -1,0 +1,141 @@
+"""The networks and mixtures of context images, 4.7 and 4.8 of format_spec.md, and their priors, for
+the second decoder: from the specification alone."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from second_coding import (
+    POWER,
+    PRIORS,
+    Shapes,
+    Tensors,
+    add_change,
+    half_weights,
+    int_weights,
+    log2,
+    logistic,
+    low_rank,
+    prior_payload,
+)
+from second_container import Array, Fields
+
+TRUNK_GAINS, PLANE_GAINS = {"w1": 2, "w2": 0, "w3": 0, "bypass": -2}, {"w1": 4}
+
+
+def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
+    """Of trunk A, trunk B and plane for each number of references."""
+    networks = []
+    for r, kind in product(counts, ("trunk A", "trunk B", "plane")):
+        i, u, o = (34 + 17 * r if r else 32), widths[0], 9
+        i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
+        shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
+        networks.append(shapes | {"bypass": (1, i)})
+    return networks
+
+
+def read_networks(
+    payload: bytes | None, counts: list[int], fields: Fields, samples: int, ycc: bool
+) -> list[list[Network]]:
+    """For each channel with planes, whose numbers of references are counts."""
+    q = fields.get("q")
+    widths = fields["w"] if q is None else [PRIORS[q][0], 16]
+    shapes = network_shapes(counts, widths)
+    numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
+    assert sum(numbers) <= 2**24, "numbers in all networks"
+    planes = [p for p in fields["p"] if p]
+    # p is in coding order, as counts is
+    work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
+    assert samples * sum(work) <= 2**44, "multiply-adds"
+    if q is not None:
+        all_counts = [0, 1, 2, 0, 1, 2]
+        prior = int_weights(prior_payload(q), network_shapes(all_counts, widths))
+        tensors = [network for r in counts for network in prior[9 * ycc + 3 * r :][:3]]
+        if payload is not None:
+            changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
+            tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]
+    else:
+        assert payload is not None, "weights"
+        f = fields["f"]
+        tensors = half_weights(payload, shapes, f == 2) if f else int_weights(payload, shapes)
+    rounded = [round_network(of, n % 3 == 2) for n, of in enumerate(tensors)]
+    return [rounded[n : n + 3] for n in range(0, len(rounded), 3)]
+
+
+class Layer(NamedTuple):
+    weights: Array  # (outputs, inputs)
+    biases: Array
+    shifts: Array  # of each row
+
+
+Network = dict[str, Layer]
+
+
+def round_network(tensors: Tensors, plane: bool) -> Network:
+    network = {}
+    for name in ("w1", "w2", "w3", "bypass"):
+        w, s = tensors[name]
+        b, sb = tensors.get("b" + name[1], (np.zeros(len(w), object), 0))
+        assert sb <= 10, "shift of a bias"
+        gain = (PLANE_GAINS if plane else TRUNK_GAINS).get(name, 0)
+        limit = 2**31 if name in ("w1", "w2") else 2**30
+        rows = [round_row(v, s, bias, sb, gain, limit) for v, bias in zip(w, b, strict=True)]
+        network[name] = Layer(*(np.array(part, np.int64) for part in zip(*rows, strict=True)))
+    return network
+
+
+def round_row(v: Array, s: int, b: int, sb: int, gain: int, limit: int) -> tuple[Array, int, int]:
+    d = max(0, s - 14)
+    while True:
+        t = s - d + gain
+        assert d <= s, "weights that 16 bits do not hold"
+        assert t >= 0, "a shift below 0"
+        rounded, bias = (v + 2**d // 2) >> d, b * 2 ** (10 - sb + t)
+        sizes = abs(rounded)
+        if sizes.max() <= 32767 and 32767 * sizes.sum() + abs(bias) < limit:
+            return rounded, bias, t
+        d += 1
+
+
+def apply(layer: Layer, x: Array) -> Array:
+    """The sums are below 2^31, so float64 holds them and all their parts exactly."""
+    sums = (layer.weights.astype(np.float64) @ x.astype(np.float64)).astype(np.int64)
+    return (sums + layer.biases[:, None]) >> layer.shifts[:, None]
+
+
+def evaluate(network: Network, x: Array) -> Array:
+    """The outputs, (number, points), of inputs alike."""
+    h1 = np.clip(apply(network["w1"], x), 0, 32767)
+    h2 = np.clip(apply(network["w2"], h1), 0, 32767)
+    y = apply(network["w3"], h2)
+    y[:3] += apply(network["bypass"], x)  # a plane network's only one as well
+    return y
+
+
+class Mixture:  # 4.8
+    def __init__(self, y: Array, base: Array, exponent: int, planes: int) -> None:
+        self.exponent, self.planes = exponent, planes
+        self.mean = np.clip(y[0:3], -(2**26), 2**26) + base * 2 ** (8 - exponent)
+        j = np.clip(y[3:6], -6144, 10240) + 6144
+        scale = 2.0 ** (-11 - (j >> 10))
+        self.rate = (POWER[j % 1024] * scale).astype(np.float32)  # exactly
+        logs = np.clip(y[6:9], -(2**26), 2**26)
+        below = np.minimum(logs.max(axis=0) - logs, 10240)
+        self.weight = POWER[below % 1024] >> (13 + (below >> 10))
+        self.total = self.weight.sum(axis=0)
+        self.floor = np.maximum(1, (32 * self.total) >> planes)
+
+    def big_f(self, m: Array) -> Array:
+        exact = (2 * m - 1) * 2 ** (9 - self.exponent) - self.mean
+        product = exact.astype(np.float32) * self.rate
+        z = np.clip(product, np.float32(-1048576), np.float32(1048575)).astype(np.int64)
+        parts = (self.weight * logistic(z)).sum(axis=0)
+        parts = np.where(m == 2**self.planes, self.total * 2**19, parts)
+        return np.where(m == 0, 0, self.floor * m + parts)
+
+    def logit(self, lo: Array, k: int) -> Array:
+        f_lo, f_mid, f_hi = (self.big_f(lo + n * 2**k) for n in range(3))
+        return log2(f_hi - f_mid) - log2(f_mid - f_lo)
