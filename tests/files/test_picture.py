@@ -346,14 +346,15 @@ def test_verification_does_not_believe_the_encoder(monkeypatch: pytest.MonkeyPat
 
     good = encode()
     # tables and priors in memory, as both directions use them
-    for poisoned in (backend.numpy_backend().exp, backend.numpy_backend().whole_cdf):
+    packed = backend.numpy_backend().packed_tables
+    for poisoned, change in (packed[1024:2048], 100), (packed[2048:], 100 << 12):
         kept = poisoned.copy()
-        poisoned[5:] += 1
+        poisoned += np.uint32(change)
         with pytest.raises(inrcodec.VerificationError):
             encode()
         poisoned[:] = kept
     assert encode() == good
-    tables.exp_table()[:] += 1
+    tables.logistic_table()[:] += 100
     backend.numpy_backend.cache_clear()
     with pytest.raises(inrcodec.LinrError):
         encode()
@@ -366,9 +367,9 @@ def test_verification_does_not_believe_the_encoder(monkeypatch: pytest.MonkeyPat
     # an encoder that changes the image that it was given, or codes another
     original = encode_context.traverse
 
-    def changes(backend, workers, layout, networks, coder, samples):  # type: ignore[no-untyped-def]
-        samples[0, 0] ^= 1
-        return original(backend, workers, layout, networks, coder, samples)
+    def changes(backend, workers, layout, networks, scans, planes):  # type: ignore[no-untyped-def]
+        planes.channels[1][0, 0] ^= 1
+        return original(backend, workers, layout, networks, scans, planes)
 
     monkeypatch.setattr(encode_context, "traverse", changes)
     with pytest.raises(inrcodec.VerificationError):
