@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 import inrcodec
-from inrcodec.coding.backend import numpy_backend
+from inrcodec import kernels
 from inrcodec.context.layout import choose_layout
-from inrcodec.context.pyramid import segments
+from inrcodec.context.pyramid import Unit, grids, top_level
+from inrcodec.context.step import Codes
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.files.images import read_image, write_image
+from inrcodec.history.planes import Geometry, Planes
 from inrcodec.info import BitMap, bit_map
 from inrcodec_cli import main as command
 from inrcodec_cli.main import cli
@@ -54,28 +57,34 @@ def test_map_holds_the_bits_of_all_planes(image: np.ndarray) -> None:
     assert abs(inrcodec.info(data)["data_bytes"] - bits.sum() / 8) < 8
 
 
-@pytest.mark.parametrize("chunk", [1, 50])
-def test_map_does_not_depend_on_chunks(
-    packed: bytes, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_map_of_arrays(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units are told of one by one there, in the compiled loops band by band."""
     expected = bit_map(packed)
-    monkeypatch.setattr(numpy_backend(), "chunk", chunk)
+    monkeypatch.setattr(kernels, "library", lambda: None)
     np.testing.assert_allclose(bit_map(packed), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("at_once", [3, 10_000])
-def test_map_puts_costs_where_they_arise(at_once: int) -> None:
+@pytest.mark.parametrize("bands", [1, 3])
+def test_map_of_known_costs(bands: int) -> None:
     image = scene(13, 10, 1, np.uint8)
-    layout = choose_layout(image)
+    planes = Planes.of_array(Geometry.of_picture(13, 10, 1, 8), image)
+    (channel,) = choose_layout(planes).channels
     costs = np.random.default_rng(0).integers(1, 16, image.shape)
-    visited = [costs[:1, 0], *(costs[s.image_index()].reshape(-1) for s in segments(13, 10))]
-    p = 65536 >> np.concatenate(visited)  # of a 1, which then costs that many bits
-    bits = BitMap(layout)
-    for plane in (1, 0):
-        for start in range(0, p.size, at_once):
-            some = p[start : start + at_once].astype(np.uint16)
-            bits(layout.channels[0], plane, some, np.ones(some.size, np.uint8), None, None)
-    np.testing.assert_array_equal(bits.array(), 2 * costs)
+    bits = BitMap(planes.geometry)
+
+    def tell(unit: Unit | None, here: np.ndarray) -> None:
+        p = np.tile((65536 >> here.reshape(-1)).astype(np.uint16), (channel.planes, 1))
+        bits(Codes(channel, unit, p, np.ones(p.shape, np.uint8)))
+
+    tell(None, costs[:1, :1])
+    for level in range(top_level(13, 10)):
+        for grid in chain(*grids(13, 10, level)):
+            points = grid.points(costs[:: 1 << level, :: 1 << level])
+            for band in (grid.band(k, bands) for k in range(bands)):
+                tell(
+                    Unit(grid, band.start, 0, len(band), grid.cols), points[band.start : band.stop]
+                )
+    np.testing.assert_array_equal(bits.array(), channel.planes * costs)
 
 
 def test_noise_costs_more_than_a_plain() -> None:
