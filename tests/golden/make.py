@@ -160,7 +160,7 @@ def networks() -> Iterator[Made]:
     for name, image, recipe in (
         ("context_int_jfif_rgb8", jpeg_scene(40, 33, 2), Recipe(steps=(Jfif,))),
         ("context_fp16_jfif_rgba8", with_alpha(jpeg_scene(30, 26)), Recipe("fp16", steps=(Jfif,))),
-        ("context_int_widest_rgb8", wide, Recipe(widths=(64, 64), random=(2, 5))),
+        ("context_int_widest_grey8", wide[:, :, 0], Recipe(widths=(64, 64), random=(2, 5))),
         ("context_int_narrowest_rgb8", wide, Recipe(widths=(1, 1))),
         ("context_int_odd_widths_rgb8", wide, Recipe(widths=(7, 3))),
         # activations, outputs and means at their limits; sums just below theirs
@@ -168,7 +168,7 @@ def networks() -> Iterator[Made]:
         ("saturated_rgb8", wide, Recipe(widths=(6, 9), random=(950, 0))),
         ("saturated_rgb16", scene(11, 12, 3, np.uint16), Recipe(widths=(9, 5), random=(900, 2))),
         ("saturated_ycc8", jpeg_scene(24, 25), Recipe(random=(900, 3), steps=(Jfif,))),
-        ("saturated_widest_grey16", scene(9, 13, 1, np.uint16), Recipe("int", (64, 64), (600, 0))),
+        ("saturated_widest_grey16", scene(9, 13, 1, np.uint16), Recipe("int", (48, 64), (600, 0))),
     ):
         yield name, Picture(image), context(image, recipe)
 
@@ -300,8 +300,8 @@ def steps() -> Iterator[Made]:
 def coarse_jpeg(height: int, width: int) -> np.ndarray:
     """An RGB picture as a JPEG decoder makes them of few Y, Cb and Cr."""
     planes = chained(Picture(jpeg_scene(height, width)), (Jfif,)).planes
-    y, cb, cr = (plane // step * step for plane, step in zip(planes.channels, (16, 4, 4)))
-    return Jfif().undo(replace(planes, channels=(y, cb, cr))).array()
+    coarse = tuple(plane // 3 * 3 for plane in planes.channels)
+    return Jfif().undo(replace(planes, channels=coarse)).array()
 
 
 def with_alpha(image: np.ndarray) -> np.ndarray:
