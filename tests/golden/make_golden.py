@@ -1,6 +1,6 @@
 """Makes the golden files anew, and golden.json, which says what each decodes to.
 
-    python -m tests.golden.make
+    python -m tests.golden.make_golden
 
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
