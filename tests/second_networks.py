@@ -23,7 +23,12 @@ from second_coding import (
 )
 from second_container import Array, Fields
 
-TRUNK_GAINS, PLANE_GAINS = {"w1": 2, "w2": 0, "w3": 0, "bypass": -2}, {"w1": 4}
+ROUNDING = {  # gains of trunk and plane networks, unit, limit
+    "w1": (4, 6, 8, 2**31),
+    "w2": (0, 0, 8, 2**31),
+    "w3": (-2, -2, 10, 2**30),
+    "bypass": (-2, 0, 10, 2**30),
+}
 
 
 def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
@@ -76,28 +81,28 @@ Network = dict[str, Layer]
 
 def round_network(tensors: Tensors, plane: bool) -> Network:
     network = {}
-    for name in ("w1", "w2", "w3", "bypass"):
+    for name, (*gains, unit, limit) in ROUNDING.items():
         w, s = tensors[name]
         b, sb = tensors.get("b" + name[1], (np.zeros(len(w), object), 0))
         assert sb <= 10, "shift of a bias"
-        gain = (PLANE_GAINS if plane else TRUNK_GAINS).get(name, 0)
-        limit = 2**31 if name in ("w1", "w2") else 2**30
-        rows = [round_row(v, s, bias, sb, gain, limit) for v, bias in zip(w, b, strict=True)]
+        gain = gains[plane]
+        rows = []
+        for v, bias in zip(w, b, strict=True):
+            for t in range(max(0, min(s, 14) + gain), -1, -1):
+                row, row_bias = nearest(v, t - gain - s), bias * 2**unit * 2**t >> sb
+                sizes = abs(row)
+                if max(sizes) <= 32767 and 32767 * sum(sizes) + abs(row_bias) < limit:
+                    rows.append((row, row_bias, t))
+                    break
+            else:
+                raise AssertionError("weights that 16 bits do not hold")
         network[name] = Layer(*(np.array(part, np.int64) for part in zip(*rows, strict=True)))
     return network
 
 
-def round_row(v: Array, s: int, b: int, sb: int, gain: int, limit: int) -> tuple[Array, int, int]:
-    d = max(0, s - 14)
-    while True:
-        t = s - d + gain
-        assert d <= s, "weights that 16 bits do not hold"
-        assert t >= 0, "a shift below 0"
-        rounded, bias = (v + 2**d // 2) >> d, b * 2 ** (10 - sb + t)
-        sizes = abs(rounded)
-        if sizes.max() <= 32767 and 32767 * sizes.sum() + abs(bias) < limit:
-            return rounded, bias, t
-        d += 1
+def nearest(v: Array, n: int) -> Array:
+    """floor(v * 2^n + 1/2)."""
+    return v * 2**n if n >= 0 else (v + 2 ** (-n - 1)) >> -n
 
 
 def apply(layer: Layer, x: Array) -> Array:
