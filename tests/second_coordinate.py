@@ -159,7 +159,8 @@ def inputs_of(fields: Fields, plane: int) -> Array:
 
 def network_shapes(fields: Fields) -> dict[str, tuple[int, ...]]:  # 5.1
     (width, depth), wire, gelu = fields["w"], fields["a"] == WIRE, fields["a"] == PE_GELU
-    u = max(1, isqrt(width**2 // 2)) if wire else width
+    u = isqrt(width**2 // 2) if wire else width
+    assert u >= 1, "a layer without units"
     encoded = 2 * fields["g"][0] if fields["a"] in (PE_RELU, PE_GELU) else 0
     inputs = (3 if fields["k"] == JOINT else 2) * (1 + encoded)
     sizes = [inputs, *[u] * depth, fields["s"][2]]
