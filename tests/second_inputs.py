@@ -39,8 +39,10 @@ def reflect(c: Array, n: int) -> Array:  # 4.4
 
 def around(lattice: Array, points: Points, at: Offsets) -> Array:
     """The values at the offsets from the points, (offsets, points)."""
-    (height, width), (rows, cols), (dy, dx) = lattice.shape, points, np.array(at).T[:, :, None]
-    return lattice[reflect(rows + dy, height), reflect(cols + dx, width)]
+    (height, width), (rows, cols), (dy, dx) = lattice.shape, points, np.array(at).T
+    reach = np.arange(-8, 9)[:, None]
+    y, x = reflect(rows + reach, height) * width, reflect(cols + reach, width)
+    return lattice.ravel().take(y[dy + 8] + x[dx + 8])
 
 
 def window(lattice: Array, points: Points, z: int, step: str) -> Array:  # the sum over W(z)

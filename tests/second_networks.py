@@ -3,14 +3,16 @@ the second decoder: from the specification alone."""
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from second_coding import (
     POWER,
-    PRIORS,
     Shapes,
     Tensors,
     add_change,
@@ -19,10 +21,13 @@ from second_coding import (
     log2,
     logistic,
     low_rank,
-    prior_payload,
 )
 from second_container import Array, Fields
 
+PRIORS = {  # trunk width and BLAKE2b-128
+    1: (32, "3b38c248521bef776b59e11d1af78803"),
+    2: (64, "5cfda6a1a775209cced950d09c31ca47"),
+}
 ROUNDING = {  # gains of trunk and plane networks, unit, limit
     "w1": (4, 6, 8, 2**31),
     "w2": (0, 0, 8, 2**31),
@@ -42,23 +47,29 @@ def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
     return networks
 
 
+@cache
+def prior(q: int) -> list[Tensors]:  # 6.3
+    payload = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
+    width, digest = PRIORS[q]
+    assert hashlib.blake2b(payload, digest_size=16).hexdigest() == digest, "prior"
+    return int_weights(payload, network_shapes([0, 1, 2, 0, 1, 2], [width, 16]))
+
+
 def read_networks(
     payload: bytes | None, counts: list[int], fields: Fields, samples: int, ycc: bool
 ) -> list[list[Network]]:
-    """For each channel with planes, whose numbers of references are counts."""
+    """For each channel with planes trunk A, trunk B and plane; counts are the channels' numbers of
+    references."""
     q = fields.get("q")
     widths = fields["w"] if q is None else [PRIORS[q][0], 16]
     shapes = network_shapes(counts, widths)
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
     assert sum(numbers) <= 2**24, "numbers in all networks"
     planes = [p for p in fields["p"] if p]
-    # p is in coding order, as counts is
     work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
     assert samples * sum(work) <= 2**44, "multiply-adds"
     if q is not None:
-        all_counts = [0, 1, 2, 0, 1, 2]
-        prior = int_weights(prior_payload(q), network_shapes(all_counts, widths))
-        tensors = [network for r in counts for network in prior[9 * ycc + 3 * r :][:3]]
+        tensors = [network for r in counts for network in prior(q)[9 * ycc + 3 * r :][:3]]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]
@@ -106,9 +117,7 @@ def nearest(v: Array, n: int) -> Array:
 
 
 def apply(layer: Layer, x: Array) -> Array:
-    """The sums are below 2^31, so float64 holds them and all their parts exactly."""
-    sums = (layer.weights.astype(np.float64) @ x.astype(np.float64)).astype(np.int64)
-    return (sums + layer.biases[:, None]) >> layer.shifts[:, None]
+    return (layer.weights @ x + layer.biases[:, None]) >> layer.shifts[:, None]
 
 
 def evaluate(network: Network, x: Array) -> Array:
