@@ -18,7 +18,6 @@ from second_coding import (
     add_change,
     half_weights,
     int_weights,
-    log2,
     logistic,
     low_rank,
 )
@@ -149,7 +148,3 @@ class Mixture:  # 4.8
         parts = (self.weight * logistic(z)).sum(axis=0)
         parts = np.where(m == 2**self.planes, self.total * 2**19, parts)
         return np.where(m == 0, 0, self.floor * m + parts)
-
-    def logit(self, lo: Array, k: int) -> Array:
-        f_lo, f_mid, f_hi = (self.big_f(lo + n * 2**k) for n in range(3))
-        return log2(f_hi - f_mid) - log2(f_mid - f_lo)
