@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 from second_coding import RangeDecoder, log2, logistic
 from second_container import Array, Fields, check_keys, check_numbers, leb128
-from second_inputs import Points, View, around
+from second_inputs import Points, View
 from second_networks import Mixture, Network, evaluate, read_networks
 from second_steps import Planes
 
@@ -92,15 +92,19 @@ def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]
     for stream, points in units(view.own.shape, view.step, len(streams)):
         x, base = before.inputs(points)
         mixture = Mixture(evaluate(trunk, x), base, view.exponent, view.planes)
-        here = [around(ref, points, [(0, 0)])[0] for ref in view.refs]
+        here = [ref[points] for ref in view.refs]
         lo = np.zeros_like(base)
+        f_lo, f_hi = mixture.big_f(lo), mixture.big_f(lo + 2**view.planes)
         for k in range(view.planes - 1, -1, -1):
-            g = mixture.logit(lo, k)
+            f_mid = mixture.big_f(lo + 2**k)
+            g = log2(f_hi - f_mid) - log2(f_mid - f_lo)  # the mixture's logit
             unsure = abs(g) <= 13312
             lows = [keys[unsure] for keys in source_keys(lo, here)]
             g[unsure] = evaluate(networks[2], plane_inputs(g[unsure], k, evidence, lows))[0]
             p = np.clip(logistic(64 * np.clip(g, -16384, 16383)) >> 3, 1, 65535)
-            lo += np.array([streams[stream].bit(v) for v in p.tolist()]) << k
+            bits = np.array([streams[stream].bit(v) for v in p.tolist()])
+            lo += bits << k
+            f_lo, f_hi = np.where(bits, [f_mid, f_hi], [f_lo, f_mid])
         view.own[points] = lo
 
 
