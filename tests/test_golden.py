@@ -2,8 +2,8 @@
 
 golden/golden.json has of each file the shape, bits and SHA-256 of the samples (little-endian) that
 decode() gives, the SHA-256 of every 2nd, 4th and 8th row and column of them and, where there is
-more to a picture, that of what about() says of it. golden/make_golden.py makes all of it anew, as long as
-format 2.0 may change.
+more to a picture, that of what about() says of it. golden/make_golden.py makes all of it anew, as
+long as format 2.0 may change.
 """
 
 from __future__ import annotations
