@@ -225,12 +225,13 @@ static void code_bands(int references, int step_a, int planes, int exponent, con
     for (int n = 0, prefix = 0; n <= references; n++) {
         colours[n] = fixed_colours(kinds[n], n, planes, prefix);
         prefix += n < references ? bits[n] : 0;
-        const uint32_t top = 1u << (n ? bits[n - 1] : planes);
+        const uint32_t most = 1u << (n ? bits[n - 1] : planes);
         for (int i = 0; i < 4 * PHASE; i++)
-            lattices[n][i] = (uint16_t)(next(8) ? (top / 2 + next(1 + top / 8)) % top : next(top));
+            lattices[n][i] = (uint16_t)(next(8) ? most / 2 + next(most) / 8 : next(most));
     }
+    const uint32_t top = 1u << planes;
     for (int i = 0; i < ROWS * COLS; i++)
-        truth[i] = (uint16_t)(next(8) ? (4u << planes) / 8 + next(1u << planes) / 8 : next(1u << planes));
+        truth[i] = (uint16_t)(next(8) ? top / 2 + next(top) / 8 : next(top));
     const int64_t row = 1, col = step_a ? 1 : 0, phase = 2 * row + col;
     const int inputs = references ? 34 + 17 * references : 32;
     fixed_network(&trunk, inputs, WIDEST, 9, 3);
@@ -262,7 +263,9 @@ static void code_bands(int references, int step_a, int planes, int exponent, con
         int failed = isas[n].code(&b);
         inr_finish_encoder(&e);
         found[1] = hash_of(out, e.written);
-        found[2] = hash_of(told_probabilities, points * (uint64_t)planes * sizeof told_probabilities[0]);
+        const uint64_t coded = points * (uint64_t)planes;
+        found[2] = hash_of(told_probabilities, coded * sizeof told_probabilities[0]) ^
+                   hash_of(told_bits, coded);
         found[3] = hash_of(lattices[0], sizeof lattices[0]);
         memset(lattices[0] + phase * PHASE, 0, PHASE * sizeof lattices[0][0]);
         inr_start_decoder(&d, out, e.written);
