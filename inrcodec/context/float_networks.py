@@ -252,7 +252,8 @@ class FloatNetwork:
         weights, result = self._stored(self.weights()), {}
         for name in self.names:
             stored = weights[name].detach().cpu().numpy().astype(np.float64)
-            stored = np.nan_to_num(stored)  # a fit that ran away is still a file, if a large one
+            # a fit that ran away is still a file: gradients passed through where that rounds
+            stored = np.clip(np.nan_to_num(stored), -_limit(name), _limit(name))
             shift = self.shifts[name] if self.form == "int" else HALF_SHIFT
             values = np.rint(np.ldexp(stored, shift)).astype(np.int64)
             if self.form != "int" and is_bias(name):

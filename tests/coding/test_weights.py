@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inrcodec.coding.backend import numpy_backend
 from inrcodec.coding.weights import (
     BIAS_SHIFT,
     FORMS,
@@ -18,10 +17,10 @@ from inrcodec.coding.weights import (
     pack_weights,
     unpack_weights,
 )
-from inrcodec.context.networks import TENSORS, Network, Shape, Tensor
+from inrcodec.context.networks import TENSORS, Shape, Tensor
 from inrcodec.errors import CorruptError, TruncatedError
 
-SHAPES = [Shape(5, 3, 9, 3), Shape(4, 2, 1, 1)]
+SHAPES = [Shape(5, 3, 9, 3, 12), Shape(4, 2, 1, 1, 14)]
 SIZES = [shape.tensors() for shape in SHAPES]
 
 
@@ -63,7 +62,7 @@ def test_round_trip(form: str, seed: int) -> None:
 
 
 def test_ternary_takes_at_most_1_6_bits_a_weight() -> None:
-    shape = Shape(40, 60, 9, 3)
+    shape = Shape(40, 60, 9, 3, 12)
     trits = sum(int(np.prod(s)) for n, s in shape.tensors().items() if is_ternary(n))
     others = shape.weights() - trits
     scales = 2 * shape.width + shape.outputs
@@ -81,7 +80,7 @@ def test_length_is_exact(form: str) -> None:
 
 
 def test_numbers_that_are_none() -> None:
-    shape = Shape(5, 3, 9, 3)
+    shape = Shape(5, 3, 9, 3, 12)
     infinite = np.full(shape.weights(), np.inf, dtype="<f2").tobytes()
     with pytest.raises(CorruptError, match="finite"):
         unpack_weights("fp16", [shape.tensors()], infinite)
@@ -94,35 +93,3 @@ def test_numbers_that_are_none() -> None:
 def test_halves_round_up() -> None:
     one = 1 << (HALF_SHIFT - BIAS_SHIFT)
     assert bias_of_half(np.array([0, one // 2, one, -one // 2, -one])).tolist() == [0, 1, 1, 0, -1]
-
-
-def test_sums_beyond_53_bits_are_refused() -> None:
-    shape = Shape(5, 3, 9, 3)
-    tensors = random_networks("int", [shape])[0]
-    Network(shape, tensors, numpy_backend())
-    for name in TENSORS:
-        large = np.full_like(tensors[name].values, 1 << 52)
-        with pytest.raises(CorruptError, match="53"):
-            Network(shape, {**tensors, name: Tensor(large, 9)}, numpy_backend())
-    with pytest.raises(CorruptError, match="bias"):
-        Network(shape, {**tensors, "b1": Tensor(tensors["b1"].values, 11)}, numpy_backend())
-
-
-def test_float_networks_and_integers_agree() -> None:
-    """The integer network gives what exact rational arithmetic gives, rounded as the spec says."""
-    shape = Shape(6, 4, 9, 3)
-    t = random_networks("int", [shape], 3)[0]
-    rng = np.random.default_rng(0)
-    x = rng.integers(-(1 << 17), 1 << 17, (6, 50))
-
-    def layer(w: str, b: str, h: np.ndarray, extra: int) -> np.ndarray:
-        shift = t[w].shift + extra
-        bias = t[b].values.astype(object)[:, None] * 2 ** (10 - t[b].shift + shift)
-        return (t[w].values.astype(object) @ h + bias) // 2**shift
-
-    h = np.clip(layer("w1", "b1", x.astype(object), 4), 0, 1 << 20)
-    h = np.clip(layer("w2", "b2", h, 0), 0, 1 << 20)
-    y = layer("w3", "b3", h, 0)
-    y[:3] += (t["bypass"].values.astype(object) @ x) // 2 ** t["bypass"].shift
-    got = Network(shape, t, numpy_backend()).run(x.astype(np.float64))
-    assert np.array_equal(got, y.astype(np.float64))

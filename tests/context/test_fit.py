@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
+from inrcodec import kernels
+from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import FORMS, pack_weights, unpack_weights
 from inrcodec.context import fit
-from inrcodec.context.float_networks import INPUT_SCALE, LN2, FloatNetwork, MixtureLoss
+from inrcodec.context.float_networks import LN2, FloatNetwork, MixtureLoss
 from inrcodec.context.layout import choose_layout
+from inrcodec.context.neighbours import input_count
 from inrcodec.context.networks import TENSORS, Network, Shape
 from inrcodec.context.prior import THOROUGH, prior_networks
-from inrcodec.context.traversal import trunk_shape
+from inrcodec.context.samples import plane_samples, trunk_samples
+from inrcodec.context.step import plane_shape, trunk_shape
+from tests.context.forms import prior_of, whole_planes
 from tests.pictures import scene
 
 
@@ -43,32 +47,33 @@ def test_the_written_out_gradient_is_autograds() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_integer_twin_does_what_the_float_one_does(form: str) -> None:
-    shape = Shape(7, 8, 9, 3)
+@pytest.mark.parametrize("shape", [trunk_shape(0, 8), plane_shape(1, 7)])
+def test_the_integer_twin_does_what_the_float_one_does(form: str, shape: Shape) -> None:
     rng = torch.Generator().manual_seed(1)
-    x = torch.randint(-(1 << 15), 1 << 15, (200, 7), generator=rng)
-    twin = FloatNetwork(shape, form, x * INPUT_SCALE, rng)
+    x = torch.randint(-(1 << 13), 1 << 13, (200, shape.inputs), generator=rng)
+    scaled = x / (1 << shape.input_bits)
+    twin = FloatNetwork(shape, form, scaled, rng)
     with torch.no_grad():
-        twin.parameters["bypass"].normal_(generator=rng)
+        twin.parameters["bypass"].normal_(std=0.2, generator=rng)
         twin.parameters["b1"].normal_(generator=rng)
     twin.quantise(dict.fromkeys(TENSORS, 12.0 * 4**8))  # steps of 2^-8
     (tensors,) = unpack_weights(form, [shape.tensors()], pack_weights(form, [twin.tensors()]))
-    want = twin(twin.weights(), x * INPUT_SCALE).detach().numpy()
-    got = Network(shape, tensors, numpy_backend()).run(x.numpy().T.astype(np.float64)) / 1024
-    assert np.abs(got.T - want).max() < 0.02
+    want = twin(twin.weights(), scaled).detach().numpy()
+    got = Network(shape, tensors, numpy_backend()).run(x.numpy().T) / 1024
+    assert np.abs(want).max() > 1
+    assert np.abs(got.T - want).max() < 0.05
 
 
 @pytest.mark.parametrize("learning_rate", [1e-2, 1e2])
 def test_a_fit_that_runs_away_changes_nothing(learning_rate: float) -> None:
-    layout = choose_layout(scene(64, 64, 1, np.uint8), wide=True)
+    planes = whole_planes(scene(64, 64, 1, np.uint8), 8)
+    layout = choose_layout(planes)
     prior = prior_networks(layout, THOROUGH)[0]
-    samples = fit.trunk_samples(
-        numpy_backend(), layout, scene(64, 64, 1, np.uint8)[:, :, None], 0, 0,
-        np.random.default_rng(0),
-    )  # fmt: skip
-    inputs, low, high = map(torch.from_numpy, samples)
+    inputs, low, high = map(
+        torch.from_numpy, trunk_samples(layout, planes, np.random.default_rng(0))[0, 0]
+    )
     rng = torch.Generator().manual_seed(0)
-    network = FloatNetwork(trunk_shape(0, 64, True), "int", inputs, rng, prior, 2)
+    network = FloatNetwork(trunk_shape(0, 64), "int", inputs, rng, prior, 2)
     loss, options = fit.trunk_loss(fit.uniform_floor(8)), {"learning_rate": learning_rate}
     args = (network, inputs, (low, high), loss, 60, 512, rng, lambda _, bits: None)
     tensors = fit.train(*args, **options)
@@ -77,7 +82,7 @@ def test_a_fit_that_runs_away_changes_nothing(learning_rate: float) -> None:
 
 def test_a_network_starts_where_it_is_told() -> None:
     x = torch.randn(500, 4) @ torch.randn(4, 4) + 3
-    twin = FloatNetwork(Shape(4, 8, 9, 3), "int", x, torch.Generator().manual_seed(1))
+    twin = FloatNetwork(Shape(4, 8, 9, 3, 12), "int", x, torch.Generator().manual_seed(1))
     b3, bypass = [float(i) for i in range(9)], [1.0, -2.0, 0.5, 0.0]
     twin.start(b3, bypass)
     weights = twin.weights()
@@ -87,56 +92,63 @@ def test_a_network_starts_where_it_is_told() -> None:
 
 @pytest.mark.parametrize("inputs", [torch.ones(5, 4), torch.randn(1, 4), torch.zeros(2, 4)])
 def test_inputs_without_variance_whiten_to_something(inputs: torch.Tensor) -> None:
-    twin = FloatNetwork(Shape(4, 8, 9, 3), "int", inputs, torch.Generator().manual_seed(1))
+    twin = FloatNetwork(Shape(4, 8, 9, 3, 12), "int", inputs, torch.Generator().manual_seed(1))
     assert all(bool(torch.isfinite(w).all()) for w in twin.weights().values())
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_training_shrinks_the_image(form: str) -> None:
-    image = scene(64, 64, 3, np.uint8)
-    layout = choose_layout(image)
+    planes = whole_planes(scene(64, 64, 3, np.uint8), 8)
+    layout = choose_layout(planes)
     sizes: list[float] = []
     plan = fit.Plan(2, 8, 8, 30, form, 0)
     with Workers(numpy_backend(), 1) as workers:
         trunks = fit.fit_trunks(
-            numpy_backend(), workers, layout, image, plan, lambda _, bits: sizes.append(bits)
+            numpy_backend(), workers, layout, planes, plan, lambda _, bits: sizes.append(bits)
         )
     assert len(trunks) == 3
     assert all(np.any(t["w3"].values) for pair in trunks for t in pair)
     assert sizes[-1] < 6  # bits per sample, where raw has 8 and nothing fitted about 7
 
 
-def test_a_fit_through_torch_arrays_is_the_same_fit() -> None:
-    """What CUDA would run, on the CPU: samples and traversals through torch instead of NumPy."""
-    image = scene(40, 40, 3, np.uint8)
-    layout, plan = choose_layout(image), fit.Plan(1, 8, 8, 20, "int", 0)
-    found = []
-    for backend in (numpy_backend(), torch_backend("cpu")):
-        with Workers(backend, 1) as workers:
-            trunks = fit.fit_trunks(backend, workers, layout, image, plan, lambda *_: None)
-            planes = fit.fit_planes(backend, workers, layout, image, trunks, plan, lambda *_: None)
-        found.append([*(t for pair in trunks for t in pair), *planes])
-    for one, other in zip(*found, strict=True):
-        for name in TENSORS:
-            assert np.array_equal(one[name].values, other[name].values)
+def test_samples_without_a_library_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What networks learn from, made by arrays and by compiled loops."""
+    planes = whole_planes(scene(30, 44, 3, np.uint8), 8)
+    layout = choose_layout(planes)
+
+    def samples() -> list[np.ndarray]:
+        rng = np.random.default_rng(0)
+        with Workers(numpy_backend(), 1) as workers:
+            trunks = trunk_samples(layout, planes, rng, most=1000)
+            asked = plane_samples(workers, layout, planes, prior_of(layout), rng, most=10_000)
+        found = [array for key in sorted(trunks) for array in trunks[key]]
+        # in which order the samples of a plane come is not defined
+        return found + [np.sort(array, axis=None) for key in asked for array in asked[key]]
+
+    compiled = samples()
+    monkeypatch.setattr(kernels, "library", lambda: None)
+    for one, other in zip(compiled, samples(), strict=True):
+        assert one.dtype == other.dtype == np.float32
+        assert one.ndim == 1 or np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("value", [1e9, -1e9, float("nan")])
 def test_a_fit_that_runs_away_is_still_a_network(form: str, value: float) -> None:
-    shape = Shape(49, 31, 9, 3)
-    twin = FloatNetwork(shape, form, torch.randn(99, 49), torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        for parameter in twin.parameters.values():
-            parameter.fill_(value)
-    twin.quantise(dict.fromkeys(TENSORS, abs(value)))
-    (tensors,) = unpack_weights(form, [shape.tensors()], pack_weights(form, [twin.tensors()]))
-    Network(shape, tensors, numpy_backend())
+    shape, rng = Shape(49, 31, 9, 3, 12), torch.Generator().manual_seed(1)
+    for _ in range(6):
+        twin = FloatNetwork(shape, form, torch.randn(99, 49, generator=rng), rng)
+        with torch.no_grad():
+            for parameter in twin.parameters.values():
+                parameter.fill_(value)
+        twin.quantise(dict.fromkeys(TENSORS, abs(value)))
+        (tensors,) = unpack_weights(form, [shape.tensors()], pack_weights(form, [twin.tensors()]))
+        Network(shape, tensors, numpy_backend())
 
 
 def test_ternary_matrices_are_ternary() -> None:
     twin = FloatNetwork(
-        Shape(7, 8, 9, 3), "ternary", torch.randn(99, 7), torch.Generator().manual_seed(1)
+        Shape(7, 8, 9, 3, 12), "ternary", torch.randn(99, 7), torch.Generator().manual_seed(1)
     )
     twin.quantise(dict.fromkeys(TENSORS, 1.0))
     for name in ("w1", "w2", "w3"):
@@ -144,13 +156,37 @@ def test_ternary_matrices_are_ternary() -> None:
             assert len(np.unique(np.abs(row[row != 0]))) <= 1
 
 
+def test_trunks_learn_from_what_they_will_see() -> None:
+    """Bounds of samples are those of the values coded, relative to their bases."""
+    planes = whole_planes(scene(21, 34, 3, np.uint16), 16)
+    layout = choose_layout(planes)
+    found = trunk_samples(layout, planes, np.random.default_rng(0))
+    assert set(found) == {(index, step) for index in range(3) for step in range(2)}
+    unit = 1 << layout.exponent
+    for channel in layout.channels:
+        inputs, low, high = (
+            np.concatenate(parts) for parts in zip(found[channel.index, 0], found[channel.index, 1],
+                                                   strict=True)
+        )  # fmt: skip
+        assert inputs.shape == (21 * 34 - 1, input_count(len(channel.references)))
+        assert np.abs(inputs).max() < 8
+        inside = (low > -1e8) & (high < 1e8)
+        assert np.allclose((high - low)[inside], 1 / unit, atol=1e-3)
+        values = planes.channels[channel.index].reshape(-1).astype(int) - channel.lowest
+        edges = np.sum(values[1:] == 0) + np.sum(values[1:] == (1 << channel.planes) - 1)
+        assert np.sum(~inside) == edges
+
+
 def test_large_images_are_sampled() -> None:
-    image = scene(80, 80, 1, np.uint8)
-    rng = np.random.default_rng(0)
+    planes = whole_planes(scene(80, 80, 1, np.uint8), 8)
+    layout = choose_layout(planes)
+    found = trunk_samples(layout, planes, np.random.default_rng(0), most=1000)
     for step, all_of_them in ((0, 1600), (1, 4800)):
-        inputs, low, high = fit.trunk_samples(
-            numpy_backend(), choose_layout(image), image[:, :, None], 0, step, rng, most=1000
-        )
-        assert inputs.shape == (len(low), 21)
+        inputs, low, high = found[0, step]
+        assert inputs.shape == (len(low), input_count(0))
         assert len(high) == len(low)
         assert 800 < len(low) < 1200 < all_of_them
+    with Workers(numpy_backend(), 1) as workers:
+        rng = np.random.default_rng(0)
+        (asked,) = plane_samples(workers, layout, planes, prior_of(layout), rng, 2000).values()
+    assert 1000 < len(asked[0]) == len(asked[1]) < 2400

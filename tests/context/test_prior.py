@@ -18,16 +18,17 @@ from inrcodec.context import encode as encode_context
 from inrcodec.context import fit
 from inrcodec.context.encode import THOROUGH_PIXELS, choose_models, choose_rank
 from inrcodec.context.file import Models, network_shapes
-from inrcodec.context.float_networks import INPUT_SCALE, FloatNetwork
+from inrcodec.context.float_networks import FloatNetwork
 from inrcodec.context.layout import choose_layout
-from inrcodec.context.networks import TENSORS, Network, Tensor, factors
+from inrcodec.context.networks import TENSORS, TRUNK_INPUT_BITS, Network, Tensor, factors
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
-from inrcodec.context.traversal import trunk_shape
+from inrcodec.context.step import trunk_shape
 from inrcodec.decode import decode_samples
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.limits import DEFAULT
 from inrcodec.options import Reading
 from tests.container.test_damage import with_fields
+from tests.context.forms import whole_planes
 from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
 
 ROOT = Path(__file__).parents[2]
@@ -50,13 +51,14 @@ for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, n
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [(1, np.uint16), (2, np.uint8), (3, np.uint16), (4, np.uint8)]
+)
 @pytest.mark.parametrize("prior", [QUICK, THOROUGH])
 def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
     channels: int, dtype: type, prior: int
 ) -> None:
-    image = scene(45, 38, channels, dtype)
+    image = scene(31, 26, channels, dtype)
     data = changed_prior_file(image, prior=prior)
     assert len(parse(data).model.weights) > 100
     assert inrcodec.info(data, planes=False)["rank"] == 3
@@ -65,11 +67,11 @@ def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
 
 
 def test_a_colour_history_has_networks_of_its_own() -> None:
-    image = jpeg_scene(60, 50, exceptions=2)
+    image = jpeg_scene(30, 25, exceptions=2)
     data = changed_prior_file(image)
-    assert parse(data).model.layout.conversion
+    assert parse(data).model.layout.chroma
     assert np.array_equal(decode_samples(parse(data), Reading(torch_backend("cpu"), 1)), image)
-    layouts = choose_layout(image), parse(data).model.layout
+    layouts = choose_layout(whole_planes(image, 8)), parse(data).model.layout
     for prior in (QUICK, THOROUGH):
         of_rgb, of_ycc = (prior_networks(layout, prior) for layout in layouts)
         assert not np.array_equal(of_rgb[0]["w1"].values, of_ycc[0]["w1"].values)
@@ -78,16 +80,17 @@ def test_a_colour_history_has_networks_of_its_own() -> None:
 @pytest.mark.parametrize("rank", [1, 4, MAX_RANK])
 @pytest.mark.parametrize("start", [QUICK, THOROUGH])
 def test_a_fit_starts_at_the_prior(rank: int, start: int) -> None:
-    layout = choose_layout(scene(20, 20, 3, np.uint8))
-    shape = trunk_shape(2, PRIORS[start].trunk_width, True)
+    layout = choose_layout(whole_planes(scene(20, 20, 3, np.uint8), 8))
+    shape = trunk_shape(2, PRIORS[start].trunk_width)
     prior = prior_networks(layout, start)[7]
     rng = np.random.default_rng(0)
-    inputs = rng.integers(-3000, 3000, (shape.inputs, 200)).astype(np.float64)
+    inputs = rng.integers(-700, 700, (shape.inputs, 200))
     want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
-    x = torch.from_numpy((inputs.T * INPUT_SCALE).astype(np.float32))
+    x = torch.from_numpy((inputs.T / 2.0**TRUNK_INPUT_BITS).astype(np.float32))
     twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1), prior, rank)
     got = twin(twin.weights(), x).detach().numpy().T
-    assert np.abs(got - want).max() < 0.02
+    assert np.abs(got - want).max() < 0.1  # rounding to 16 bits included
+    assert np.abs(got - want).mean() < 0.01
     twin.quantise(dict.fromkeys(twin.names, 1e4))
     changed = add(prior, twin.tensors())
     for name in TENSORS:
@@ -98,18 +101,18 @@ def test_a_fit_starts_at_the_prior(rank: int, start: int) -> None:
 @pytest.mark.parametrize("rank", [2, MAX_RANK])
 @pytest.mark.parametrize("start", [QUICK, THOROUGH])
 def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None:
-    image = scene(48, 48, 3, np.uint8)
-    layout = choose_layout(image, wide=True)
+    planes = whole_planes(scene(48, 48, 3, np.uint8), 8)
+    layout = choose_layout(planes)
     prior, width = prior_networks(layout, start), PRIORS[start].trunk_width
     plan = fit.Plan(2, width, 16, 30, "int", 0, prior, rank)
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
         trunks = fit.fit_trunks(
-            numpy_backend(), workers, layout, image, plan, lambda _, bits: sizes.append(bits)
+            numpy_backend(), workers, layout, planes, plan, lambda _, bits: sizes.append(bits)
         )
     changes = [tensors for pair in trunks for tensors in pair]
     assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
-    shapes = [trunk_shape(r, width, True) for r in (0, 0, 1, 1, 2, 2)]
+    shapes = [trunk_shape(r, width) for r in (0, 0, 1, 1, 2, 2)]
     read = unpack_weights("int", [s.changes(rank) for s in shapes], pack_weights("int", changes))
     for number, (one, other) in enumerate(zip(changes, read, strict=True)):
         before = prior[3 * (number // 2) + number % 2]
@@ -137,7 +140,7 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
     assert chosen == [small] * 5 + [large] * 4
     for pixels in (1, THOROUGH_PIXELS[0] - 1, DEFAULT.pixels):
         assert choose_models("int", 9, pixels) == small
-    layout = choose_layout(scene(30, 30, 4, np.uint16), wide=True)
+    layout = choose_layout(whole_planes(scene(30, 30, 4, np.uint16), 16))
     for pixels in (THOROUGH_PIXELS[-1], DEFAULT.pixels):  # anyone may decode it
         shapes = network_shapes(layout, choose_models("int", 9, pixels))
         trunks, planes = (sum(s.weights() for s in shapes[n::3]) for n in (0, 2))
@@ -168,8 +171,8 @@ def test_an_image_without_steps_has_no_changes() -> None:
 
 
 def test_factors_that_are_too_fine_are_refused() -> None:
-    layout = choose_layout(scene(20, 20, 1, np.uint8), wide=True)
-    shape, prior = trunk_shape(0, 32, True), prior_networks(layout, QUICK)[0]
+    layout = choose_layout(whole_planes(scene(20, 20, 1, np.uint8), 8))
+    shape, prior = trunk_shape(0, 32), prior_networks(layout, QUICK)[0]
     sizes = shape.changes(1)
     changes = {name: Tensor(np.ones(size, np.int64), 16) for name, size in sizes.items()}
     with pytest.raises(CorruptError, match="shift"):
@@ -196,10 +199,11 @@ def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
 
 def test_a_time_limit_stops_the_fit() -> None:
     image = scene(64, 64, 3, np.uint8)
-    layout, reports = choose_layout(image), []
+    planes, reports = whole_planes(image, 8), []
+    layout = choose_layout(planes)
     plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
     with Workers(numpy_backend(), 1) as workers:
-        args = (numpy_backend(), workers, layout, image)
+        args = (numpy_backend(), workers, layout, planes)
         trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))
         fit.fit_planes(*args, trunks, plan, lambda done, _: reports.append(done))
     assert max(reports) == pytest.approx(1.0)  # of a million passes
