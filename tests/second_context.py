@@ -72,13 +72,16 @@ def source_keys(own: Array, refs: list[Array]) -> list[Array]:  # 4.9
 
 
 def plane_inputs(logit: Array, k: int, evidence: list[Array], lows: list[Array]) -> Array:
-    inputs = [logit, np.full(logit.size, 1024 * k)]
-    for keys, low in zip(evidence, lows, strict=True):
-        lo, mid, hi = (np.searchsorted(keys, low + n * 2**k) for n in range(3))
-        ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
-        inputs.append(np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384))
-        inputs.append(np.minimum(log2(ones + zeros + 1), 16384))
-    return np.vstack(inputs)
+    sources = [
+        [np.searchsorted(keys, low + n * 2**k) for n in range(3)]
+        for keys, low in zip(evidence, lows, strict=True)
+    ]
+    lo, mid, hi = np.array(sources).swapaxes(0, 1)
+    ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
+    odds = np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384)
+    amount = np.minimum(log2(ones + zeros + 1), 16384)
+    both = np.stack([odds, amount], axis=1).reshape(2 * len(sources), logit.size)
+    return np.vstack([logit, np.full(logit.size, 1024 * k), both])
 
 
 def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]) -> None:

@@ -4,7 +4,7 @@ the second decoder: from the specification alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
@@ -49,10 +49,15 @@ def around(lattice: Array, place: Points, at: Offsets) -> Array:
     return lattice.ravel().take(y[dy] * lattice.shape[1] + x[dx])
 
 
-def window(lattice: Array, place: Points, z: int, step: str) -> Array:  # the sum over W(z)
+@cache
+def window_offsets(z: int, step: str) -> Offsets:  # of W(z)
     square, odd = product(range(-z, z + 1), repeat=2), 2 if step == "A" else 1
-    at = [(dy, dx) for dy, dx in square if dy % 2 + dx % 2 == odd]
-    return around(lattice, place, at).sum(axis=0)
+    return [(dy, dx) for dy, dx in square if dy % 2 + dx % 2 == odd]
+
+
+def window(lattice: Array, place: Points, z: int, step: str) -> Array:
+    """The sum over W(z)."""
+    return around(lattice, place, window_offsets(z, step)).sum(axis=0)
 
 
 @dataclass(frozen=True)
