@@ -120,9 +120,9 @@ def context_image(
     height, width, channels = planes.height, planes.width, planes.channels
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
-    if len(payloads) == n:
-        bits = height * width * sum(fields["p"])
-        assert bits <= 363409 * (sum(map(len, payloads)) + 16), "more bits than the data can hold"
+    pixels = -(-height >> least_level) * -(-width >> least_level)  # rounded up
+    bits, most = pixels * sum(fields["p"]), 363409 * (sum(map(len, payloads)) + 16)
+    assert bits <= most, "more bits than the data can hold"
     colours = channels - planes.alpha
     counts = [i if c < colours else 0 for i, c in enumerate(order)]
     coded = [i for i, p in enumerate(fields["p"]) if p]

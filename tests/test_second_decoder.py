@@ -58,8 +58,8 @@ def files() -> dict[str, bytes]:
     for form in ("int", "fp16", "ternary"):
         made[f"form_{form}"] = unfitted_file(scene(9, 11, 3, np.uint8), form)
     made["prior2"] = changed_prior_file(scene(8, 7, 3, np.uint16), 5, 2)
-    for n, (backbone, transform) in enumerate(NETWORKS.items()):
-        options = {"backbone": backbone, "transform": transform, "layout": "value"}
+    for n, (backbone, target) in enumerate(NETWORKS.items()):
+        options = {"backbone": backbone, "transform": target, "layout": "value"}
         made[backbone] = inrcodec.encode(
             scene(5, 6, 1 + n % 3, (np.uint8, np.uint16)[n % 2]),
             model="coordinate",

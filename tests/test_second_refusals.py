@@ -237,3 +237,11 @@ def test_metadata_that_is_damaged(metadata: bytes) -> None:
         read_metadata(data)
     with pytest.raises(inrcodec.LinrError):
         inrcodec.decode_picture(data)
+
+
+def test_more_bits_than_the_data_can_hold_of_a_reduced_image() -> None:
+    data = with_header(s=[2**14, 2**14, 1])(with_fields(n=2)(CONTEXT_EXAMPLE))
+    with pytest.raises(AssertionError, match="more bits"):
+        decode(data, scale=2)
+    with pytest.raises(inrcodec.LinrError):
+        inrcodec.decode(data, scale=2)
