@@ -164,7 +164,7 @@ def check(command: list[str]) -> None:
 
 
 def warm_up(image: np.ndarray, codecs: Iterable[Codec], efforts: Iterable[int]) -> None:
-    """Have every codec load and compile what images like this one need."""
+    """Have every codec load what images like this one need."""
     height, width = image.shape[:2]
     # from all over the image, so that no channel is constant
     small = np.ascontiguousarray(image[:: -(-height // 48), :: -(-width // 48)])

@@ -3,12 +3,9 @@ decoder: from the specification alone."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
 from io import BytesIO
 from itertools import accumulate
 from math import isqrt, prod
-from pathlib import Path
 
 import numpy as np
 import zstandard
@@ -16,11 +13,6 @@ from second_container import Array, inflate
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = dict[str, tuple[Array, int]]  # v and s; v of Python integers, which do not overflow
-
-PRIORS = {  # trunk width and BLAKE2b-128
-    1: (32, "3b38c248521bef776b59e11d1af78803"),
-    2: (64, "5cfda6a1a775209cced950d09c31ca47"),
-}
 
 
 def pow_table(n: int) -> list[int]:  # 6.1
@@ -159,13 +151,6 @@ def add_change(start: Tensors, stored: Tensors) -> Tensors:
             assert s <= 31, "shift of a change"
         result[name] = v0 * 2 ** max(s - s0, 0) + v * 2 ** max(s0 - s, 0), max(s0, s)
     return result
-
-
-@cache
-def prior_payload(q: int) -> bytes:
-    data = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
-    assert hashlib.blake2b(data, digest_size=16).hexdigest() == PRIORS[q][1], "prior"
-    return data
 
 
 def stored_image(payload: bytes, shape: tuple[int, int, int], bits: int) -> Array:  # 6.4

@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 from second_coding import RangeDecoder, log2, logistic
 from second_container import Array, Fields, check_keys, check_numbers, leb128
-from second_inputs import Points, View, around
+from second_inputs import Points, View
 from second_networks import Mixture, Network, evaluate, read_networks
 from second_steps import Planes
 
@@ -72,13 +72,16 @@ def source_keys(own: Array, refs: list[Array]) -> list[Array]:  # 4.9
 
 
 def plane_inputs(logit: Array, k: int, evidence: list[Array], lows: list[Array]) -> Array:
-    inputs = [logit, np.full(logit.size, 1024 * k)]
-    for keys, low in zip(evidence, lows, strict=True):
-        lo, mid, hi = (np.searchsorted(keys, low + n * 2**k) for n in range(3))
-        ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
-        inputs.append(np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384))
-        inputs.append(np.minimum(log2(ones + zeros + 1), 16384))
-    return np.vstack(inputs)
+    sources = [
+        [np.searchsorted(keys, low + n * 2**k) for n in range(3)]
+        for keys, low in zip(evidence, lows, strict=True)
+    ]
+    lo, mid, hi = np.array(sources).swapaxes(0, 1)
+    ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
+    odds = np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384)
+    amount = np.minimum(log2(ones + zeros + 1), 16384)
+    both = np.stack([odds, amount], axis=1).reshape(2 * len(sources), logit.size)
+    return np.vstack([logit, np.full(logit.size, 1024 * k), both])
 
 
 def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]) -> None:
@@ -92,15 +95,19 @@ def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]
     for stream, points in units(view.own.shape, view.step, len(streams)):
         x, base = before.inputs(points)
         mixture = Mixture(evaluate(trunk, x), base, view.exponent, view.planes)
-        here = [around(ref, points, [(0, 0)])[0] for ref in view.refs]
+        here = [ref[points] for ref in view.refs]
         lo = np.zeros_like(base)
+        f_lo, f_hi = mixture.big_f(lo), mixture.big_f(lo + 2**view.planes)
         for k in range(view.planes - 1, -1, -1):
-            g = mixture.logit(lo, k)
+            f_mid = mixture.big_f(lo + 2**k)
+            g = log2(f_hi - f_mid) - log2(f_mid - f_lo)  # the mixture's logit
             unsure = abs(g) <= 13312
             lows = [keys[unsure] for keys in source_keys(lo, here)]
             g[unsure] = evaluate(networks[2], plane_inputs(g[unsure], k, evidence, lows))[0]
             p = np.clip(logistic(64 * np.clip(g, -16384, 16383)) >> 3, 1, 65535)
-            lo += np.array([streams[stream].bit(v) for v in p.tolist()]) << k
+            bits = np.array([streams[stream].bit(v) for v in p.tolist()])
+            lo += bits << k
+            f_lo, f_hi = np.where(bits, [f_mid, f_hi], [f_lo, f_mid])
         view.own[points] = lo
 
 

@@ -159,7 +159,8 @@ def inputs_of(fields: Fields, plane: int) -> Array:
 
 def network_shapes(fields: Fields) -> dict[str, tuple[int, ...]]:  # 5.1
     (width, depth), wire, gelu = fields["w"], fields["a"] == WIRE, fields["a"] == PE_GELU
-    u = max(1, isqrt(width**2 // 2)) if wire else width
+    u = isqrt(width**2 // 2) if wire else width
+    assert u >= 1, "a layer without units"
     encoded = 2 * fields["g"][0] if fields["a"] in (PE_RELU, PE_GELU) else 0
     inputs = (3 if fields["k"] == JOINT else 2) * (1 + encoded)
     sizes = [inputs, *[u] * depth, fields["s"][2]]
@@ -223,7 +224,9 @@ def exp(e: Array) -> Array:
 def transform(y: Array, fields: Fields) -> Array:
     """T(y)."""
     kind, low, high, *scalars = fields["v"]
-    ys = np.arange(-(2**19), 2**19)  # all of them, as none may be less than one before it
+    # All y, as no T may be less than one before it; for most kinds it is the same beyond w's ends.
+    end = 2**19 if kind == 1 else 2**16 + 1
+    ys = np.arange(-end, end)
     w = np.clip(ys + 2**16, 0, 2**17)
     if kind == 1:
         big_x = (scalars[0] * 2**16 + scalars[1] * ys) * 2**8
@@ -244,7 +247,7 @@ def transform(y: Array, fields: Fields) -> Array:
         u[w == 0] = 0
         big_x = (2**8 * low - left) * 2**32 + (2**8 * (high - low) + left + right) * u
     table = np.clip(np.clip((big_x + 2**39) >> 40, low, high), 0, 2 ** fields["b"] - 1)
-    return np.maximum.accumulate(table)[np.clip(y, -(2**19), 2**19 - 1) + 2**19]
+    return np.maximum.accumulate(table)[np.clip(y, -end, end - 1) + end]
 
 
 def value_image(decoder: RangeDecoder, network: Tensors, fields: Fields) -> Array:

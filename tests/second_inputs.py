@@ -4,7 +4,7 @@ the second decoder: from the specification alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
@@ -37,16 +37,27 @@ def reflect(c: Array, n: int) -> Array:  # 4.4
     return np.where(c > n - 1, 2 * (n - 1) - c, c)
 
 
-def around(lattice: Array, points: Points, at: Offsets) -> Array:
-    """The values at the offsets from the points, (offsets, points)."""
-    (height, width), (rows, cols), (dy, dx) = lattice.shape, points, np.array(at).T[:, :, None]
-    return lattice[reflect(rows + dy, height), reflect(cols + dx, width)]
+def neighbourhood(points: Points, shape: tuple[int, int]) -> Points:
+    """Rows and columns at the offsets -8 .. 8 from the points, (offsets, points) each."""
+    offset = np.arange(-8, 9)[:, None]
+    return reflect(points[0] + offset, shape[0]), reflect(points[1] + offset, shape[1])
 
 
-def window(lattice: Array, points: Points, z: int, step: str) -> Array:  # the sum over W(z)
+def around(lattice: Array, place: Points, at: Offsets) -> Array:
+    """The values at the offsets from the points of a neighbourhood, (offsets, points)."""
+    (y, x), (dy, dx) = place, np.array(at).T + 8
+    return lattice.ravel().take(y[dy] * lattice.shape[1] + x[dx])
+
+
+@cache
+def window_offsets(z: int, step: str) -> Offsets:  # of W(z)
     square, odd = product(range(-z, z + 1), repeat=2), 2 if step == "A" else 1
-    at = [(dy, dx) for dy, dx in square if dy % 2 + dx % 2 == odd]
-    return around(lattice, points, at).sum(axis=0)
+    return [(dy, dx) for dy, dx in square if dy % 2 + dx % 2 == odd]
+
+
+def window(lattice: Array, place: Points, z: int, step: str) -> Array:
+    """The sum over W(z)."""
+    return around(lattice, place, window_offsets(z, step)).sum(axis=0)
 
 
 @dataclass(frozen=True)
@@ -65,10 +76,10 @@ class View:
     @cached_property
     def errors(self) -> list[Array]:  # 4.6, first the own channel's
         """A point outside has the error of its reflection, as the others lie symmetrically."""
-        points = np.indices(self.own.shape).reshape(2, -1)
-        result = []
+        rows, cols = np.indices(self.own.shape).reshape(2, -1)
+        everywhere, result = neighbourhood((rows, cols), self.own.shape), []
         for lattice in (self.own, *self.refs):
-            others = around(lattice, (points[0], points[1]), OTHERS[self.step]).sum(axis=0)
+            others = around(lattice, everywhere, OTHERS[self.step]).sum(axis=0)
             error = (4 * lattice - others.reshape(lattice.shape)) >> self.exponent
             result.append(np.clip(error, -2047, 2047))
         return result
@@ -81,13 +92,14 @@ class View:
 
     def inputs(self, points: Points) -> tuple[Array, Array]:  # 4.5
         """The trunk network's, (number, points), and base."""
-        near = around(self.own, points, NEAR[self.step])
-        far = around(self.own, points, FAR[self.step])
-        here = [around(ref, points, [(0, 0)])[0] for ref in self.refs]
-        rings = [around(r, points, RING) - r_00 for r, r_00 in zip(self.refs, here, strict=True)]
+        place = neighbourhood(points, self.own.shape)
+        near = around(self.own, place, NEAR[self.step])
+        far = around(self.own, place, FAR[self.step])
+        here = [ref[points] for ref in self.refs]
+        rings = [around(r, place, RING) - r_00 for r, r_00 in zip(self.refs, here, strict=True)]
         base = total = near.sum(axis=0)
         if self.refs:
-            d = near - around(self.refs[0], points, NEAR[self.step])
+            d = near - around(self.refs[0], place, NEAR[self.step])
             middle = 2 * (d.sum(axis=0) - d.max(axis=0) - d.min(axis=0))
             base, other = 4 * here[0] + middle, total
             base, other = (other, base) if self.ycc else (base, other)
@@ -100,22 +112,22 @@ class View:
         (height, width), (y, x) = self.shape, (c << self.level for c in points)
         inputs += [((base * 2**12) >> self.planes) - 8192]
         inputs += [8192 * y // height - 4096, 8192 * x // width - 4096, 0 * y + 256 * self.level]
-        inputs += self.windows(points, total, base)
+        inputs += self.windows(place, total, base)
         return np.clip(np.vstack(inputs), -32767, 32767), base
 
-    def windows(self, points: Points, total: Array, base: Array) -> list[Array]:  # 4.6
+    def windows(self, place: Points, total: Array, base: Array) -> list[Array]:  # 4.6
         def bits(z: int, times_4: int, differences: Array) -> Array:
-            return log2((times_4 * window(differences, points, z, self.step) >> 2) + 16) >> 2
+            return log2((times_4 * window(differences, place, z, self.step) >> 2) + 16) >> 2
 
         sizes, (error, *others) = TIMES_4[self.step], self.errors
         inputs = [bits(*size, abs(error)) for size in sizes.items()]
         for ref, error_ref in zip(self.refs, others, strict=True):
             inputs += [bits(*size, abs(error - error_ref)) for size in sizes.items()]
             ridge = RIDGE[self.step]
-            above = (window(error * error_ref, points, 4, self.step) + ridge) * 1024
-            below = window(error_ref * error_ref, points, 4, self.step) + ridge
+            above = (window(error * error_ref, place, 4, self.step) + ridge) * 1024
+            below = window(error_ref * error_ref, place, 4, self.step) + ridge
             slope = np.clip(above // below, -4096, 4096)
-            error_j = 4 * around(ref, points, [(0, 0)])[0]
-            error_j -= around(ref, points, NEAR[self.step]).sum(axis=0)
+            error_j = 4 * around(ref, place, [(0, 0)])[0]
+            error_j -= around(ref, place, NEAR[self.step]).sum(axis=0)
             inputs += [self.scaled(total + ((slope * error_j) >> 10) - base)]
         return inputs

@@ -3,27 +3,36 @@ the second decoder: from the specification alone."""
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from second_coding import (
     POWER,
-    PRIORS,
     Shapes,
     Tensors,
     add_change,
     half_weights,
     int_weights,
-    log2,
     logistic,
     low_rank,
-    prior_payload,
 )
 from second_container import Array, Fields
 
-TRUNK_GAINS, PLANE_GAINS = {"w1": 2, "w2": 0, "w3": 0, "bypass": -2}, {"w1": 4}
+PRIORS = {  # trunk width and BLAKE2b-128
+    1: (32, "3b38c248521bef776b59e11d1af78803"),
+    2: (64, "5cfda6a1a775209cced950d09c31ca47"),
+}
+ROUNDING = {  # gains of trunk and plane networks, unit, limit
+    "w1": (4, 6, 8, 2**31),
+    "w2": (0, 0, 8, 2**31),
+    "w3": (-2, -2, 10, 2**30),
+    "bypass": (-2, 0, 10, 2**30),
+}
 
 
 def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
@@ -37,23 +46,29 @@ def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
     return networks
 
 
+@cache
+def prior(q: int) -> list[Tensors]:  # 6.3
+    payload = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
+    width, digest = PRIORS[q]
+    assert hashlib.blake2b(payload, digest_size=16).hexdigest() == digest, "prior"
+    return int_weights(payload, network_shapes([0, 1, 2, 0, 1, 2], [width, 16]))
+
+
 def read_networks(
     payload: bytes | None, counts: list[int], fields: Fields, samples: int, ycc: bool
 ) -> list[list[Network]]:
-    """For each channel with planes, whose numbers of references are counts."""
+    """For each channel with planes trunk A, trunk B and plane; counts are the channels' numbers of
+    references."""
     q = fields.get("q")
     widths = fields["w"] if q is None else [PRIORS[q][0], 16]
     shapes = network_shapes(counts, widths)
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
     assert sum(numbers) <= 2**24, "numbers in all networks"
     planes = [p for p in fields["p"] if p]
-    # p is in coding order, as counts is
     work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
     assert samples * sum(work) <= 2**44, "multiply-adds"
     if q is not None:
-        all_counts = [0, 1, 2, 0, 1, 2]
-        prior = int_weights(prior_payload(q), network_shapes(all_counts, widths))
-        tensors = [network for r in counts for network in prior[9 * ycc + 3 * r :][:3]]
+        tensors = [network for r in counts for network in prior(q)[9 * ycc + 3 * r :][:3]]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]
@@ -76,34 +91,32 @@ Network = dict[str, Layer]
 
 def round_network(tensors: Tensors, plane: bool) -> Network:
     network = {}
-    for name in ("w1", "w2", "w3", "bypass"):
+    for name, (*gains, unit, limit) in ROUNDING.items():
         w, s = tensors[name]
         b, sb = tensors.get("b" + name[1], (np.zeros(len(w), object), 0))
         assert sb <= 10, "shift of a bias"
-        gain = (PLANE_GAINS if plane else TRUNK_GAINS).get(name, 0)
-        limit = 2**31 if name in ("w1", "w2") else 2**30
-        rows = [round_row(v, s, bias, sb, gain, limit) for v, bias in zip(w, b, strict=True)]
+        gain = gains[plane]
+        rows = []
+        for v, bias in zip(w, b, strict=True):
+            for t in range(max(0, min(s, 14) + gain), -1, -1):
+                row, row_bias = nearest(v, t - gain - s), bias * 2**unit * 2**t >> sb
+                sizes = abs(row)
+                if max(sizes) <= 32767 and 32767 * sum(sizes) + abs(row_bias) < limit:
+                    rows.append((row, row_bias, t))
+                    break
+            else:
+                raise AssertionError("weights that 16 bits do not hold")
         network[name] = Layer(*(np.array(part, np.int64) for part in zip(*rows, strict=True)))
     return network
 
 
-def round_row(v: Array, s: int, b: int, sb: int, gain: int, limit: int) -> tuple[Array, int, int]:
-    d = max(0, s - 14)
-    while True:
-        t = s - d + gain
-        assert d <= s, "weights that 16 bits do not hold"
-        assert t >= 0, "a shift below 0"
-        rounded, bias = (v + 2**d // 2) >> d, b * 2 ** (10 - sb + t)
-        sizes = abs(rounded)
-        if sizes.max() <= 32767 and 32767 * sizes.sum() + abs(bias) < limit:
-            return rounded, bias, t
-        d += 1
+def nearest(v: Array, n: int) -> Array:
+    """floor(v * 2^n + 1/2)."""
+    return v * 2**n if n >= 0 else (v + 2 ** (-n - 1)) >> -n
 
 
 def apply(layer: Layer, x: Array) -> Array:
-    """The sums are below 2^31, so float64 holds them and all their parts exactly."""
-    sums = (layer.weights.astype(np.float64) @ x.astype(np.float64)).astype(np.int64)
-    return (sums + layer.biases[:, None]) >> layer.shifts[:, None]
+    return (layer.weights @ x + layer.biases[:, None]) >> layer.shifts[:, None]
 
 
 def evaluate(network: Network, x: Array) -> Array:
@@ -135,7 +148,3 @@ class Mixture:  # 4.8
         parts = (self.weight * logistic(z)).sum(axis=0)
         parts = np.where(m == 2**self.planes, self.total * 2**19, parts)
         return np.where(m == 0, 0, self.floor * m + parts)
-
-    def logit(self, lo: Array, k: int) -> Array:
-        f_lo, f_mid, f_hi = (self.big_f(lo + n * 2**k) for n in range(3))
-        return log2(f_hi - f_mid) - log2(f_mid - f_lo)

@@ -89,7 +89,6 @@ for path in sorted(Path(sys.argv[1]).glob("*.linr")):
 """
 
 
-@pytest.mark.skipif(not WANT, reason="no golden files of format 2 yet")
 def test_golden_files_on_threads_and_without_instruction_sets() -> None:
     """benchmarks/determinism.py has more settings."""
     want = "\n".join(f"{name} {WANT[name]['sha256']}" for name in sorted(WANT))

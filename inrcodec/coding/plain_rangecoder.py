@@ -1,4 +1,4 @@
-"""The range coder in plain Python: its definition, and what runs where kernels.py is None.
+"""The range coder in plain Python: its definition, and what runs where there are no kernels.
 
 A binary range coder with 56-bit state and 16-bit probabilities (after Martin 1979; carries are
 resolved as in LZMA). The loops over many bits are the same in both directions: `bit` writes the bit

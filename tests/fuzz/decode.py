@@ -6,13 +6,15 @@ root,
 
     export PYTHONPATH=. OMP_NUM_THREADS=1
     python -m tests.fuzz.decode corpus /tmp/fuzz/seeds
-    mkdir -p /tmp/fuzz/decode /tmp/fuzz/header
+    mkdir -p /tmp/fuzz/decode /tmp/fuzz/reduced /tmp/fuzz/header
     python -m tests.fuzz.decode decode /tmp/fuzz/decode /tmp/fuzz/seeds -max_total_time=3600
+    python -m tests.fuzz.decode reduced /tmp/fuzz/reduced /tmp/fuzz/seeds -max_total_time=3600
     python -m tests.fuzz.decode header /tmp/fuzz/header /tmp/fuzz/seeds -max_total_time=3600
 
-fuzz the whole decode, then parsing and info alone, with libFuzzer's options behind the folders. A
-find is written to crash-*, timeout-* or oom-*, which the same command with that file for a folder
-runs again. It belongs, made small, into tests/must_fail.
+fuzz the whole decode, that of an eighth of the size (where most of a file may be missing), and
+parsing and info alone, with libFuzzer's options behind the folders. A find is written to crash-*,
+timeout-* or oom-*, which the same command with that file for a folder runs again. It belongs, made
+small, into tests/must_fail.
 """
 
 from __future__ import annotations
@@ -24,18 +26,21 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.fuzz.mutate import cross, mutate
 
 TESTS = Path(__file__).parents[1]
 SECONDS = 10  # for a file
-SEED_BYTES, SEED_SECONDS = 4096, 0.02
+SEED_BYTES, SEED_SECONDS = 4096, 0.05
+SCALES = (2, 4, 8)
 OPTIONS = ("-rss_limit_mb=2048", f"-timeout={SECONDS}", "-max_len=65536", "-len_control=0")
 
 
 def check(mode: str, data: bytes) -> bool:
-    """Whether a file can be read: "decode" it whole, or the "header" alone. Raises what reading may
-    not, which is anything but a LinrError; AssertionError for wrong samples and for long waits."""
+    """Whether a file can be read: "decode" it whole, "reduced", or the "header" alone. Raises what
+    reading may not, which is anything but a LinrError; AssertionError for wrong samples and for
+    long waits."""
     # imported here and below, once it is instrumented
     from inrcodec import LinrError
 
@@ -50,14 +55,18 @@ def check(mode: str, data: bytes) -> bool:
     return not refusal
 
 
+def _limits() -> Any:
+    from inrcodec import Limits
+
+    return Limits(pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20)
+
+
 def _decode(data: bytes) -> None:
     import inrcodec
     from inrcodec.contents import parse
     from inrcodec.files.images import read_picture, write_picture
 
-    limits = inrcodec.Limits(
-        pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20
-    )
+    limits = _limits()
     picture = inrcodec.decode_picture(data, threads=1, limits=limits)
     file, image = parse(data, limits), picture.samples
     samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
@@ -65,6 +74,9 @@ def _decode(data: bytes) -> None:
     assert hashlib.blake2b(samples, digest_size=16).digest() == want
     facts = inrcodec.info(data, planes=False, limits=limits)
     assert image.shape[:2] == (facts["height"], facts["width"])
+    for scale in SCALES:
+        reduced = inrcodec.decode_picture(data, scale=scale, threads=1, limits=limits).samples
+        assert (reduced == image[::scale, ::scale]).all()
     for extension in (".png", ".tif"):
         again = read_picture(write_picture(picture, extension))
         shown = again.array()
@@ -75,6 +87,14 @@ def _decode(data: bytes) -> None:
             assert again.type == picture.type
 
 
+def _reduced(data: bytes) -> None:
+    import inrcodec
+
+    limits = _limits()
+    picture = inrcodec.decode_picture(data, scale=SCALES[-1], threads=1, limits=limits)
+    assert picture.array().size > 0
+
+
 def _header(data: bytes) -> None:
     import inrcodec
 
@@ -82,7 +102,7 @@ def _header(data: bytes) -> None:
     assert facts["height"] * facts["width"] <= inrcodec.Limits().pixels
 
 
-READERS = {"decode": _decode, "header": _header}
+READERS = {"decode": _decode, "reduced": _reduced, "header": _header}
 
 
 def make_corpus(folder: Path) -> None:

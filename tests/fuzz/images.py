@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 import cv2
+import numpy as np
 
 from tests.fuzz.decode import SECONDS, TESTS, fuzz
 from tests.fuzz.mutate import EDGES, Raw, damaged
@@ -137,11 +138,11 @@ def make_corpus(folder: Path, images: list[Path]) -> None:
                 data = write_picture(picture, extension)
                 if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
                     (folder / f"{path.stem}{extension}").write_bytes(data)
-    samples = inrcodec.decode((TESTS / "golden" / "stored_zstandard_rgb8.linr").read_bytes())
+    grey = np.arange(24 * 24, dtype=np.uint8).reshape(24, 24) // 5
     for compression in (cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS):
         settings = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
         (folder / f"compression_{compression}.tif").write_bytes(
-            cv2.imencode(".tif", samples[..., 0], settings)[1].tobytes()
+            cv2.imencode(".tif", grey, settings)[1].tobytes()
         )
     for path in (path for given in images for path in sorted(given.iterdir())):
         if path.is_file() and path.stat().st_size <= SEED_BYTES:

@@ -11,37 +11,34 @@ import pytest
 from tests.fuzz import images
 from tests.fuzz.decode import SEED_BYTES, TESTS, check, make_corpus
 from tests.fuzz.mutate import cross, mutate, put_together, take_apart, varint
-from tests.pictures import made_files
 
-GOLDEN = sorted((TESTS / "golden").glob("*.linr"))
-
-
-@pytest.fixture(scope="module")
-def seeds() -> list[bytes]:
-    """Small files, good ones about as often as bad ones."""
-    paths = [*GOLDEN, *sorted((TESTS / "must_fail").glob("*.linr"))]
-    found = [*10 * list(made_files().values()), *(path.read_bytes() for path in paths)]
-    return [data for data in found if len(data) <= SEED_BYTES]
+GOOD, BAD = (
+    [
+        data
+        for path in sorted((TESTS / folder).glob("*.linr"))
+        if len(data := path.read_bytes()) <= SEED_BYTES
+    ]
+    for folder in ("golden", "must_fail")
+)
 
 
-@pytest.mark.parametrize(("mode", "runs"), [("decode", 1500), ("header", 3000)])
-def test_damaged_files(mode: str, runs: int, seeds: list[bytes]) -> None:
+@pytest.mark.parametrize(("mode", "runs"), [("decode", 1500), ("reduced", 1500), ("header", 3000)])
+def test_damaged_files(mode: str, runs: int) -> None:
     rng, read = Random(1), 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for run in range(runs):
-            data = rng.choice(seeds)
+            data = rng.choice((GOOD, BAD)[run % 2])
             if run % 3 == 0:
-                data = cross(data, rng.choice(seeds), rng)
+                data = cross(data, rng.choice(GOOD + BAD), rng)
             read += check(mode, mutate(data, rng))
     assert read > runs / 100  # some faults are none
 
 
-@pytest.mark.skipif(not GOLDEN, reason="no golden files of format 2 yet")
 def test_damaged_images(tmp_path: Path) -> None:
     images.make_corpus(tmp_path, [])
     seeds = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
-    assert len(seeds) > 100
+    assert len(seeds) > 50
     rng, read = Random(1), 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -51,14 +48,14 @@ def test_damaged_images(tmp_path: Path) -> None:
     assert 10 < read < 900
 
 
-def test_files_are_taken_apart_and_put_together(seeds: list[bytes]) -> None:
-    for data in seeds:
+def test_files_are_taken_apart_and_put_together() -> None:
+    for data in GOOD + BAD:
         assert put_together(take_apart(data, Random(0), lambda some, _: some)) == data
-    for data in made_files().values():
-        file = take_apart(data, Random(0), lambda some, _: some)
+    for path in (TESTS / "golden").glob("*.linr"):
+        file = take_apart(path.read_bytes(), Random(0), lambda some, _: some)
         for section in file.sections:
             section.crc = section.length = None
-        assert put_together(file) == data
+        assert put_together(file) == path.read_bytes()
 
 
 def test_lengths_with_more_bytes_than_they_need() -> None:

@@ -1,10 +1,11 @@
 /* Runs the kernels on numbers that it makes up itself and prints a hash of what each gives: the same
    on every machine. test_vectors.py builds it for several and compares. */
-#include "rangecoder.h"
+#define INR_ISA plain /* for the names in context.h that are not called here */
+#include "context.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define COUNT 20000
 #define WIDTH 100
@@ -24,6 +25,35 @@ void inr_encode_integers(inr_encoder *, const int32_t *, int64_t, uint16_t *);
 void inr_decode_integers(inr_decoder *, int32_t *, int64_t, uint16_t *);
 void inr_unfilter_rows(uint8_t *, const uint8_t *, int64_t, int64_t, int64_t);
 int64_t inr_expand_lzw(const uint8_t *, int64_t, uint8_t *, int64_t);
+int inr_has_isa(const char *);
+
+/* Each instruction set's own. */
+#define BAND_FUNCTIONS(isa)                                                                          \
+    int inr_code_band_##isa(const inr_band *);                                                       \
+    int inr_band_inputs_##isa(const inr_band *, int32_t *, int16_t *);
+#if defined(__x86_64__)
+BAND_FUNCTIONS(plain)
+BAND_FUNCTIONS(avx2)
+BAND_FUNCTIONS(avx512)
+#elif defined(__aarch64__)
+BAND_FUNCTIONS(neon)
+#else
+BAND_FUNCTIONS(plain)
+#endif
+#define BAND_OF(isa) {#isa, inr_code_band_##isa, inr_band_inputs_##isa}
+static const struct {
+    const char *name;
+    int (*code)(const inr_band *);
+    int (*inputs)(const inr_band *, int32_t *, int16_t *);
+} isas[] = {
+#if defined(__x86_64__)
+    BAND_OF(plain), BAND_OF(avx2), BAND_OF(avx512),
+#elif defined(__aarch64__)
+    BAND_OF(neon),
+#else
+    BAND_OF(plain),
+#endif
+};
 
 static uint64_t seed = 1;
 static uint8_t out[ROOM], bits[COUNT];
@@ -49,12 +79,17 @@ static void fresh(uint32_t around)
         model[i] = 32768;
 }
 
-static void tell(const char *name, const void *data, uint64_t size)
+static uint64_t hash_of(const void *data, uint64_t size)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
     for (uint64_t i = 0; i < size; i++)
         hash = (hash ^ ((const uint8_t *)data)[i]) * UINT64_C(1099511628211);
-    printf("%s %" PRIu64 " bytes %016" PRIx64 "\n", name, size, hash);
+    return hash;
+}
+
+static void tell(const char *name, const void *data, uint64_t size)
+{
+    printf("%s %" PRIu64 " bytes %016" PRIx64 "\n", name, size, hash_of(data, size));
 }
 
 static void finish(const char *name, inr_encoder *e)
@@ -84,6 +119,171 @@ static int64_t lzw_codes(int count)
             width++;
     }
     return (int64_t)(at >> 3);
+}
+
+/* A band of a grid of ROWS x COLS points. */
+#define ROWS 31
+#define COLS 75
+#define STRIDE (COLS + 2 * PAD + BLOCK)
+#define PHASE ((ROWS + 2 * PAD) * STRIDE)
+#define KNOWN 3000
+#define PREFIXES 13 /* bits */
+#define WIDEST 23
+
+typedef struct {
+    int32_t weights[4][WIDEST * MAX_INPUTS / 2], biases[4][WIDEST], shifts[4][WIDEST];
+    inr_network network;
+} fixed;
+
+static inr_tables tables;
+static fixed trunk, plane;
+static uint16_t lattices[1 + MAX_REFERENCES][4 * PHASE], truth[ROWS * COLS];
+static uint64_t keys[1 + MAX_REFERENCES][KNOWN];
+static int32_t counts[1 + MAX_REFERENCES][(1 << 16) + 1];
+static uint16_t values[1 + MAX_REFERENCES][KNOWN];
+static int16_t told_inputs[ROWS * COLS * 128];
+static int32_t told_base[ROWS * COLS];
+static uint16_t told_probabilities[16 * ROWS * COLS];
+static uint8_t told_bits[16 * ROWS * COLS];
+
+/* Tables that only have the shape of the codec's. */
+static void make_tables(void)
+{
+    for (int i = 0; i < 1024; i++) {
+        tables.power[i] = (1 << 23) - i * 4096;
+        tables.log2[i] = i;
+    }
+    uint32_t below = 0;
+    for (int i = 0; i < 2049; i++) {
+        const int x = i - 1023, size = x < 0 ? -x : x;
+        const int32_t next_value = (1 << 18) + (1 << 18) / (size + 128) * x;
+        below = i ? below : (uint32_t)((1 << 18) - (1 << 18) / 1152 * 1024);
+        tables.logistic[i] = below << 12 | (i < 2048 ? (uint32_t)next_value - below : 0);
+        below = (uint32_t)next_value;
+    }
+}
+
+static inr_layer fixed_layer(fixed *f, int at, int64_t outputs, int64_t inputs, int shift)
+{
+    const int64_t pairs = (inputs + 1) / 2;
+    for (int64_t o = 0; o < outputs; o++) {
+        for (int64_t i = 0; i < pairs; i++) {
+            const int32_t a = (int32_t)next(401) - 200, b = (int32_t)next(401) - 200;
+            f->weights[at][o * pairs + i] = inr_pair(a, 2 * i + 1 < inputs ? b : 0);
+        }
+        f->biases[at][o] = (int32_t)next(200001) - 100000;
+        f->shifts[at][o] = shift + (int32_t)next(3);
+    }
+    const inr_layer made = {f->weights[at], f->biases[at], f->shifts[at], outputs, pairs};
+    return made;
+}
+
+static void fixed_network(fixed *f, int64_t inputs, int64_t width, int64_t outputs, int64_t bypassed)
+{
+    f->network.first = fixed_layer(f, 0, width, inputs, 9);
+    f->network.second = fixed_layer(f, 1, width, width, 8);
+    f->network.last = fixed_layer(f, 2, outputs, width, 8);
+    f->network.bypass = fixed_layer(f, 3, 1, inputs, 8);
+    f->biases[3][0] = 0;
+    f->network.inputs = inputs;
+    f->network.bypassed = bypassed;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The colours of a source in one of the three forms. */
+static inr_colours fixed_colours(int64_t kind, int source, int planes, int bits)
+{
+    for (int i = 0; i < KNOWN; i++) {
+        const uint64_t own = next(1u << planes), prefix = next(next(3) ? 6 : 1u << bits);
+        keys[source][i] = own | (bits ? prefix & ((1u << bits) - 1) : 0) << planes;
+    }
+    qsort(keys[source], KNOWN, sizeof keys[source][0], compare);
+    /* of INR_TABLE a count for each key, else for each prefix */
+    const int down = kind == INR_TABLE ? 0 : planes;
+    const int64_t ends = INT64_C(1) << (kind == INR_TABLE ? planes + bits : bits);
+    for (int64_t k = 0, i = 0; k <= ends && kind != INR_KEYS; k++) {
+        while (i < KNOWN && (keys[source][i] >> down) < (uint64_t)k)
+            i++;
+        counts[source][k] = (int32_t)i;
+    }
+    for (int i = 0; i < KNOWN; i++)
+        values[source][i] = (uint16_t)(keys[source][i] & ((UINT64_C(1) << planes) - 1));
+    const inr_colours made = {kind, KNOWN, counts[source], values[source], keys[source]};
+    return made;
+}
+
+/* Codes a band and decodes it again, on each instruction set; the first one's results are told. */
+static void code_bands(int references, int step_a, int planes, int exponent, const int64_t *kinds)
+{
+    const int bits[MAX_REFERENCES] = {7, PREFIXES - 7};
+    inr_colours colours[1 + MAX_REFERENCES];
+    for (int n = 0, prefix = 0; n <= references; n++) {
+        colours[n] = fixed_colours(kinds[n], n, planes, prefix);
+        prefix += n < references ? bits[n] : 0;
+        const uint32_t most = 1u << (n ? bits[n - 1] : planes);
+        for (int i = 0; i < 4 * PHASE; i++)
+            lattices[n][i] = (uint16_t)(next(8) ? most / 2 + next(most) / 8 : next(most));
+    }
+    const uint32_t top = 1u << planes;
+    for (int i = 0; i < ROWS * COLS; i++)
+        truth[i] = (uint16_t)(next(8) ? top / 2 + next(top) / 8 : next(top));
+    const int64_t row = 1, col = step_a ? 1 : 0, phase = 2 * row + col;
+    const int inputs = references ? 34 + 17 * references : 32;
+    fixed_network(&trunk, inputs, WIDEST, 9, 3);
+    fixed_network(&plane, 4 + 2 * references, 9, 1, 1);
+    inr_band b = {
+        .row = row, .col = col, .cols = COLS, .first = 2, .last = ROWS - 3, .level = 1,
+        .height = 4 * ROWS, .width = 4 * COLS, .planes = planes, .exponent = exponent,
+        .own_base = planes == 12, .references = references, .reference_bits = {bits[0], bits[1]},
+        .own = lattices[0], .reference = {lattices[1], lattices[2]}, .phase_stride = PHASE,
+        .row_stride = STRIDE, .trunk = &trunk.network, .plane = &plane.network, .colours = colours,
+        .tables = &tables, .probabilities = told_probabilities, .bits = told_bits,
+    };
+    uint64_t first[4] = {0};
+    for (size_t n = 0; n < sizeof isas / sizeof isas[0]; n++) {
+        inr_encoder e;
+        inr_decoder d;
+        uint64_t found[4];
+        if (!inr_has_isa(isas[n].name))
+            continue;
+        memset(lattices[0] + phase * PHASE, 0, PHASE * sizeof lattices[0][0]);
+        isas[n].inputs(&b, told_base, told_inputs);
+        const uint64_t points = (uint64_t)((b.last - b.first) * COLS);
+        found[0] = hash_of(told_inputs, points * (uint64_t)inputs * sizeof told_inputs[0]) ^
+                   hash_of(told_base, points * sizeof told_base[0]);
+        inr_start_encoder(&e, out, ROOM);
+        b.truth = truth;
+        b.encoder = &e;
+        b.decoder = NULL;
+        int failed = isas[n].code(&b);
+        inr_finish_encoder(&e);
+        found[1] = hash_of(out, e.written);
+        const uint64_t coded = points * (uint64_t)planes;
+        found[2] = hash_of(told_probabilities, coded * sizeof told_probabilities[0]) ^
+                   hash_of(told_bits, coded);
+        found[3] = hash_of(lattices[0], sizeof lattices[0]);
+        memset(lattices[0] + phase * PHASE, 0, PHASE * sizeof lattices[0][0]);
+        inr_start_decoder(&d, out, e.written);
+        b.truth = NULL;
+        b.encoder = NULL;
+        b.decoder = &d;
+        failed |= isas[n].code(&b);
+        if (failed || e.overflow || found[3] != hash_of(lattices[0], sizeof lattices[0]))
+            printf("code_band: %s does not decode what it codes\n", isas[n].name);
+        if (!first[1]) {
+            memcpy(first, found, sizeof first);
+            printf("code_band %d references, %" PRIu64 " bytes: %016" PRIx64 " %016" PRIx64
+                   " %016" PRIx64 " %016" PRIx64 "\n",
+                   references, e.written, found[0], found[1], found[2], found[3]);
+        } else if (memcmp(first, found, sizeof first)) {
+            printf("code_band: %s differs\n", isas[n].name);
+        }
+    }
 }
 
 int main(void)
@@ -139,5 +339,15 @@ int main(void)
         int64_t size = lzw_codes(1000 << i);
         tell("expand_lzw", bits, (uint64_t)inr_expand_lzw(out, size, bits, COUNT));
     }
+
+    make_tables();
+    for (int exponent = 0; exponent <= 8; exponent += 4)
+        for (int step_a = 0; step_a <= 1; step_a++) {
+            code_bands(0, step_a, 8, exponent, (const int64_t[]){INR_TABLE});
+            code_bands(1, step_a, 8, exponent, (const int64_t[]){INR_TABLE, INR_TABLE});
+            code_bands(1, step_a, 12, exponent, (const int64_t[]){INR_TABLE, INR_RUNS});
+            code_bands(2, step_a, 9, exponent, (const int64_t[]){INR_TABLE, INR_TABLE, INR_RUNS});
+            code_bands(2, step_a, 16, exponent, (const int64_t[]){INR_RUNS, INR_RUNS, INR_KEYS});
+        }
     return 0;
 }
