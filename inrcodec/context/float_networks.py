@@ -143,7 +143,7 @@ class FloatNetwork:
 
     def weights(self) -> dict[str, Any]:
         """What is stored, for the inputs as they are, differentiable."""
-        p, k = dict(self.parameters), self.shape.bypassed
+        p = dict(self.parameters)
         if "w1" in p:
             p["w1"] = p["w1"] @ self._basis
             p["b1"] = p["b1"] - p["w1"] @ self._centre
@@ -151,8 +151,7 @@ class FloatNetwork:
             p["v1"] = p["v1"] @ self._basis
             p["b1"] = p["b1"] - p["u1"] @ (p["v1"] @ self._centre)
         p["bypass"] = p["bypass"] @ self._basis
-        shift = BYPASS_SCALE * (p["bypass"] @ self._centre)
-        p["b3"] = torch.cat([p["b3"][:k] - shift, p["b3"][k:]])
+        p["b3"] = p["b3"] - self._bypassed * (p["bypass"] @ self._centre)
         return p
 
     def __call__(self, weights: dict[str, Any], x: Any) -> Any:
