@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[np.ndarray, bytes]:
-    image = scene(90, 110, 3, np.uint8)
+    image = scene(40, 50, 3, np.uint8)
     return image, inrcodec.encode(image, effort=2, model="context", device="cpu")
 
 

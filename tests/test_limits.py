@@ -26,12 +26,9 @@ FILES = {
 # What files ask for, exactly.
 ASKED = [
     ("context", "pixels", 26 * 35),
-    (
-        "context",
-        "multiply_adds",
-        26 * 35 * 666,
-    ),
-    ("context", "weights", 601),
+    # of a trunk network, and of the plane network for each plane, of the three channels
+    ("context", "multiply_adds", 26 * 35 * ((85 + 8 * 13) + (123 + 7 * 17) + (157 + 8 * 21))),
+    ("context", "weights", (2 * 85 + 13) + (2 * 123 + 17) + (2 * 157 + 21)),
     ("context", "sections", 3),
     ("joint", "pixels", 7 * 9),
     ("joint", "multiply_adds", 7 * 9 * 8 * 131),
@@ -126,6 +123,18 @@ def test_encoding(tmp_path: Path) -> None:
     coordinate = ["--model", "coordinate", "--mixture", "1", "--steps", "1", "--width", "8"]
     result = run("encode", path, path, *coordinate, "-o", tmp_path / "b.linr", *below)
     assert "107 (limit: pixels)" in result.stderr
+
+
+def test_a_reduced_image_asks_for_less(folder: Path) -> None:
+    data = (folder / "context.linr").read_bytes()
+    want = inrcodec.decode(data)
+    for scale, height, width in ((1, 26, 35), (2, 13, 18), (4, 7, 9), (8, 4, 5)):
+        image = kept(
+            lambda some, scale=scale: inrcodec.decode(data, scale=scale, limits=some),
+            "multiply_adds",
+            height * width * 756,
+        )
+        assert np.array_equal(image, want[::scale, ::scale])
 
 
 def test_a_limit_can_be_raised(folder: Path) -> None:

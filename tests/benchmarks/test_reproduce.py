@@ -12,7 +12,8 @@ import pytest
 from inrcodec.files.images import write_image
 from tests.pictures import scene
 
-SMALL = ("--size", "6", "--width", "8", "--depth", "1", "--steps", "3", "--device", "cpu")
+SMALL = ("--size", "6", "--width", "8", "--depth", "1", "--steps", "3", "--device", "cpu",
+         "--threads", "1")  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "published"), [

@@ -98,15 +98,15 @@ def test_streams_come_back() -> None:
         (b"\xff" + bytes(300), CorruptError),
         (b"\3\1", TruncatedError),  # within the lengths
         (b"\2\x80", TruncatedError),
-        (b"\2" + b"\xff" * 9 + b"\1", TruncatedError),
+        (b"\2" + b"\xff" * 9 + b"\1", CorruptError),
         (b"\2\5abcd", TruncatedError),  # a stream longer than the section
         (b"\3\2\2abc", TruncatedError),
         (b"\2" + b"\xff" * 7 + b"\x7f", TruncatedError),  # 2^56 - 1 bytes
-        (b"\2\x80\x80\x80\x80\x80\x80\x80\x80\0", TruncatedError),
+        (b"\2\x80\x80\x80\x80\x80\x80\x80\x80\0", CorruptError),
     ],
 )
 def test_lengths_that_do_not_fit_are_refused(payload: bytes, error: type[Exception]) -> None:
-    with pytest.raises(error, match="data section"):
+    with pytest.raises(error, match="data section|length"):
         ScanDecoder([payload])
 
 
