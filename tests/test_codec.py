@@ -8,7 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import inrcodec
+from inrcodec import kernels
+from inrcodec.contents import parse
+from inrcodec.context.prior import QUICK as QUICK_PRIOR
 from inrcodec.files.images import png_level9, write_image
+from inrcodec.info import bit_map
 from tests.pictures import scene, unfitted_file
 
 QUICK = {"effort": 1, "device": "cpu", "threads": 1}
@@ -112,6 +116,37 @@ def test_a_seed_repeats_the_fit_whatever_the_threads() -> None:
     other = inrcodec.encode(image, seed=6, threads=1, **options)
     assert one == two
     assert one != other
+
+
+def test_neither_threads_nor_instruction_sets_change_a_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an image that has sections for its levels, and streams to share."""
+    image = scene(260, 500, 3, np.uint8)
+    data = inrcodec.encode(image, effort=1, model="context", threads=1)
+    sections = parse(data).model.scans
+    assert [payload[0] for payload in sections] == [1, 1, 1, 2]
+    for threads in (2, 5):
+        assert inrcodec.encode(image, effort=1, model="context", threads=threads) == data
+        assert np.array_equal(inrcodec.decode(data, threads=threads), image)
+    library = kernels.library()
+    for isa in library.isas if library else ():
+        forced = kernels.Library(kernels.library_path(), isa)
+        monkeypatch.setattr(kernels, "library", lambda forced=forced: forced)
+        assert inrcodec.encode(image, effort=1, model="context") == data
+        assert np.array_equal(inrcodec.decode(data), image)
+
+
+def test_a_small_image_unlike_others_gets_networks_of_its_own() -> None:
+    y, x = np.mgrid[:64, :64]
+    noise = np.random.default_rng(0).normal(0, 1.5, y.shape)
+    image = (100 + 40 * np.sin(x * 2.1) + 30 * np.cos(y * 1.7 + x) + noise).astype(np.uint8)
+    prior, fitted = (returns(image, effort=effort, model="context") for effort in (1, 2))
+    assert len(fitted) < 0.95 * len(prior)
+    facts = inrcodec.info(fitted)
+    assert (facts["rank"], facts["prior"]) == (1, QUICK_PRIOR)
+    assert facts["weights_bytes"] > 100
+    assert abs(bit_map(fitted).sum() - sum(plane["bits"] for plane in facts["planes"])) < 5
 
 
 def test_the_correction_is_what_the_networks_get_wrong() -> None:

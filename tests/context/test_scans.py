@@ -106,7 +106,7 @@ def test_streams_come_back() -> None:
     ],
 )
 def test_lengths_that_do_not_fit_are_refused(payload: bytes, error: type[Exception]) -> None:
-    with pytest.raises(error, match="data section|length"):
+    with pytest.raises(error, match=r"data section|length"):
         ScanDecoder([payload])
 
 
