@@ -120,16 +120,19 @@ def context_image(
     height, width, channels = planes.height, planes.width, planes.channels
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
-    pixels = -(-height >> least_level) * -(-width >> least_level)  # rounded up
-    # rows count as multiples of 64 columns where work is bounded
-    work = -(-height >> least_level) * (-(-(-(-width >> least_level)) // 64) * 64)
+    lines, columns = (-(-side // 2**least_level) for side in (height, width))
+    pixels = lines * columns
     bits, most = pixels * sum(fields["p"]), 363409 * (sum(map(len, payloads)) + 16)
     assert bits <= most, "more bits than the data can hold"
     colours = channels - planes.alpha
     counts = [i if c < colours else 0 for i, c in enumerate(order)]
     coded = [i for i, p in enumerate(fields["p"]) if p]
     networks = read_networks(
-        weights, [counts[i] for i in coded], fields, height * width, planes.kind == "YCC"
+        weights,
+        [counts[i] for i in coded],
+        fields,
+        lines * 64 * -(-columns // 64),
+        planes.kind == "YCC",
     )
     t = (max(height, width) - 1).bit_length()
     first = max(0, n - 1 - max(0, t - 1))
