@@ -17,7 +17,7 @@ demo: .venv/demo.stamp kernels
 	$(BIN)/python benchmarks/demo.py
 
 test: .venv/test.stamp kernels
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lint: .venv/test.stamp kernels
 	$(BIN)/ruff check .
@@ -34,7 +34,7 @@ sanitize: .venv/test.stamp
 	mkdir -p build
 	$(BIN)/python inrcodec/kernels/build.py --sanitize --output $(SANITIZED)
 	INRCODEC_LIBRARY=$(SANITIZED) LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
-	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q \
+	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal \
 	    tests/kernels tests/coding tests/container tests/files/test_images.py tests/fuzz \
 	    $(addprefix tests/context/test_,forms.py inputs.py evidence.py networks.py traversal.py) \
 	    tests/test_golden.py

@@ -52,6 +52,7 @@ def logistic(z: Array) -> Array:
 
 class RangeDecoder:  # 6.2
     def __init__(self, stream: bytes) -> None:
+        assert stream[:7] != b"\xff" * 7, "a code beyond the range"
         self.stream, self.at, self.range = stream, 7, 2**56 - 1
         self.code = int.from_bytes(stream[:7].ljust(7, b"\0"), "big")
 

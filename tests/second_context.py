@@ -121,6 +121,8 @@ def context_image(
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
     pixels = -(-height >> least_level) * -(-width >> least_level)  # rounded up
+    # rows count as multiples of 64 columns where work is bounded
+    work = -(-height >> least_level) * (-(-(-(-width >> least_level)) // 64) * 64)
     bits, most = pixels * sum(fields["p"]), 363409 * (sum(map(len, payloads)) + 16)
     assert bits <= most, "more bits than the data can hold"
     colours = channels - planes.alpha

@@ -70,9 +70,7 @@ _SUMS = (
     "efforts",
     type=click.IntRange(1, 9),
     multiple=True,
-    default=(5,),
-    show_default=True,
-    help="Can be given several times.",
+    help="Can be given several times.  [default: 5; 1 without torch]",
 )
 @click.option(
     "--weights", type=click.Choice(["int", "fp16", "ternary"]), default="int", show_default=True
@@ -109,6 +107,10 @@ def bench(
     files = [file for path in paths for file in _images(path)]
     if not files:
         raise click.UsageError("no PNG, TIFF or PNM files there.")
+    if not efforts:
+        from inrcodec.options import default_effort
+
+        efforts = (default_effort(lambda text: click.echo(f"inrcodec: {text}", err=True)),)
     efforts = tuple(sorted(set(efforts)))
     pictures = {} if folder is None else _pictures(files, efforts, folder, force)
     failed = False
@@ -117,9 +119,13 @@ def bench(
     if csv_path is not None:
         refuse_inputs([csv_path], files)
         check_output(csv_path, force)
+    try:
+        _warm_up(max(efforts), device)
+    except FAILURES as error:
+        report("bench", error)
+        raise SystemExit(1) from None
     if not as_json:
         click.echo(_heading(width))
-    _warm_up(min(efforts), device)
     for file in files:
         try:
             image, facts = _open(file)

@@ -114,6 +114,8 @@ def label(path: str, stream: str = "stdin") -> str:
 def read_input(path: str) -> bytes:
     """Return the bytes of a file, or of stdin for '-'."""
     if path == STREAM:
+        if sys.stdin is None:
+            raise OSError("stdin is closed")
         return sys.stdin.buffer.read()
     return Path(path).read_bytes()
 
@@ -168,6 +170,8 @@ def choose_outputs(inputs: Sequence[str], output: str | None, suffix: str) -> li
         if place in taken:
             raise click.UsageError(f"{taken[place]} and {source} would both become {target}.")
         taken[place] = source
+    if STREAM in outputs and sys.stdout is None:
+        raise click.UsageError("stdout is closed: name an output with -o.")
     if STREAM in outputs and sys.stdout.isatty():
         raise click.UsageError("stdout is a terminal: name an output with -o.")
     return outputs
@@ -207,6 +211,8 @@ def _marks(path: str) -> list[object]:
 
 
 def _choose_output(source: str, output: str | None, suffix: str) -> str:
+    if source != STREAM and not Path(source).name:
+        raise click.UsageError(f"{source!r} is no file.")
     if output is None:
         return STREAM if source == STREAM else str(Path(source).with_suffix(suffix))
     if output != STREAM and os.path.isdir(output):

@@ -17,7 +17,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from .. import kernels
+from ..errors import CorruptError
 from .plain_rangecoder import EVEN, MAX_EXPONENT, PlainDecoder, PlainEncoder
+
+BEYOND = b"\xff" * 7  # a code as large as the range that it should lie in
 
 
 def integer_model() -> np.ndarray:
@@ -102,9 +105,12 @@ class Encoder(_Coder):
 
 
 class Decoder(_Coder):
-    """Reads the bits back, given the same probabilities; zeros follow the end of the data."""
+    """Reads the bits back, given the same probabilities; zeros follow the end of the data. Raises
+    CorruptError where it begins with 7 bytes of 255."""
 
     def __init__(self, data: bytes) -> None:
+        if data.startswith(BEYOND):
+            raise CorruptError("a range coder's stream begins with what no encoder writes")
         library = kernels.library()
         self._loops: PlainDecoder | _CompiledDecoder = (
             PlainDecoder(data) if library is None else _CompiledDecoder(library, data)

@@ -22,6 +22,7 @@ from .traversal import levels_of, reduced_size, traverse
 
 WEIGHTS = b"W"
 MAX_WIDTH = 64
+COLUMNS = 64  # what a row is rounded up to where work is counted
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,18 @@ class ContextImage:
 
     def _check_work(self, scale: int, limits: Limits) -> None:
         """Refuses what asks for more time than its size can account for, or than is allowed."""
-        layout, samples = self.layout, []
+        layout, samples, done = self.layout, list[int](), list[int]()
         for channel in layout.channels:
             height, width = reduced_size(channel, scale)
             samples.append(height * width)
+            # compiled loops work on so many columns at a time, whether they are there or not
+            done.append(height * -(-width // COLUMNS) * COLUMNS)
         bits = sum(n * c.planes for n, c in zip(samples, layout.channels, strict=True))
         check_bits(bits, sum(map(len, self.scans)))
         sizes, work = [shape.weights() for shape in network_shapes(layout, self.models)], 0
         limits.check("weights", sum(sizes), f"the networks: {sum(sizes)} weights")
         left = iter(sizes)
-        for channel, number in zip(layout.channels, samples, strict=True):
+        for channel, number in zip(layout.channels, done, strict=True):
             if channel.planes:
                 a, b, plane = next(left), next(left), next(left)
                 work += number * (max(a, b) + channel.planes * plane)

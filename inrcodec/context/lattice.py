@@ -10,19 +10,20 @@ from ..coding.backend import Backend
 from .pyramid import Unit
 
 PAD = 5  # of a phase on each side: as far as a neighbour or a window reaches
-OVERRUN = 64  # columns more that compiled loops may read
+OVERRUN = 64  # samples more behind the last phase that compiled loops may read
 # Offsets of the four nearest known samples of a point, in step A and in step B.
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 
 
 class Phases:
-    """The lattice (h, w) of a level: planes uint16 (4, ceil(h / 2) + 2 PAD, stride), in each one
-    phase from (PAD, PAD) on, all zeros at first."""
+    """The lattice (h, w) of a level: planes uint16 (4, ceil(h / 2) + 2 PAD, ceil(w / 2) + 2 PAD),
+    in each one phase from (PAD, PAD) on, all zeros at first."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        rows, cols = (height + 1) // 2, (width + 1) // 2
-        self.planes = np.zeros((4, rows + 2 * PAD, cols + 2 * PAD + OVERRUN), dtype=np.uint16)
+        shape = 4, (height + 1) // 2 + 2 * PAD, (width + 1) // 2 + 2 * PAD
+        size = shape[0] * shape[1] * shape[2]
+        self.planes = np.zeros(size + OVERRUN, dtype=np.uint16)[:size].reshape(shape)
 
     def phase(self, number: int) -> np.ndarray:
         """A view (rows, cols) of a phase without its padding."""
@@ -58,7 +59,7 @@ class Phases:
             if self.width == 1 and col:
                 plane[:] = self.planes[number - 1, :, PAD, None]
                 continue
-            for b in (*range(PAD), *range(PAD + cols, cols + 2 * PAD + 1)):
+            for b in (*range(PAD), *range(PAD + cols, plane.shape[1])):
                 source = _reflected(2 * (b - PAD) + col, self.width)
                 plane[:, b] = plane[:, PAD + source // 2]
 

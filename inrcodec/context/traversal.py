@@ -146,10 +146,11 @@ class _Pass:
         if not 0 <= own_level < self.levels:
             return
         size = lattice_size(*self.size, own_level)
-        lattice = Phases(*size)
-        lattice.phase(0)[:] = self.phases.whole()
-        self.phases, self.level = lattice, own_level
+        self.level = own_level
         if self.channel.planes:
+            lattice = Phases(*size)
+            lattice.phase(0)[:] = self.phases.whole()
+            self.phases = lattice
             seen = [reference.as_seen(self, size) for reference in references]
             bits = [reference.channel.planes for reference in references]
             for grid in grids(*self.size, own_level):
@@ -161,7 +162,7 @@ class _Pass:
                         self.phases, seen, bits,
                     )  # fmt: skip
                     code(job, streams, self._values(own_level))
-        self.phases.pad()
+            self.phases.pad()
 
     def _values(self, level: int) -> np.ndarray | None:
         """The lattice of a level of what is to be coded."""
@@ -172,6 +173,8 @@ class _Pass:
     def as_seen(self, other: _Pass, size: tuple[int, int]) -> Phases:
         """This channel's phases where a later one has its lattice of a size: its own where their
         points are the same, else the nearest known samples above and to the left."""
+        if not self.channel.planes:
+            return Phases(*size)  # of zeros
         level = other.level + other.shift
         if self.level + self.shift == level and size == (self.phases.height, self.phases.width):
             return self.phases
@@ -193,7 +196,7 @@ class _Pass:
         """The samples, as far as they are known."""
         lowest = self.channel.lowest
         if not self.channel.planes:
-            return np.full((self.phases.height, self.phases.width), lowest, dtype=dtype)
+            return np.full(lattice_size(*self.size, self.level), lowest, dtype=dtype)
         values = self.phases.whole()
         if int(values.max()) + lowest > np.iinfo(dtype).max:
             raise CorruptError("a decoded sample exceeds the sample depth")

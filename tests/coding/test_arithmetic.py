@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inrcodec.coding import tables
 from inrcodec.coding.backend import Backend, numpy_backend, torch_backend
 from inrcodec.coding.rangecoder import Decoder, Encoder, integer_model
+from inrcodec.errors import CorruptError
 from inrcodec.limits import MAX_BITS_PER_BYTE, SLACK_BYTES
 
 BACKENDS = [numpy_backend(), torch_backend("cpu")]
@@ -138,3 +139,11 @@ def test_the_cheapest_bits_still_cost_bytes() -> None:
         encoder, count = Encoder(), 20_000_000
         encoder.code(np.full(count, p, np.uint16), np.full(count, bit, np.uint8))
         assert (len(encoder.finish()) + SLACK_BYTES) * MAX_BITS_PER_BYTE >= count
+
+
+def test_a_code_beyond_the_range_is_refused() -> None:
+    """No encoder writes one, and what it decodes to would depend on the width of integers."""
+    for stream in (b"\xff" * 7, b"\xff" * 40):
+        with pytest.raises(CorruptError, match="no encoder"):
+            Decoder(stream)
+    Decoder(b"\xff" * 6 + b"\xfe" + b"\xff" * 40).code(np.full(100, 65535, np.uint16))
