@@ -23,6 +23,7 @@ TABLE, RUNS, KEYS = range(3)
 # Of keys of so many bits counts are kept for each; of longer ones whose references' part has so
 # many, where each such part starts; else the keys themselves are sorted.
 TABLE_BITS, RUN_BITS = 17, 20
+WORTH_THREADS = 1 << 15  # known samples: fewer are counted sooner than threads have begun
 
 
 class _Evidence:
@@ -31,7 +32,13 @@ class _Evidence:
     def __init__(self, library: Library, workers: Workers, job: StepJob) -> None:
         self._library, self._job, self._kept = library, job, list[np.ndarray]()
         bits = [job.channel.planes, *job.reference_bits]
-        made = workers.map(self._colours, [bits[: n + 1] for n in range(len(bits))])
+        sources = [bits[: n + 1] for n in range(len(bits))]
+        known = sum(job.own.phase(number).size for number in job.known)
+        made = (
+            workers.map(self._colours, sources)
+            if known >= WORTH_THREADS
+            else map(self._colours, sources)
+        )
         self.struct = (ColoursStruct * len(bits))(*made)
 
     def _parts(self, sources: int) -> list[list[np.ndarray]]:

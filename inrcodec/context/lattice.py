@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,24 +53,25 @@ class Phases:
             rows, cols = self.phase(number).shape
             if self.height == 1 and row:
                 plane[:] = self.planes[number - 2, PAD]
-                rows = 0
-            for b in (*range(PAD), *range(PAD + rows, len(plane))) if rows or not row else ():
-                source = _reflected(2 * (b - PAD) + row, self.height)
-                plane[b] = plane[PAD + source // 2]
+            else:
+                outside, inside = _mirrored(len(plane), rows, row, self.height)
+                plane[outside] = plane[inside]
             if self.width == 1 and col:
                 plane[:] = self.planes[number - 1, :, PAD, None]
-                continue
-            for b in (*range(PAD), *range(PAD + cols, plane.shape[1])):
-                source = _reflected(2 * (b - PAD) + col, self.width)
-                plane[:, b] = plane[:, PAD + source // 2]
+            else:
+                outside, inside = _mirrored(plane.shape[1], cols, col, self.width)
+                plane[:, outside] = plane[:, inside]
 
 
-def _reflected(place: int, length: int) -> int:
-    """The place within 0 .. length - 1 that one outside is a mirror image of."""
+@lru_cache(256)
+def _mirrored(padded: int, count: int, parity: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a phase with so many points in a padded axis: where the padding is, and what it is a
+    mirror image of; the axis of the lattice has a length."""
+    outside = np.concatenate([np.arange(PAD), np.arange(PAD + count, padded)])
     if length == 1:
-        return 0
-    folded = place % (2 * (length - 1))
-    return min(folded, 2 * (length - 1) - folded)
+        return outside, np.full_like(outside, PAD)
+    folded = (2 * (outside - PAD) + parity) % (2 * (length - 1))
+    return outside, PAD + np.minimum(folded, 2 * (length - 1) - folded) // 2
 
 
 def place(unit: Unit, offset: tuple[int, int]) -> tuple[int, int, int]:

@@ -103,38 +103,42 @@ def row_integers(
     weight passes WEIGHT_CLIP and sum |weight| * 32767 + |bias| stays below the limit. Raises
     CorruptError where no shift of 0 or more does.
     """
-    rows, biases, shifts = [], [], []
-    offsets = [0] * len(w.values) if b is None else b.values.tolist()
     bias_shift = 0 if b is None else b.shift
     if not 0 <= bias_shift <= UNIT_BITS:
         raise CorruptError(f"bias shift {bias_shift} is not in 0..{UNIT_BITS}")
-    for row, offset in zip(w.values, offsets, strict=True):
-        shift = max(0, min(w.shift, MAX_ROW_SHIFT) + fraction)
-        while shift >= 0:
-            rounded = _scaled(row, shift - fraction - w.shift)
-            bias = _floored(offset, unit_bits - bias_shift + shift)
-            sizes = np.abs(rounded)
-            if sizes.max(initial=0) <= WEIGHT_CLIP and (
-                int(sizes.sum()) * INPUT_CLIP + abs(bias) < limit
-            ):
-                break
-            shift -= 1
-        else:
+    offsets = np.zeros(len(w.values), dtype=np.int64) if b is None else b.values
+    shift = max(0, min(w.shift, MAX_ROW_SHIFT) + fraction)
+    weights, biases = np.zeros_like(w.values), np.zeros_like(offsets)
+    shifts = np.zeros(len(offsets), dtype=np.int64)
+    left = np.ones(len(offsets), dtype=bool)
+    while left.any():
+        if shift < 0:
             raise CorruptError("a network's weights leave the range of 16 bits")
-        rows.append(rounded)
-        biases.append(bias)
-        shifts.append(shift)
-    return Layer(np.array(rows), np.array(biases, np.int64), np.array(shifts, np.int64))
+        rounded = _scaled(w.values, shift - fraction - w.shift, WEIGHT_CLIP + 1)
+        bias = _floored(offsets, unit_bits - bias_shift + shift)
+        sizes = np.abs(rounded)
+        fits = sizes.max(axis=1, initial=0) <= WEIGHT_CLIP
+        fits &= sizes.sum(axis=1) * INPUT_CLIP + np.abs(bias) < limit
+        fits &= left
+        weights[fits], biases[fits], shifts[fits] = rounded[fits], bias[fits], shift
+        left &= ~fits
+        shift -= 1
+    return Layer(weights, biases, shifts)
 
 
-def _scaled(row: np.ndarray, bits: int) -> np.ndarray:
-    """row * 2^bits, halves up."""
-    return row << bits if bits >= 0 else (row + (1 << -bits - 1)) >> -bits
+def _scaled(weights: np.ndarray, bits: int, most: int) -> np.ndarray:
+    """weights * 2^bits, halves up, at most `most` in magnitude."""
+    if bits < 0:
+        return np.clip((weights + (1 << -bits - 1)) >> -bits, -most, most)
+    return np.clip(weights, -most, most) << bits
 
 
-def _floored(number: int, bits: int) -> int:
-    """floor(number * 2^bits)."""
-    return number << bits if bits >= 0 else number >> -bits
+def _floored(numbers: np.ndarray, bits: int) -> np.ndarray:
+    """floor(numbers * 2^bits), at most about 2^62 in magnitude."""
+    if bits < 0:
+        return numbers >> -bits
+    most = 1 << 62 - bits
+    return np.clip(numbers, -most, most) << bits
 
 
 class Network:
