@@ -9,6 +9,7 @@ import numpy as np
 from ..history.planes import RGB, YCC, Geometry, Lattice, Planes
 
 MAX_EXPONENT = 8
+EXPONENT_SAMPLES = 1 << 22  # about so many tell the exponent of a larger image
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def choose_layout(planes: Planes) -> Layout:
 
 def _choose_exponent(plane: np.ndarray) -> int:
     """The power of two that brings a channel's median absolute gradient to 16 or less."""
-    steps = np.abs(np.diff(plane.astype(np.int64), axis=0 if plane.shape[1] == 1 else 1))
+    some = plane[:: max(1, plane.size // EXPONENT_SAMPLES)] if plane.shape[1] > 1 else plane
+    steps = np.abs(np.diff(some.astype(np.int64), axis=0 if plane.shape[1] == 1 else 1))
     median = int(np.median(steps[steps > 0])) if np.any(steps) else 0
     return min(MAX_EXPONENT, max(0, median.bit_length() - 4))

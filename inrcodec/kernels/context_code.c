@@ -22,6 +22,8 @@ typedef struct {
        where colours that share them lie */
     int32_t index[1 + MAX_REFERENCES][ROOM], start[1 + MAX_REFERENCES][ROOM];
     int32_t end[1 + MAX_REFERENCES][ROOM];
+    /* and where those with a 1 begin, in which plane that was asked last */
+    int32_t middle[1 + MAX_REFERENCES][ROOM], when[1 + MAX_REFERENCES][ROOM];
     uint64_t key[1 + MAX_REFERENCES][ROOM];
     int32_t asked[ROOM + BLOCK], zeros[BLOCK], ones[BLOCK];
     int32_t base[BLOCK], inputs[MAX_INPUTS][BLOCK], outputs[OUTPUTS][BLOCK];
@@ -107,6 +109,8 @@ static void look_up(const inr_band *b, state *s, int64_t i, int64_t j, int64_t a
             for (int64_t p = 0; p < count; p++)
                 index[p] = (int32_t)(c->kind == INR_TABLE ? key[p] << b->planes : key[p]);
         }
+        for (int64_t p = 0; p < count; p++)
+            s->when[n][at + p] = -1;
         if (c->kind == INR_RUNS) {
             for (int64_t p = 0; p < count; p++) {
                 start[p] = c->counts[index[p]];
@@ -146,19 +150,27 @@ static void count(const inr_band *b, state *s, int64_t source, int64_t plane, co
         s->zeros[q] = s->ones[q] = 0;
         if (first == last)
             continue;
-        /* what was not asked for meanwhile is caught up with */
         int32_t middle;
         const int32_t value = low[p];
-        if (c->kind == INR_RUNS) {
+        const uint64_t key = s->key[source][p] << b->planes | (uint64_t)value;
+        if (s->when[source][p] == plane + 1) { /* the bit above tells which half */
+            if (value >> (plane + 1) & 1)
+                first = s->middle[source][p];
+            else
+                last = s->middle[source][p];
+        } else if (c->kind == INR_RUNS) {
             first = below_value(c->values, first, last, value);
             last = below_value(c->values, first, last, value + 2 * step);
-            middle = below_value(c->values, first, last, value + step);
         } else {
-            const uint64_t key = s->key[source][p] << b->planes | (uint64_t)value;
             first = below_key(c->keys, first, last, key);
             last = below_key(c->keys, first, last, key + 2 * (uint64_t)step);
-            middle = below_key(c->keys, first, last, key + (uint64_t)step);
         }
+        if (c->kind == INR_RUNS)
+            middle = below_value(c->values, first, last, value + step);
+        else
+            middle = below_key(c->keys, first, last, key + (uint64_t)step);
+        s->middle[source][p] = middle;
+        s->when[source][p] = (int32_t)plane;
         s->start[source][p] = first;
         s->end[source][p] = last;
         s->zeros[q] = inr_least(middle - first, MOST_COUNTED);
