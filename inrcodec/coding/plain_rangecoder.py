@@ -8,6 +8,8 @@ to by a decoder and only read by an encoder.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 TOP = (1 << 56) - 1
@@ -17,10 +19,10 @@ MAX_EXPONENT = 20  # coded integers are below 2^21
 EVEN = 32768
 
 
-class _Loops:
+class _Loops(ABC):
+    @abstractmethod
     def bit(self, p: int, bit: int) -> int:
         """Codes a bit under P(1) * 65536 in 1 .. 65535."""
-        raise NotImplementedError
 
     def adaptive(self, model: np.ndarray, context: int, bit: int) -> int:
         """Codes a bit under the probability of its context, which it moves."""

@@ -11,6 +11,7 @@ kernels/rangecoder.c does the same, and runs where there is a library.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,13 +29,14 @@ def integer_model() -> np.ndarray:
     return np.full(2 + 2 * MAX_EXPONENT, EVEN, dtype=np.uint16)
 
 
-class _Coder:
+class _Coder(ABC):
     """What is the same in both directions."""
 
     _loops: PlainEncoder | PlainDecoder | _CompiledEncoder | _CompiledDecoder
 
+    @abstractmethod
     def _array(self, bits: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-        raise NotImplementedError
+        """The bits to be coded, or room for those that will be."""
 
     def code(self, probabilities: np.ndarray, bits: np.ndarray | None = None) -> np.ndarray:
         """Codes bits uint8 (n,) of 0 and 1 under uint16 (n,) P(1) * 65536 in 1 .. 65535, and

@@ -171,8 +171,9 @@ class _Pass:
         return self.truth[:: 1 << level, :: 1 << level]
 
     def as_seen(self, other: _Pass, size: tuple[int, int]) -> Phases:
-        """This channel's phases where a later one has its lattice of a size: its own where their
-        points are the same, else the nearest known samples above and to the left."""
+        """This channel's phases where a later one has its lattice of a size: its own where level
+        and size are the same, whatever the phases, else the nearest known samples above and to the
+        left."""
         if not self.channel.planes:
             return Phases(*size)  # of zeros
         level = other.level + other.shift

@@ -76,17 +76,26 @@ static int64_t template(const uint8_t *bits, int64_t width, int64_t y, int64_t x
     return found;
 }
 
+/* The context of bit (y, x), or -1 where it lies outside the model. */
+static int64_t plane_context(const int64_t *around, const uint8_t *bits, int64_t width, int64_t y,
+                             int64_t x, int64_t model_size)
+{
+    const int64_t said = around[y * width + x];
+    if (said < 0 || said >= model_size >> 6)
+        return -1;
+    return said << 6 | template(bits, width, y, x);
+}
+
 /* bits and around: of shape (height, width). */
 INR_EXPORT int inr_encode_plane(inr_encoder *e, const int64_t *around, uint8_t *bits,
                                 int64_t height, int64_t width, uint16_t *model, int64_t model_size)
 {
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) {
-            int64_t i = y * width + x, context = around[i];
-            if (context < 0 || context >= model_size >> 6)
+            const int64_t context = plane_context(around, bits, width, y, x, model_size);
+            if (context < 0)
                 return 1;
-            context = context << 6 | template(bits, width, y, x);
-            inr_encode_adaptive(e, bits[i], model + context);
+            inr_encode_adaptive(e, bits[y * width + x], model + context);
         }
     return 0;
 }
@@ -96,11 +105,10 @@ INR_EXPORT int inr_decode_plane(inr_decoder *d, const int64_t *around, uint8_t *
 {
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) {
-            int64_t i = y * width + x, context = around[i];
-            if (context < 0 || context >= model_size >> 6)
+            const int64_t context = plane_context(around, bits, width, y, x, model_size);
+            if (context < 0)
                 return 1;
-            context = context << 6 | template(bits, width, y, x);
-            bits[i] = (uint8_t)inr_decode_adaptive(d, model + context);
+            bits[y * width + x] = (uint8_t)inr_decode_adaptive(d, model + context);
         }
     return 0;
 }

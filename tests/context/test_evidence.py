@@ -24,8 +24,6 @@ from tests.context.forms import (
     whole_planes,
 )
 
-NEEDED = pytest.mark.skipif(not ISAS, reason="no compiled library")
-
 
 def test_colours_are_counted() -> None:
     rng = np.random.default_rng(0)
@@ -67,7 +65,6 @@ CASES = [
 ]
 
 
-@NEEDED
 @pytest.mark.parametrize(("bits", "limits", "kinds"), CASES)
 @pytest.mark.parametrize("few", [False, True])
 def test_all_ways_to_keep_colours_agree(

@@ -13,8 +13,6 @@ from inrcodec.coding.plain_rangecoder import PlainDecoder, PlainEncoder
 from inrcodec.coding.rangecoder import integer_model
 from inrcodec.files import tiff
 
-pytestmark = pytest.mark.skipif(kernels.library() is None, reason="no compiled library")
-
 PROBABILITIES = st.one_of(st.integers(1, 65535), st.sampled_from([1, 2, 32768, 65534, 65535]))
 
 
