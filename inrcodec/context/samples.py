@@ -15,7 +15,6 @@ from ..history.planes import Planes
 from .compiled import band_inputs
 from .layout import Layout
 from .neighbours import Surroundings, context_inputs
-from .networks import PLANE_INPUT_BITS, TRUNK_INPUT_BITS
 from .pyramid import Grid, Unit
 from .scans import ScanEncoder
 from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
@@ -24,8 +23,8 @@ from .traversal import traverse, walk
 MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
 AT_ONCE = 1 << 16  # points whose inputs are made at a time
 
-# Of some points: inputs (n, f), and the bounds (n, 1) of each sample relative to its base in units,
-# all float32.
+# Of some points: inputs int16 (n, f) as networks have them, and the bounds float32 (n,) of each
+# sample relative to its base in units.
 TrunkSamples = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -88,7 +87,7 @@ def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np
     seen = Surroundings(own, references, channel.size, channel.planes, job.exponent, job.own_base)
     unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
     base, inputs = context_inputs(backend, unit, seen)
-    return base, inputs.T
+    return base, inputs.T.astype(np.int16)
 
 
 def _bounded(parts: list[tuple[np.ndarray, ...]], planes: int, exponent: int) -> TrunkSamples:
@@ -97,8 +96,7 @@ def _bounded(parts: list[tuple[np.ndarray, ...]], planes: int, exponent: int) ->
     low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
     # the first and last values take the tails, as they do in mixture.py
     low[values == 0], high[values == (1 << planes) - 1] = -1e9, 1e9
-    scaled = inputs.astype(np.float32) / (1 << TRUNK_INPUT_BITS)
-    return scaled, low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
+    return inputs, low.astype(np.float32), high.astype(np.float32)
 
 
 class _Asked:
@@ -119,8 +117,8 @@ class _Asked:
         if keep < 1:
             asked &= self._rng.random(asked.shape) < keep
         inputs, bits = self.found.setdefault(channel.index, ([], []))
-        inputs.append(codes.inputs[asked].astype(np.float32) / (1 << PLANE_INPUT_BITS))
-        bits.append(codes.bits[asked].astype(np.float32)[:, None])
+        inputs.append(codes.inputs[asked])
+        bits.append(codes.bits[asked].astype(np.float32))
 
 
 def plane_samples(
@@ -131,8 +129,9 @@ def plane_samples(
     rng: np.random.Generator,
     most: int = MAX_SAMPLES,
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Per channel index, what its plane INR learns from: inputs (n, f) and bits (n, 1), float32;
-    a random subset of about `most` if there are more. networks: on numpy_backend."""
+    """Per channel index, what its plane INR learns from: inputs int16 (n, f) as networks have them,
+    and bits float32 (n,); a random subset of about `most` if there are more. networks: on
+    numpy_backend."""
     asked = _Asked(rng, most)
     scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
     traverse(numpy_backend(), workers, layout, networks, scans, planes, asked)

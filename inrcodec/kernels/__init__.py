@@ -113,6 +113,9 @@ ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "isa_name": (ctypes.c_char_p, []),
     "code_band": (_DONE, [_ADDRESS]),
     "band_inputs": (_DONE, [_ADDRESS, _TO_I32, _TO_I16]),
+    "fit_scratch_bytes": (_COUNT, []),
+    "fit_step": (ctypes.c_double, [_ADDRESS, _COUNT, _COUNT, ctypes.c_float, ctypes.c_int]),
+    "fit_store": (None, [_ADDRESS]),
 }
 _ISAS = ("plain", "neon", "avx2", "avx512")  # the slowest first
 

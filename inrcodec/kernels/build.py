@@ -29,7 +29,7 @@ FLAGS = ["-std=c99", "-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-pedantic"]
 SANITIZERS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
 SANITIZERS += ["-fno-sanitize-recover=undefined"]  # a fault ends the process
-_AVX2 = ("-mavx2", "-mbmi", "-mbmi2")
+_AVX2 = ("-mavx2", "-mbmi", "-mbmi2", "-mfma")
 _AVX512 = tuple(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "cd", "vnni"))
 ISAS: dict[str, dict[str, tuple[str, ...]]] = {
     "x86_64": {

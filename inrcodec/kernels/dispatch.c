@@ -19,6 +19,12 @@ static unsigned saved_registers(void)
     return a;
 }
 
+static int has_fma(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_FMA);
+}
+
 static int has(const char *isa)
 {
     const unsigned avx2 = bit_AVX2 | bit_BMI | bit_BMI2;
@@ -28,7 +34,7 @@ static int has(const char *isa)
         return 1;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return 0;
-    if ((b & avx2) != avx2 || (saved_registers() & 0x06) != 0x06)
+    if ((b & avx2) != avx2 || !has_fma() || (saved_registers() & 0x06) != 0x06)
         return 0;
     if (strcmp(isa, "avx2") == 0)
         return 1;

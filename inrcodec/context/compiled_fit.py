@@ -1,0 +1,87 @@
+"""The compiled engine of a fit, on a CPU: kernels/context_fit.c, and how Python holds its parts."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from ..coding.weights import FORMS
+from ..kernels import Library
+from ..kernels.fit import FIT_TENSORS, FitStruct, WholeStruct, scratch
+from .parameters import BYPASS_SCALE, HIDDEN_LIMIT, Parameters
+from .schedule import Samples
+
+
+class CompiledFit:
+    """An Engine in C; its arguments are FloatFit's."""
+
+    def __init__(self, library: Library, parameters: Parameters, samples: Samples) -> None:
+        self._library, shape = library, parameters.shape
+        names, sizes = list(parameters.values), [v.size for v in parameters.values.values()]
+        at = np.cumsum([0, *sizes]).tolist()
+        self._parts = {n: slice(*ends) for n, *ends in zip(names, at, at[1:], strict=False)}
+        self._shapes = {name: value.shape for name, value in parameters.values.items()}
+        self._parameters = parameters
+        flat = np.concatenate([v.reshape(-1) for v in parameters.values.values()])
+        self._flat = flat.astype(np.float32)
+        # moments, slopes and what is stored, (weights,) each
+        self._vectors = np.zeros((5, flat.size), dtype=np.float32)
+        self._squares = np.zeros(len(FIT_TENSORS))
+        self._scratch = scratch(library)
+        self._kept = [samples, parameters.centre, parameters.basis]
+        f = self._struct = FitStruct()
+        f.inputs, f.width, f.outputs = shape.inputs, shape.width, shape.outputs
+        f.bypassed, f.rank, f.form = shape.bypassed, parameters.rank, FORMS.index(parameters.form)
+        f.weights = flat.size
+        for tensor, name in zip(f.tensors, FIT_TENSORS, strict=True):
+            tensor.at = -1
+            if name in self._parts:
+                tensor.at = self._parts[name].start
+                size = self._shapes[name]
+                tensor.rows, tensor.cols = size if len(size) == 2 else (1, *size)
+                tensor.limit = parameters.limit(name)
+        f.rows, f.order = samples.rows.ctypes.data, samples.order.ctypes.data
+        f.low = samples.low.ctypes.data
+        f.high = None if samples.high is None else samples.high.ctypes.data
+        f.unit, f.floor = 2.0**-shape.input_bits, samples.floor
+        f.bypass_scale, f.hidden_limit = BYPASS_SCALE, HIDDEN_LIMIT
+        f.centre, f.basis = parameters.centre.ctypes.data, parameters.basis.ctypes.data
+        if parameters.real_prior:
+            self._prior = WholeStruct.of(parameters.real_prior, shape.width)
+            f.prior = ctypes.addressof(self._prior)
+        f.parameters, f.squares = self._flat.ctypes.data, self._squares.ctypes.data
+        f.first, f.second, f.slopes, f.stored, f.real = (v.ctypes.data for v in self._vectors)
+        f.count, f.scratch = float(len(samples.order)), self._scratch.ctypes.data
+
+    def step(self, first: int, count: int, rate: float, watch: bool) -> float:
+        """As Engine.step."""
+        return self._library.fit_step(ctypes.addressof(self._struct), first, count, rate, watch)
+
+    def bits(self, first: int, count: int) -> float:
+        """As Engine.bits."""
+        return self._library.fit_step(ctypes.addressof(self._struct), first, count, 0.0, 0)
+
+    def squares(self) -> dict[str, float]:
+        """As Engine.squares."""
+        found = dict(zip(FIT_TENSORS, self._squares.tolist(), strict=True))
+        return {name: found[name] for name in self._parts}
+
+    def round(self, shifts: dict[str, int]) -> None:
+        """As Engine.round."""
+        for tensor, name in zip(self._struct.tensors, FIT_TENSORS, strict=True):
+            if name in shifts:
+                tensor.step = 2.0 ** -shifts[name]
+        self._struct.rounding = 1
+
+    def forget_changes(self) -> None:
+        """As Engine.forget_changes."""
+        if self._parameters.real_prior:
+            self._flat[:] = 0
+
+    def stored(self) -> dict[str, np.ndarray]:
+        """As Engine.stored."""
+        self._library.fit_store(ctypes.addressof(self._struct))
+        return {
+            n: self._vectors[3][part].reshape(self._shapes[n]) for n, part in self._parts.items()
+        }
