@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .coding.backend import backend_for, fresh_backend, require_torch
+from .coding.backend import backend_for, can_fit, fresh_backend, require_torch
 from .coding.stored_file import StoredImage, estimate
 from .coding.weights import FORMS
 from .contents import Contents, Model, digest_of_digests, geometry_of, pack, parse, planes_of
-from .context.encode import EPOCHS, encode_context, passes
+from .context.encode import EFFORTS, encode_context
 from .context.prior import forget_prior
 from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.file import CoordinateImage
@@ -41,7 +41,7 @@ from .history.chain import Chain, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
-from .options import FitOptions, Reading, default_effort
+from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
@@ -75,8 +75,8 @@ def encode(
     image: uint8 or uint16, (H, W) or (H, W, C) with C = 1..4 (grey, grey and alpha, RGB, RGBA); or
     a Picture, whose palette, depth and metadata are kept too (decode_picture).
 
-    effort: 1 (fast) to 9 (small), default 5; without torch, which fits need, 1, of which a
-    LinrWarning tells. weights: "int", "fp16" or "ternary". device: where to fit: "cpu", "cuda" or
+    effort: 1 (fast) to 9 (small), default 5; without the compiled loops and torch, of which fits
+    need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary". device: where to fit: "cpu", "cuda" or
     "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine. threads:
     default all cores; does not change the result. model: "context", "stored", or "auto" for the
     smaller; or "coordinate" for the published coordinate networks, with the options `coordinate`
@@ -94,7 +94,7 @@ def encode(
     picture = replace(picture, samples=_checked(picture.samples, limits))
     picture.check("the image")
     for name, value, choices in (
-        ("effort", effort, (None, *EPOCHS)),
+        ("effort", effort, (None, *EFFORTS)),
         ("weights", weights, FORMS),
         ("model", model, MODEL_CHOICES),
     ):
@@ -102,15 +102,15 @@ def encode(
             raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
     tell = progress or (lambda _: None)
     if effort is None:
-        effort = default_effort(_warn) if model in ("auto", "context") else min(EPOCHS)
+        effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
     options = FitOptions(
         effort, weights, device, seed, threads or os.cpu_count() or 1, _deadline(time_limit), tell,
         watch,
     )  # fmt: skip
     if model == "coordinate":
         require_torch("the coordinate model")
-    elif model != "stored" and passes(options):
-        require_torch(f"effort {effort} with weights {weights}")
+    elif model != "stored" and not can_fit() and (effort, weights) != (LEAST_EFFORT, "int"):
+        require_torch(f"effort {effort} with weights {weights}, without the compiled loops,")
     if device != "auto":
         backend_for(device)  # which says so if there is none
     given = digest(picture.samples)  # before anything else has seen them

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .coding.backend import INSTALL, Backend, Workers, has_torch
+from .coding.backend import INSTALL, Backend, Workers, can_fit
 from .context.step import Observer
 from .limits import DEFAULT, Limits
 from .progress import Progress
 
-DEFAULT_EFFORT, EFFORT_WITHOUT_TORCH = 5, 1
+DEFAULT_EFFORT, LEAST_EFFORT = 5, 1
 
 # Told of each plane that coordinate networks decide: decisions and bits, uint8 (channels, pixels).
 Decided = Callable[[int, np.ndarray, np.ndarray], None]
@@ -58,8 +58,8 @@ class Reading:
 
 
 def default_effort(tell: Callable[[str], None]) -> int:
-    """The effort of who asks for none; less without torch, which is told in a line."""
-    if has_torch():
+    """The effort of who asks for none; the least where nothing can fit, which is told in a line."""
+    if can_fit():
         return DEFAULT_EFFORT
-    tell(f"effort {EFFORT_WITHOUT_TORCH}, as a fit needs torch: {INSTALL}")
-    return EFFORT_WITHOUT_TORCH
+    tell(f"effort {LEAST_EFFORT} without its fit, which needs the compiled loops or {INSTALL}")
+    return LEAST_EFFORT

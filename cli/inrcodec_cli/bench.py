@@ -70,7 +70,7 @@ _SUMS = (
     "efforts",
     type=click.IntRange(1, 9),
     multiple=True,
-    help="Can be given several times.  [default: 5; 1 without torch]",
+    help="Can be given several times.  [default: 5]",
 )
 @click.option(
     "--weights", type=click.Choice(["int", "fp16", "ternary"]), default="int", show_default=True

@@ -62,7 +62,7 @@ def cli() -> None:
     "-e",
     "--effort",
     type=click.IntRange(1, 9),
-    help="1 is fastest, 9 smallest.  [5; without torch 1]",
+    help="1 is fastest, 9 smallest.  [5]",
 )
 @click.option(
     "--model",

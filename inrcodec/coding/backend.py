@@ -6,6 +6,8 @@ that hold integers below 2^53, so that sums are exact in any order and every dev
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from .. import kernels
 from ..errors import DeviceError
 from . import tables
 
@@ -131,6 +134,11 @@ def require_torch(what: str) -> None:
         raise DeviceError(f"{what} needs torch: {INSTALL}")
 
 
+def can_fit() -> bool:
+    """Whether there is something to fit a context model with: the compiled loops, or torch."""
+    return kernels.library() is not None or has_torch()
+
+
 @cache
 def torch_backend(device: str) -> Backend:
     """The same arithmetic through torch, on "cpu" or "cuda". Raises DeviceError without them."""
@@ -157,10 +165,22 @@ def backend_for(device: str) -> Backend:
 def fitting_backend(device: str) -> Backend:
     """That of "cpu" or "cuda"; of "auto", CUDA if there is a device."""
     if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if _has_cuda() else "cpu"
     return backend_for(device)
+
+
+def _has_cuda() -> bool:
+    """Whether torch is installed and finds a CUDA device; it takes seconds to import, so it is
+    asked only where there is a driver."""
+    if not has_torch():
+        return False
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 class Workers:

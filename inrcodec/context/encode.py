@@ -4,30 +4,53 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..coding.backend import Workers, fitting_backend, numpy_backend
+from ..coding.backend import Workers, can_fit, fitting_backend, numpy_backend
 from ..coding.weights import pack_weights
 from ..history.chain import Chain
 from ..history.planes import Planes
 from ..options import FitOptions
 from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
 from .file import ContextImage, Models, read_networks
+from .fit import Plan, fit_planes, fit_trunks
 from .layout import Layout, choose_layout
 from .prior import MAX_RANK, QUICK, THOROUGH, prior_networks
 from .scans import ScanEncoder
 from .traversal import traverse
 
-# Passes over the pixels by effort: each level about doubles the time.
-EPOCHS = {1: 0, 2: 2, 3: 5, 4: 12, 5: 28, 6: 45, 7: 70, 8: 100, 9: 140}
-MIN_EPOCHS = 2  # where there is no prior
-# From here on fits start from the large networks, which take longer: of images that have pixels
-# enough to fit them, and few enough that anyone's limit of multiply-adds allows to decode them.
-THOROUGH_EFFORT, THOROUGH_PIXELS = 6, range(40_000, (1 << 27) + 1)
-PLANE_STEPS = (60, 10, 2000)  # batches for the plane INRs: at least, per epoch, at most
+
+@dataclass(frozen=True)
+class Effort:
+    """How an effort fits: from which prior; how many times the trunk INRs see each sample; how many
+    batches they see at least, and how many the plane INRs."""
+
+    prior: int
+    passes: float
+    steps: int
+    plane_steps: int
+
+
+# Each takes about twice the time of the one before.
+EFFORTS = {
+    1: Effort(QUICK, 1, 100, 40),
+    2: Effort(QUICK, 4, 200, 100),
+    3: Effort(QUICK, 10, 400, 200),
+    4: Effort(THOROUGH, 8, 400, 300),
+    5: Effort(THOROUGH, 20, 800, 500),
+    6: Effort(THOROUGH, 40, 1200, 800),
+    7: Effort(THOROUGH, 80, 1600, 1000),
+    8: Effort(THOROUGH, 160, 2400, 1500),
+    9: Effort(THOROUGH, 320, 3200, 2000),
+}
+# From here on a fit may run where CUDA is: to ask torch for it takes longer than lower efforts do.
+CUDA_EFFORT = 4
+# The large networks are for images that have pixels enough to fit them, and few enough that
+# anyone's limit of multiply-adds allows to decode them.
+THOROUGH_PIXELS = range(40_000, (1 << 27) + 1)
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
-PLAIN_WIDTH = 16  # of networks without a prior
+PLAIN_WIDTH, PLAIN_PASSES = 16, 2  # of networks without a prior; passes that these take more
 # So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for this.
 PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH: 16}
 
@@ -45,14 +68,8 @@ def choose_models(form: str, effort: int, pixels: int) -> Models:
     """What the fit to an image starts from."""
     if form != "int":
         return Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
-    thorough = effort >= THOROUGH_EFFORT and pixels in THOROUGH_PIXELS
-    return Models.of_prior(THOROUGH if thorough else QUICK)
-
-
-def passes(options: FitOptions) -> int:
-    """Over the pixels of an image, of a fit; where there are some, it needs torch."""
-    epochs = EPOCHS[options.effort]
-    return epochs if options.weights == "int" else max(epochs, MIN_EPOCHS)
+    prior = EFFORTS[effort].prior
+    return Models.of_prior(prior if pixels in THOROUGH_PIXELS else QUICK)
 
 
 def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> bytes:
@@ -63,9 +80,9 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
     models = choose_models(options.weights, options.effort, pixels)
     quick = Models.of_prior(QUICK)
     ways = [(chain, choose_layout(chain.planes)) for chain in chains]
-    epochs = passes(options)
-    # whether there is a CUDA device is torch's to say, which takes longer than effort 1 does
-    backend = fitting_backend("cpu" if options.device == "auto" and not epochs else options.device)
+    effort = EFFORTS[options.effort]
+    early = options.device == "auto" and options.effort < CUDA_EFFORT
+    backend = fitting_backend("cpu" if early else options.device)
     rate: float | None = None
 
     def fitting(fraction: float, bpsp: float) -> None:
@@ -95,15 +112,13 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
         prior = prior_networks(layout, models.prior) if models.prior else None
         rank = choose_rank(pixels, models.prior) if prior else 0
         left = options.deadline - time.monotonic() - reserve
-        if epochs and (left > 0 or not candidates):
-            # torch is for encoders that fit
-            from .fit import Plan, fit_planes, fit_trunks
-
+        if not candidates or (left > 0 and can_fit()):
             plan = Plan(
-                epochs,
+                effort.passes if models.prior else effort.passes + PLAIN_PASSES,
+                effort.steps,
                 models.trunk_width,
                 models.plane_width,
-                min(PLANE_STEPS[0] + PLANE_STEPS[1] * epochs, PLANE_STEPS[2]),
+                effort.plane_steps,
                 options.weights,
                 options.seed,
                 prior,

@@ -31,8 +31,7 @@ from .samples import plane_samples, trunk_samples
 from .schedule import Course, Engine, Report, Samples, train
 from .step import ChannelNetworks, plane_shape, trunk_shape
 
-BATCH, PLANE_BATCH = 2048, 8192
-MIN_STEPS_PER_EPOCH = 8
+BATCH, PLANE_BATCH = 512, 4096
 # Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
 LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
 WIDE = 64
@@ -42,7 +41,8 @@ WIDE = 64
 class Plan:
     """How long and how wide to fit."""
 
-    epochs: int  # passes over the pixels for the trunk INRs
+    passes: float  # over the samples of each trunk INR,
+    steps: int  # but so many batches at least
     trunk_width: int
     plane_width: int
     plane_steps: int
@@ -77,14 +77,14 @@ def start_plane(parameters: Parameters) -> None:
     parameters.start([0.0], [1.0] + [0.0] * (parameters.shape.inputs - 1))
 
 
-def can_fit(backend: Backend) -> bool:
-    """Whether there is an engine for a backend without torch."""
-    return backend.compiled and kernels.library() is not None
+def _library(backend: Backend) -> kernels.Library | None:
+    """What fits on a backend, if not torch."""
+    return kernels.library() if backend.compiled else None
 
 
 def engine_for(backend: Backend, parameters: Parameters, samples: Samples) -> Engine:
     """What fits a network to samples: in C on a CPU, else in torch. DeviceError without either."""
-    library = kernels.library() if backend.compiled else None
+    library = _library(backend)
     if library is not None:
         return CompiledFit(library, parameters, samples)
     require_torch("a fit without the compiled loops")
@@ -155,7 +155,7 @@ def fit_trunks(
     meter = _Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
 
-    found = trunk_samples(layout, image, _generator(plan, "samples", 0))
+    found = trunk_samples(workers, layout, image, _generator(plan, "samples", 0))
 
     def work(number: int) -> Tensors:
         position, step = jobs[number]
@@ -170,7 +170,7 @@ def fit_trunks(
             start_trunk(parameters)
         floor, order = uniform_floor(layout.channels[position].planes), _order(len(rows), rng)
         engine = engine_for(backend, parameters, Samples(rows, low, high, floor, order))
-        steps = plan.epochs * max(MIN_STEPS_PER_EPOCH, len(rows) // BATCH)
+        steps = max(round(plan.passes * len(rows) / BATCH), plan.steps)
         course = Course(steps, BATCH, plan.learning_rate(plan.trunk_width), seconds[number])
         return train(engine, parameters, len(rows), course, rng, meter.part(number))
 
@@ -246,7 +246,7 @@ def _order(count: int, rng: np.random.Generator) -> np.ndarray:
 def _one_thread_each(backend: Backend) -> Iterator[None]:
     """One thread per network: small tensors gain nothing from more, and results stay the same
     whatever the number of threads."""
-    if can_fit(backend):
+    if _library(backend):
         yield
         return
     import torch

@@ -5,6 +5,8 @@ On the CPU, wherever the fit is.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,14 @@ from ..coding.backend import Workers, numpy_backend
 from ..history.planes import Planes
 from .compiled import band_inputs
 from .layout import Layout
-from .neighbours import Surroundings, context_inputs
+from .neighbours import Surroundings, context_inputs, input_count
 from .pyramid import Grid, Unit
 from .scans import ScanEncoder
 from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
 from .traversal import traverse, walk
 
-MAX_SAMPLES = 1 << 20  # per network: beyond, a random subset is fitted
-AT_ONCE = 1 << 16  # points whose inputs are made at a time
+MAX_SAMPLES = 1 << 19  # per network: beyond, a random subset is fitted
+AT_ONCE = 1 << 14  # points whose inputs are made at a time
 
 # Of some points: inputs int16 (n, f) as networks have them, and the bounds float32 (n,) of each
 # sample relative to its base in units.
@@ -39,7 +41,42 @@ class _Silent:
         return bits
 
 
+@dataclass
+class _Found:
+    """What a trunk INR learns from, as it is found. count: how many samples there are already."""
+
+    rows: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    count: int = 0
+
+    @classmethod
+    def of(cls, room: int, inputs: int) -> _Found:
+        """With room for so many samples."""
+        rows = np.empty((room, inputs), dtype=np.int16)
+        return cls(rows, np.empty(room, dtype=np.float32), np.empty(room, dtype=np.float32))
+
+    def take(self, count: int) -> slice:
+        """Where so many more go."""
+        self.count += count
+        return slice(self.count - count, self.count)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some rows of a grid; values: of its samples, int32 (n,); chosen: those to keep, if not all;
+    at: where they go."""
+
+    job: StepJob
+    grid: Grid
+    rows: range
+    values: np.ndarray
+    chosen: np.ndarray | None
+    at: slice
+
+
 def trunk_samples(
+    workers: Workers,
     layout: Layout,
     planes: Planes,
     rng: np.random.Generator,
@@ -48,36 +85,60 @@ def trunk_samples(
     """What the trunk INRs learn from, by channel index and step; most: about how many samples of
     each, a random subset if there are more."""
     library = kernels.library()
-    found: dict[tuple[int, int], list[tuple[np.ndarray, ...]]] = {}
+    found: dict[tuple[int, int], _Found] = {}
+    unit = 1 << layout.exponent
 
     def look(job: StepJob, _: list[Any], truth: np.ndarray | None) -> None:
         assert truth is not None
         channel, step = job.channel, job.grids[0].step
-        samples = found.setdefault((channel.index, step), [])
-        # step A has a third of the samples, step B two thirds
-        keep = most * (3, 1.5)[step] / (channel.size[0] * channel.size[1])
+        # step A has a third of the samples, step B two thirds; edges may have a few more
+        size = channel.size[0] * channel.size[1] * (1, 2)[step] // 3 + 2 * sum(channel.size) + 16
+        keep = most / size
+        if (channel.index, step) not in found:
+            room = size if keep >= 1 else most + 8 * math.isqrt(most) + 64
+            inputs = input_count(len(job.references))
+            found[channel.index, step] = _Found.of(room, inputs)
+        into = found[channel.index, step]
+
+        def fill(piece: _Piece) -> None:
+            if library is None:
+                base, inputs = _array_inputs(job, piece.grid, piece.rows)
+            else:
+                base, inputs = band_inputs(library, job, piece.grid, piece.rows)
+            values = piece.values
+            if piece.chosen is not None:
+                base, inputs, values = (a[piece.chosen] for a in (base, inputs, values))
+            into.rows[piece.at] = inputs
+            middle = (4 * values - base).astype(np.float32) / np.float32(4)
+            low, high = into.low[piece.at], into.high[piece.at]
+            low[:], high[:] = (middle - 0.5) / unit, (middle + 0.5) / unit
+            # the first and last values take the tails, as they do in mixture.py
+            low[values == 0], high[values == (1 << channel.planes) - 1] = -1e9, 1e9
+
+        pieces = []
         for grid in job.grids:
             at_once = max(1, AT_ONCE // grid.cols)
             for first in range(0, grid.rows, at_once):
                 rows = range(first, min(first + at_once, grid.rows))
-                if library is None:
-                    base, inputs = _array_inputs(job, grid, rows)
-                else:
-                    base, inputs = band_inputs(library, job, grid, rows)
                 part = grid.points(truth)[rows.start : rows.stop].reshape(-1)
-                values = part.astype(np.int64) - channel.lowest
+                values, chosen = part.astype(np.int32) - channel.lowest, None
+                count = values.size
                 if keep < 1:
-                    chosen = rng.random(values.size) < keep
-                    base, inputs, values = base[chosen], inputs[chosen], values[chosen]
-                samples.append((inputs, base, values))
+                    chosen = rng.random(count) < keep
+                    chosen[np.cumsum(chosen) > len(into.rows) - into.count] = False
+                    count = int(chosen.sum())
+                pieces.append(_Piece(job, grid, rows, values, chosen, into.take(count)))
+        workers.map(fill, pieces)
         for grid in job.grids:
             job.own.phase(grid.phase)[:] = grid.points(truth).astype(np.uint16) - np.uint16(
                 channel.lowest
             )
 
     walk(layout, [None] * len(layout.channels), _Silent(), look, planes)
-    bits = {channel.index: channel.planes for channel in layout.channels}
-    return {key: _bounded(parts, bits[key[0]], layout.exponent) for key, parts in found.items()}
+    return {
+        key: (of.rows[: of.count], of.low[: of.count], of.high[: of.count])
+        for key, of in found.items()
+    }
 
 
 def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np.ndarray]:
@@ -88,15 +149,6 @@ def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np
     unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
     base, inputs = context_inputs(backend, unit, seen)
     return base, inputs.T.astype(np.int16)
-
-
-def _bounded(parts: list[tuple[np.ndarray, ...]], planes: int, exponent: int) -> TrunkSamples:
-    inputs, base, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    unit = 1 << exponent
-    low, high = (values - base / 4 - 0.5) / unit, (values - base / 4 + 0.5) / unit
-    # the first and last values take the tails, as they do in mixture.py
-    low[values == 0], high[values == (1 << planes) - 1] = -1e9, 1e9
-    return inputs, low.astype(np.float32), high.astype(np.float32)
 
 
 class _Asked:
