@@ -76,8 +76,8 @@ def encode(
     a Picture, whose palette, depth and metadata are kept too (decode_picture).
 
     effort: 1 (fast) to 9 (small), default 5; without the compiled loops and torch, of which fits
-    need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary". device: where to fit: "cpu", "cuda" or
-    "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine. threads:
+    need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary".
+    device: where to fit: "cpu", "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine. threads:
     default all cores; does not change the result. model: "context", "stored", or "auto" for the
     smaller; or "coordinate" for the published coordinate networks, with the options `coordinate`
     (effort is not theirs). time_limit: about how many seconds to take at most; the fit stops in

@@ -62,6 +62,10 @@ class CompiledFit:
         """As Engine.bits."""
         return self._library.fit_step(ctypes.addressof(self._struct), first, count, 0.0, 0)
 
+    def slopes(self) -> dict[str, np.ndarray]:
+        """By what the size changed with each of what is optimised, in the last step."""
+        return self._each(self._vectors[2])
+
     def squares(self) -> dict[str, float]:
         """As Engine.squares."""
         found = dict(zip(FIT_TENSORS, self._squares.tolist(), strict=True))
@@ -82,6 +86,8 @@ class CompiledFit:
     def stored(self) -> dict[str, np.ndarray]:
         """As Engine.stored."""
         self._library.fit_store(ctypes.addressof(self._struct))
-        return {
-            n: self._vectors[3][part].reshape(self._shapes[n]) for n, part in self._parts.items()
-        }
+        return self._each(self._vectors[3])
+
+    def _each(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """The tensors that a vector of all weights is made of."""
+        return {n: flat[part].reshape(self._shapes[n]) for n, part in self._parts.items()}

@@ -65,6 +65,12 @@ static inline floats logistic(floats v)
     return 1 / (1 + exp2_of(-v));
 }
 
+/* v, or -v where a bit mask of signs has them. */
+static inline floats turned(floats v, wholes signs)
+{
+    return (floats)((wholes)v ^ signs);
+}
+
 /* Column o of a few rows of outputs; those behind the last one are zeros. */
 static inline floats column(const float *outputs, int64_t o, int64_t rows)
 {
@@ -118,9 +124,11 @@ double INR_NAME(inr_fit_mixture)(const inr_fit *f, const float *outputs, int64_t
             /* z in powers of two, as the logistics are */
             rate[c] = exp2_of(-most(least(out[3 + c], all(MAX_LOG_SCALE)), all(MIN_LOG_SCALE)));
             const floats below = (low - out[c]) * rate[c], above = (high - out[c]) * rate[c];
-            const floats a = logistic(below), b = logistic(above);
+            /* on the side where both are small, so that their difference is exact enough */
+            const wholes side = (below + above > 0) & INT32_MIN;
+            const floats a = logistic(turned(below, side)), b = logistic(turned(above, side));
             const floats slope_a = a * (1 - a), slope_b = b * (1 - b);
-            between[c] = b - a;
+            between[c] = turned(b - a, side);
             of_mean[c] = slope_a - slope_b;
             of_scale[c] = below * slope_a - above * slope_b;
             p += weight[c] * between[c];

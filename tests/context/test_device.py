@@ -17,7 +17,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from inrcodec.coding.backend import CHUNK, Backend, Workers, numpy_backend
+from inrcodec.coding.backend import CHUNK, Backend, Workers, numpy_backend, torch_backend
 from inrcodec.context.fit import Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.prior import QUICK, prior_networks
@@ -26,6 +26,7 @@ from tests.context.forms import coded, decoded, prior_of, same, whole_planes
 from tests.pictures import scene
 
 CUDA = torch.device("cuda", 0)
+ONE = torch.ones(2)
 # Indices may be on the CPU: of these the first tensor has to agree with the claimed ones only.
 INDEXING = ("aten.index.Tensor", "aten.index_put", "aten._index_put_impl")
 
@@ -217,7 +218,8 @@ def test_a_fit(picture: tuple[Planes, Layout], form: str, prior: bool) -> None:
     """The fit through claimed tensors gives what it gives without."""
     planes, layout = picture
     start = prior_networks(layout, QUICK) if prior else None
-    plan = Plan(2, 32 if prior else 6, 16 if prior else 5, 30, form, 0, start, 2 if prior else 0)
+    widths, rank = ((32, 16), 2) if prior else ((6, 5), 0)
+    plan = Plan(2, 10, *widths, 30, form, 0, start, rank)
 
     def fitted(backend: Backend) -> list[Any]:
         with Workers(backend, 2) as workers:
@@ -225,7 +227,7 @@ def test_a_fit(picture: tuple[Planes, Layout], form: str, prior: bool) -> None:
             rest = fit_planes(backend, workers, layout, planes, trunks, plan, lambda *_: None)
         return [*(tensors for pair in trunks for tensors in pair), *rest]
 
-    here = fitted(numpy_backend())
+    here = fitted(torch_backend("cpu"))
     with Machine():
         there = fitted(claimed_backend())
     assert any(np.any(t.values) for tensors in here for t in tensors.values())
@@ -242,11 +244,10 @@ def test_a_fit_that_mixes_is_noticed(
     from inrcodec.context import float_networks
 
     planes, layout = picture
-    whitening = float_networks._whitening
     monkeypatch.setattr(
-        float_networks, "_whitening", lambda inputs: tuple(t.cpu() for t in whitening(inputs))
+        float_networks, "trunk_loss", lambda _: lambda outputs, low, high: outputs.sum() * ONE
     )
-    plan = Plan(1, 6, 5, 10, "int", 0)
+    plan = Plan(1, 4, 6, 5, 10, "int", 0)
     with Machine():
         backend = claimed_backend()
         with (

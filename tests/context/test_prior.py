@@ -21,6 +21,7 @@ from inrcodec.context.file import Models, network_shapes
 from inrcodec.context.float_networks import FloatNetwork
 from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import TENSORS, TRUNK_INPUT_BITS, Network, Tensor, factors
+from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.context.step import trunk_shape
 from inrcodec.decode import decode_samples
@@ -34,7 +35,7 @@ from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene
 ROOT = Path(__file__).parents[2]
 
 
-def test_effort_1_has_no_weights_and_needs_no_torch() -> None:
+def test_fits_need_no_torch() -> None:
     code = """
 import sys
 sys.modules["torch"] = None
@@ -42,11 +43,11 @@ import inrcodec
 from inrcodec.context.prior import QUICK
 from tests.pictures import jpeg_scene, scene
 import numpy as np
-for image in (scene(30, 40, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
-    data = inrcodec.encode(image, effort=1, model="context")
-    facts = inrcodec.info(data, planes=False)
-    assert facts["weights_bytes"] == 0 and facts["prior"] == QUICK
-    assert (inrcodec.decode(data) == image).all()
+for image in (scene(90, 80, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
+    for options in ({"effort": 1}, {"effort": 5}, {"effort": 1, "weights": "ternary"}):
+        data = inrcodec.encode(image, model="context", **options)
+        assert (inrcodec.decode(data) == image).all()
+    assert inrcodec.info(data, planes=False)["weights_bytes"] > 0
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -84,15 +85,18 @@ def test_a_fit_starts_at_the_prior(rank: int, start: int) -> None:
     shape = trunk_shape(2, PRIORS[start].trunk_width)
     prior = prior_networks(layout, start)[7]
     rng = np.random.default_rng(0)
-    inputs = rng.integers(-700, 700, (shape.inputs, 200))
-    want = Network(shape, prior, numpy_backend()).run(inputs) / 1024
-    x = torch.from_numpy((inputs.T / 2.0**TRUNK_INPUT_BITS).astype(np.float32))
-    twin = FloatNetwork(shape, "int", x, torch.Generator().manual_seed(1), prior, rank)
+    rows = rng.integers(-700, 700, (200, shape.inputs), dtype=np.int16)
+    want = Network(shape, prior, numpy_backend()).run(rows.astype(np.int64).T) / 1024
+    x = torch.from_numpy((rows / 2.0**TRUNK_INPUT_BITS).astype(np.float32))
+    parameters = Parameters(shape, "int", rows, rng, prior, rank)
+    twin = FloatNetwork(parameters, torch.zeros(()))
     got = twin(twin.weights(), x).detach().numpy().T
     assert np.abs(got - want).max() < 0.1  # rounding to 16 bits included
     assert np.abs(got - want).mean() < 0.01
-    twin.quantise(dict.fromkeys(twin.names, 1e4))
-    changed = add(prior, twin.tensors())
+    shifts = parameters.shifts(dict.fromkeys(twin.names, 1e4))
+    twin.round(shifts)
+    stored = {name: t.detach().numpy() for name, t in twin.stored(twin.weights()).items()}
+    changed = add(prior, parameters.integers(stored, shifts))
     for name in TENSORS:
         shift = changed[name].shift - prior[name].shift
         assert np.array_equal(changed[name].values, prior[name].values << shift)
@@ -104,7 +108,7 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None
     planes = whole_planes(scene(48, 48, 3, np.uint8), 8)
     layout = choose_layout(planes)
     prior, width = prior_networks(layout, start), PRIORS[start].trunk_width
-    plan = fit.Plan(2, width, 16, 30, "int", 0, prior, rank)
+    plan = fit.Plan(2, 40, width, 16, 30, "int", 0, prior, rank)
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
         trunks = fit.fit_trunks(
@@ -137,7 +141,7 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
     small, large = Models.of_prior(QUICK), Models.of_prior(THOROUGH)
     assert large.trunk_width > small.trunk_width
     chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
-    assert chosen == [small] * 5 + [large] * 4
+    assert chosen == [small] * 3 + [large] * 6
     for pixels in (1, THOROUGH_PIXELS[0] - 1, DEFAULT.pixels):
         assert choose_models("int", 9, pixels) == small
     layout = choose_layout(whole_planes(scene(30, 30, 4, np.uint16), 16))
@@ -151,7 +155,7 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
 def test_a_high_effort_codes_changes_to_the_larger_networks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(encode_context.EPOCHS, 6, 4)
+    monkeypatch.setitem(encode_context.EFFORTS, 6, encode_context.Effort(THOROUGH, 1, 50, 20))
     image = scene(200, 200, 1, np.uint8)
     data = inrcodec.encode(image, effort=6, model="context")
     facts = inrcodec.info(data, planes=False)
@@ -201,7 +205,7 @@ def test_a_time_limit_stops_the_fit() -> None:
     image = scene(64, 64, 3, np.uint8)
     planes, reports = whole_planes(image, 8), []
     layout = choose_layout(planes)
-    plan = fit.Plan(10**6, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
+    plan = fit.Plan(10**6, 1, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
     with Workers(numpy_backend(), 1) as workers:
         args = (numpy_backend(), workers, layout, planes)
         trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))

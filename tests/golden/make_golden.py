@@ -24,7 +24,6 @@ from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.rangecoder import Encoder
 from inrcodec.coding.weights import pack_weights
 from inrcodec.contents import Contents, pack, planes_of
-from inrcodec.context.encode import EPOCHS
 from inrcodec.context.file import ContextImage, Models, network_shapes, read_networks
 from inrcodec.context.fit import Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
@@ -114,7 +113,7 @@ def fitted_weights(layout: Layout, planes: Planes, made: Models, workers: Worker
     if not any(channel.planes for channel in layout.channels):
         return pack_weights(made.form, [])
     backend = numpy_backend()
-    plan = Plan(EPOCHS[3], made.trunk_width, made.plane_width, 60, made.form, 0)
+    plan = Plan(5, 40, made.trunk_width, made.plane_width, 60, made.form, 0)
     trunks = fit_trunks(backend, workers, layout, planes, plan, lambda *_: None)
     corrections = fit_planes(backend, workers, layout, planes, trunks, plan, lambda *_: None)
     pairs = zip(trunks, corrections, strict=True)
