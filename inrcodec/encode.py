@@ -77,14 +77,14 @@ def encode(
 
     effort: 1 (fast) to 9 (small), default 5; without the compiled loops and torch, of which fits
     need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary".
-    device: where to fit: "cpu", "cuda" or "auto" (CUDA where there is one). seed: makes the fit repeatable on one machine. threads:
-    default all cores; does not change the result. model: "context", "stored", or "auto" for the
-    smaller; or "coordinate" for the published coordinate networks, with the options `coordinate`
-    (effort is not theirs). time_limit: about how many seconds to take at most; the fit stops in
-    time, and the result then depends on the machine. limits: of the image, and of the result's
-    decoding. progress: called now and then, from any thread, one call at a time. report: called at
-    the end with what info() says of the result, the planes' bit error rates included. watch: told
-    of each coordinate.fit.Step of a fit.
+    device: where to fit: "cpu", "cuda" or "auto" (CUDA where there is one). seed: makes the fit
+    repeatable on one machine. threads: default all cores; does not change the result. model:
+    "context", "stored", or "auto" for the smaller; or "coordinate" for the published coordinate
+    networks, with the options `coordinate` (effort is not theirs). time_limit: about how many
+    seconds to take at most; the fit stops in time, and the result then depends on the machine.
+    limits: of the image, and of the result's decoding. progress: called now and then, from any
+    thread, one call at a time. report: called at the end with what info() says of the result, the
+    planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA or no torch and the options need it, ValueError

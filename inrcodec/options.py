@@ -61,5 +61,7 @@ def default_effort(tell: Callable[[str], None]) -> int:
     """The effort of who asks for none; the least where nothing can fit, which is told in a line."""
     if can_fit():
         return DEFAULT_EFFORT
-    tell(f"effort {LEAST_EFFORT} without its fit, which needs the compiled loops or torch: {INSTALL}")
+    tell(
+        f"effort {LEAST_EFFORT} without its fit, which needs the compiled loops or torch: {INSTALL}"
+    )
     return LEAST_EFFORT

@@ -1,11 +1,16 @@
-"""Trains a shipped prior: the networks that an encode starts from, and effort 1 uses as they are.
+"""Trains a shipped prior: the networks that an encode starts from.
 
-    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE] FOLDER ...
+    python training/prior.py [--width N] [--passes N] [--rounds N] [--samples N] [--seed N]
+                             [-o FILE] FOLDER ...
 
 The folders hold photographs and, for channels without references at least, scientific images of
 more than 8 bits. They are seen in many versions (versions.py), so that the networks know more
 cameras than took them; decoded JPEGs train the networks of Y, Cb, Cr. Of a photograph's versions,
 as many are drawn at random as keep all of them below VERSIONS.
+
+First the networks see the samples of all versions together, pass after pass. Then they learn to be
+fitted: round after round each is fitted to one version for a few steps, as an encode will, and goes
+a part of the way that those fits went on average (Reptile; Nichol et al. 2018, algorithm 2).
 
 Files depend on the priors in inrcodec/context: once released they never change.
 """
@@ -19,44 +24,37 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from versions import Image, Make, jpegs, read_images, versions, without_history
 
+from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend
-from inrcodec.coding.weights import BIAS_SHIFT, Tensors, pack_weights
+from inrcodec.coding.weights import Tensors, is_bias, pack_weights
 from inrcodec.contents import planes_of
-from inrcodec.context.fit import (
-    MIN_STEPS_PER_EPOCH,
-    logit_itself,
-    plane_loss,
-    start_plane,
-    start_trunk,
-    train,
-    uniform_floor,
-)
-from inrcodec.context.float_networks import WHITENING_SAMPLES, FloatNetwork, MixtureLoss
+from inrcodec.context.compiled_fit import CompiledFit
+from inrcodec.context.fit import logit_itself, start_plane, start_trunk, uniform_floor
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.neighbours import coordinates_at, input_count
-from inrcodec.context.networks import TRUNK_INPUT_BITS, Network, Shape, Tensor
+from inrcodec.context.networks import Network
+from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import CONVERSIONS, POSITIONS
 from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
+from inrcodec.context.schedule import Course, Samples, one_cycle, train
 from inrcodec.context.step import ChannelNetworks, plane_shape, trunk_shape
 from inrcodec.files.picture import Picture
 from inrcodec.history.planes import Planes
 
 PLANE_WIDTH = 16
-BATCH = 8192
-PLANE_STEPS = 375  # per pass of the trunks
+BATCH, LEARNING_RATE = 4096, 1e-2
+PLANE_STEPS = 6000
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
 VERSIONS = 1500  # of all images together, at most one an image more
-THREADS = 2  # each with a copy of one network's samples
-# What versions have of their own, at what part of the learning rate, and what the square costs.
-BIASES = ("b1", "b2", "b3")
-VERSIONS_RATE, VERSIONS_PENALTY = 0.3, 0.01
-INPUT_SCALE = 1 << TRUNK_INPUT_BITS
+THREADS = 2  # each with one network's samples
+# Of the fits to single versions: batches, their rate, how many steps at most, how many fits a step
+# is the mean of, and the part of their way that it goes, at first.
+FIT_BATCH, FIT_RATE, FIT_STEPS, TOGETHER, PART = 256, 5e-3, 24, 8, 0.5
+SHIFT = {True: 10, False: 12}  # of biases, and of other weights
 
 Job = tuple[int, int]  # a trunk INR: position in the coding order, which is references, and step
 
@@ -67,6 +65,7 @@ class Plan:
 
     width: int
     passes: int
+    rounds: int
     samples: int
     seed: int
 
@@ -79,40 +78,40 @@ class Version:
     planes: Planes | None
 
 
-class Samples:
-    """What a trunk INR learns from: int16 inputs as networks have them, and float32 low and high of
-    samples.TrunkSamples and the uniform floor's probability of one value.
-
-    All versions are in a few large arrays, as many small ones take up the heap for good. versions:
-    their numbers; the last column of the inputs counts these. room: for how many samples.
-    """
+class Pool:
+    """What a trunk INR learns from: the samples of all versions in a few large arrays, as many
+    small ones take up the heap for good. parts: of each version by its number. room: for how many
+    samples."""
 
     def __init__(self, position: int, room: int) -> None:
-        self._inputs = np.empty((room, input_count(position) + 1), np.int16)
-        self._targets = np.empty((3, room, 1), np.float32)
+        self._rows = np.empty((room, input_count(position)), np.int16)
+        self._bounds = np.empty((3, room), np.float32)
+        self._places = coordinates_at(position)
         self._count = 0
-        self.versions: list[int] = []
+        self.parts: dict[int, slice] = {}
 
     def add(self, version: int, found: TrunkSamples, floor: float) -> None:
         """Adds the samples of a version, or as many as there is room for."""
-        rows = slice(self._count, self._count + len(found[0]))
-        inputs = self._inputs[rows]
-        inputs[:, :-1] = found[0][: len(inputs)] * INPUT_SCALE  # which are whole numbers again
-        inputs[:, -1] = len(self.versions)
-        low, high, floors = self._targets
-        low[rows], high[rows] = (bounds[: len(inputs)] for bounds in found[1:])
-        floors[rows] = floor
-        self._count += len(inputs)
-        self.versions.append(version)
+        part = slice(self._count, min(self._count + len(found[0]), len(self._rows)))
+        number = part.stop - part.start
+        self._rows[part] = found[0][:number]
+        self._rows[part, self._places] = 0  # they mean something in one image only
+        low, high, floors = self._bounds
+        low[part], high[part] = (bounds[:number] for bounds in found[1:])
+        floors[part] = floor
+        self._count = part.stop
+        self.parts[version] = part
 
-    def tensors(self) -> list[Any]:
-        """Inputs (n, f + 1), low, high and floor (n, 1)."""
-        return [torch.from_numpy(a[: self._count]) for a in (self._inputs, *self._targets)]
+    def samples(self, rng: np.random.Generator) -> Samples:
+        """All of them, in an order in which each version's are together and in random order."""
+        low, high, floors = (bounds[: self._count] for bounds in self._bounds)
+        order = np.arange(self._count, dtype=np.int32)
+        for part in self.parts.values():
+            rng.shuffle(order[part])
+        return Samples(self._rows[: self._count], low, high, floors, order)
 
 
-def look(
-    images: list[Image], conversion: int, plan: Plan
-) -> tuple[list[Version], dict[Job, Samples]]:
+def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version], dict[Job, Pool]]:
     """Every version of every image, walked once, as G, R, B or grey, or as Y, Cb, Cr."""
     drawn: list[tuple[list[Make], np.random.Generator]] = []
     for number, image in enumerate(images):
@@ -133,117 +132,125 @@ def look(
             if planes is not None:
                 layout, kept = choose_layout(planes), (number + at) % PLANE_EVERY == 0
                 references = {c.index: len(c.references) for c in layout.channels}
-                parts = trunk_samples(layout, planes, rng, most)
+                parts = trunk_samples(alone, layout, planes, rng, most)
                 by_job = {(references[index], step): p for (index, step), p in parts.items()}
                 found.append((Version(layout, planes if kept else None), by_job))
         return found
 
     found: list[Version] = []
     room = sum(len(makes) for makes, _ in drawn) * (most + most // 50 + 100)
-    samples = {(p, step): Samples(p, room) for p in range(POSITIONS) for step in (0, 1)}
-    with ThreadPoolExecutor(THREADS) as pool:
-        for some in pool.map(seen, range(len(drawn))):
+    pools = {(p, step): Pool(p, room) for p in range(POSITIONS) for step in (0, 1)}
+    with Workers(numpy_backend(), 1) as alone, ThreadPoolExecutor(THREADS) as threads:
+        for some in threads.map(seen, range(len(drawn))):
             for version, parts in some:
                 bits = {len(c.references): c.planes for c in version.layout.channels}
                 for job, part in parts.items():
-                    samples[job].add(len(found), part, uniform_floor(bits[job[0]]))
+                    pools[job].add(len(found), part, uniform_floor(bits[job[0]]))
                 found.append(version)
-    return found, samples
+    return found, pools
 
 
-class OfVersions(FloatNetwork):
-    """The float twin with changes to the biases for each version, as the fit to an image will
-    change them: so the weights learn what all cameras share and how they differ (shift modulations;
-    Dupont et al. 2022, "From data to functa", section 3).
+class Learner:
+    """A trunk INR that is trained, and what it learns from."""
 
-    inputs, x: int16, as Samples has them: the last column is the version's row in the changes.
-    """
+    def __init__(self, pool: Pool, job: Job, plan: Plan) -> None:
+        position, step = job
+        self._plan, self._parts, self._places = plan, pool.parts, coordinates_at(position)
+        self._rng = np.random.default_rng([plan.seed, position, step])
+        self._samples = pool.samples(self._rng)
+        shape = trunk_shape(position, plan.width)
+        self._parameters = Parameters(shape, "int", self._samples.rows, self._rng)
+        start_trunk(self._parameters)
+        library = kernels.library()
+        assert library is not None
+        self._engine = CompiledFit(library, self._parameters, self._samples)
+        self._report = reporter(f"trunk {position}{'AB'[step]}")
 
-    def __init__(self, shape: Shape, inputs: Any, rng: torch.Generator, versions: int) -> None:
-        some = inputs[:: max(1, len(inputs) // WHITENING_SAMPLES), :-1]
-        super().__init__(shape, "int", some.float() / INPUT_SCALE, rng)
-        for name in BIASES:
-            size = versions, self.parameters[name].shape[0]
-            self.parameters[f"of {name}"] = torch.zeros(size).requires_grad_()
+    def learn_together(self) -> None:
+        """Sees all versions, mixed."""
+        engine, count = self._engine, len(self._samples.order)
+        order = self._samples.order.copy()
+        steps = self._plan.passes * max(1, count // BATCH)
+        self._rng.shuffle(self._samples.order)
+        bits = 0.0
+        for step in range(steps):
+            first = int(self._rng.integers(max(1, count - BATCH + 1)))
+            rate = LEARNING_RATE * one_cycle(step / steps)
+            bits += 0.01 * (engine.step(first, min(BATCH, count), rate, False) - bits)
+            self._report(0.5 * step / steps, bits)
+        self._samples.order[:] = order
 
-    def _of_versions(self, name: str) -> Any:
-        return VERSIONS_RATE * self.parameters[f"of {name}"]
+    def learn_to_be_fitted(self) -> None:
+        """Is fitted to one version after another."""
+        numbers = list(self._parts)
+        for n in range(self._plan.rounds):
+            self._rng.shuffle(numbers)
+            groups = [numbers[at : at + TOGETHER] for at in range(0, len(numbers), TOGETHER)]
+            for at, group in enumerate(groups):
+                done = (n + at / len(groups)) / self._plan.rounds
+                start, way, bits = self._engine.parameters(), 0.0, 0.0
+                for number in group:
+                    bits += self._fit(number) / len(group)
+                    way += (self._engine.parameters() - start) / len(group)
+                    self._engine.begin_again(start)
+                self._engine.begin_again((start + PART * (1 - done) * way).astype(np.float32))
+                self._report(0.5 + 0.5 * done, bits)
 
-    def __call__(self, weights: dict[str, Any], x: Any) -> Any:
-        p, version = self._whole(self._stored(weights)), x[:, -1].long()
-        shifted = {name: p[name] + self._of_versions(name)[version] for name in BIASES}
-        return self._run({**p, **shifted}, x[:, :-1].float() / INPUT_SCALE)
-
-    def spread(self) -> Any:
-        """Mean over the versions of the sum of the squares of their changes."""
-        return sum(self._of_versions(name).square().sum(1).mean() for name in BIASES)
+    def _fit(self, number: int) -> float:
+        """Fits the network to a version; the mean bits before each step."""
+        part = self._parts[number]
+        count = part.stop - part.start
+        steps, bits = min(FIT_STEPS, count // FIT_BATCH), 0.0
+        for step in range(steps):
+            first = part.start + step * FIT_BATCH
+            rate = FIT_RATE * one_cycle((step + 0.5) / steps)
+            bits += self._engine.step(first, FIT_BATCH, rate, False) / steps
+        return bits
 
     def tensors(self) -> Tensors:
-        """Those of the mean over the versions."""
-        with torch.no_grad():
-            for name in BIASES:
-                mean = self.parameters[f"of {name}"].mean(0)
-                self.parameters[name] += VERSIONS_RATE * mean
-                self.parameters[f"of {name}"] -= mean
-        return super().tensors()
+        """The network as it is now."""
+        shifts = {name: SHIFT[is_bias(name)] for name in self._parameters.values}
+        self._engine.round(shifts)
+        tensors = self._parameters.integers(self._engine.stored(), shifts)
+        self._engine.round(None)
+        for name in ("w1", "bypass"):
+            tensors[name].values[:, self._places] = 0
+        return tensors
 
-    def tensors_of(self, tensors: Tensors) -> list[Tensors]:
-        """Those of each version, after tensors() gave those of the mean."""
-        found = [dict(tensors) for _ in range(len(self.parameters["of b1"]))]
-        for name in BIASES:
-            mean = np.ldexp(tensors[name].values.astype(np.float64), -tensors[name].shift)
-            biases = mean + self._of_versions(name).detach().numpy()
-            for of_version, values in zip(found, biases, strict=True):
-                stored = np.rint(np.ldexp(values, BIAS_SHIFT)).astype(np.int64)
-                of_version[name] = Tensor(stored, BIAS_SHIFT)
+    def tensors_of(self, wanted: set[int]) -> dict[int, Tensors]:
+        """The network fitted to each of some versions."""
+        found, start = {}, self._engine.parameters()
+        for number in wanted & set(self._parts):
+            self._fit(number)
+            found[number] = self.tensors()
+            self._engine.begin_again(start)
         return found
 
 
-def trunk(samples: Samples, job: Job, plan: Plan) -> tuple[Tensors, list[Tensors]]:
-    """A trunk INR, and as each version changes it."""
-    position, step = job
-    rng = torch.Generator().manual_seed(plan.seed)
-    inputs, *targets = samples.tensors()
-    places = coordinates_at(position)
-    inputs[:, places] = 0  # they mean something in one image only
-    shape = trunk_shape(position, plan.width)
-    network = OfVersions(shape, inputs, rng, len(samples.versions))
-    start_trunk(network)
-
-    def loss(outputs: Any, low: Any, high: Any, floor: Any) -> Any:
-        bits = MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
-        return bits + VERSIONS_PENALTY * network.spread()
-
-    steps = plan.passes * max(MIN_STEPS_PER_EPOCH, len(inputs) // BATCH)
-    report = reporter(f"trunk {position}{'AB'[step]}")
-    tensors = train(network, inputs, tuple(targets), loss, steps, BATCH, rng, report)
-    for name in ("w1", "bypass"):
-        tensors[name].values[:, places] = 0
-    return tensors, network.tensors_of(tensors)
-
-
 def trunks(
-    samples: dict[Job, Samples], plan: Plan
+    pools: dict[Job, Pool], kept: set[int], plan: Plan
 ) -> dict[Job, tuple[Tensors, dict[int, Tensors]]]:
-    """All trunk INRs, and as each version, by its number, changes them. Takes the samples out, as
-    memory is short."""
+    """All trunk INRs, and as they are fitted to each of the versions kept, by number. Takes the
+    pools out, as memory is short."""
 
-    def fitted(job: Job) -> tuple[Tensors, dict[int, Tensors]]:
-        of_job = samples.pop(job)
-        tensors, of_versions = trunk(of_job, job, plan)
-        return tensors, dict(zip(of_job.versions, of_versions, strict=True))
+    def trained(job: Job) -> tuple[Tensors, dict[int, Tensors]]:
+        learner = Learner(pools.pop(job), job, plan)
+        learner.learn_together()
+        learner.learn_to_be_fitted()
+        return learner.tensors(), learner.tensors_of(kept)
 
     # the largest first, so that no thread is left with one at the end
     jobs = [(position, step) for position in reversed(range(POSITIONS)) for step in (1, 0)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(jobs, pool.map(fitted, jobs), strict=True))
+    with ThreadPoolExecutor(THREADS) as threads:
+        return dict(zip(jobs, threads.map(trained, jobs), strict=True))
 
 
 def planes(
     found: list[Version], of_trunks: dict[Job, dict[int, Tensors]], plan: Plan
 ) -> list[Tensors]:
     """The plane INRs of all positions; of_trunks: the trunk INRs of each version."""
-    backend = numpy_backend()
+    backend, library = numpy_backend(), kernels.library()
+    assert library is not None
     used = [(n, v.layout, v.planes) for n, v in enumerate(found) if v.planes is not None]
 
     def networks(number: int, position: int) -> ChannelNetworks:
@@ -252,7 +259,7 @@ def planes(
         a, b = (Network(shape, of_trunks[position, s][number], backend) for s in (0, 1))
         return ChannelNetworks((a, b), Network(plane, logit_itself(plane), backend))
 
-    with Workers(backend, 1) as alone, ThreadPoolExecutor(THREADS) as pool:
+    with Workers(backend, 1) as alone, ThreadPoolExecutor(THREADS) as threads:
 
         def seen(version: tuple[int, Layout, Planes]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
             number, layout, image = version
@@ -264,18 +271,20 @@ def planes(
             samples = plane_samples(alone, layout, image, coded, rng, most)
             return {positions[index]: sample for index, sample in samples.items()}
 
-        samples = list(pool.map(seen, used))
+        samples = list(threads.map(seen, used))
 
-        def fitted(position: int) -> Tensors:
+        def trained(position: int) -> Tensors:
             parts = [sample.pop(position) for sample in samples if position in sample]
-            inputs, bits = (torch.from_numpy(np.concatenate(p)) for p in zip(*parts, strict=True))
-            rng = torch.Generator().manual_seed(plan.seed + position)
-            network = FloatNetwork(plane_shape(position, PLANE_WIDTH), "int", inputs, rng)
-            start_plane(network)
-            steps, report = PLANE_STEPS * plan.passes, reporter(f"plane {position}")
-            return train(network, inputs, (bits,), plane_loss, steps, BATCH, rng, report)
+            rows, bits = (np.concatenate(p) for p in zip(*parts, strict=True))
+            rng = np.random.default_rng([plan.seed, position])
+            parameters = Parameters(plane_shape(position, PLANE_WIDTH), "int", rows, rng)
+            start_plane(parameters)
+            order = rng.permutation(len(rows)).astype(np.int32)
+            engine = CompiledFit(library, parameters, Samples(rows, bits, None, 0.0, order))
+            course = Course(PLANE_STEPS, BATCH, LEARNING_RATE)
+            return train(engine, parameters, len(rows), course, rng, reporter(f"plane {position}"))
 
-        return list(pool.map(fitted, range(POSITIONS)))
+        return list(threads.map(trained, range(POSITIONS)))
 
 
 def reporter(name: str) -> Callable[[float, float], None]:
@@ -294,13 +303,14 @@ def prior(images: list[Image], plan: Plan) -> list[Tensors]:
     """The networks of a prior in the order of context/prior.py. Needs photographs."""
     networks = []
     for conversion in range(CONVERSIONS):
-        found, samples = look(images, conversion, plan)
+        found, pools = look(images, conversion, plan)
         print(f"conversion {conversion}: {len(found)} versions", file=sys.stderr, flush=True)
-        fitted = trunks(samples, plan)
-        of_versions = {job: changed for job, (_, changed) in fitted.items()}
+        kept = {number for number, version in enumerate(found) if version.planes is not None}
+        trained = trunks(pools, kept, plan)
+        of_versions = {job: fitted for job, (_, fitted) in trained.items()}
         corrections = planes(found, of_versions, plan)
         for position, plane in enumerate(corrections):
-            pair = [fitted[position, step][0] for step in (0, 1)]
+            pair = [trained[position, step][0] for step in (0, 1)]
             for tensors in pair:  # it must run
                 Network(trunk_shape(position, plan.width), tensors, numpy_backend())
             Network(plane_shape(position, PLANE_WIDTH), plane, numpy_backend())
@@ -312,7 +322,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
-    parser.add_argument("--passes", type=int, default=16)
+    parser.add_argument("--passes", type=int, default=16, help="over all samples together")
+    parser.add_argument("--rounds", type=int, default=10, help="of fits to each version")
     parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
@@ -320,8 +331,9 @@ def main() -> None:
     images = read_images(options.folders)
     if not any(image.photograph for image in images):
         parser.error("there is no photograph, RGB of 8 bits, in the folders")
-    torch.set_num_threads(1)
-    plan = Plan(options.width, options.passes, options.samples, options.seed)
+    if kernels.library() is None:
+        parser.error("the compiled loops are not there: make kernels")
+    plan = Plan(options.width, options.passes, options.rounds, options.samples, options.seed)
     options.output.write_bytes(pack_weights("int", prior(images, plan)))
 
 

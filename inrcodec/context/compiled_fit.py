@@ -44,7 +44,11 @@ class CompiledFit:
         f.rows, f.order = samples.rows.ctypes.data, samples.order.ctypes.data
         f.low = samples.low.ctypes.data
         f.high = None if samples.high is None else samples.high.ctypes.data
-        f.unit, f.floor = 2.0**-shape.input_bits, samples.floor
+        f.unit = 2.0**-shape.input_bits
+        if isinstance(samples.floor, np.ndarray):
+            f.floors = samples.floor.ctypes.data
+        else:
+            f.floor = samples.floor
         f.bypass_scale, f.hidden_limit = BYPASS_SCALE, HIDDEN_LIMIT
         f.centre, f.basis = parameters.centre.ctypes.data, parameters.basis.ctypes.data
         if parameters.real_prior:
@@ -71,12 +75,22 @@ class CompiledFit:
         found = dict(zip(FIT_TENSORS, self._squares.tolist(), strict=True))
         return {name: found[name] for name in self._parts}
 
-    def round(self, shifts: dict[str, int]) -> None:
-        """As Engine.round."""
+    def round(self, shifts: dict[str, int] | None) -> None:
+        """As Engine.round; with None no more."""
         for tensor, name in zip(self._struct.tensors, FIT_TENSORS, strict=True):
-            if name in shifts:
+            if shifts and name in shifts:
                 tensor.step = 2.0 ** -shifts[name]
-        self._struct.rounding = 1
+        self._struct.rounding = shifts is not None
+
+    def parameters(self) -> np.ndarray:
+        """A copy of what is optimised, float32 (weights,)."""
+        return self._flat.copy()
+
+    def begin_again(self, parameters: np.ndarray) -> None:
+        """Starts from parameters, as if there had been no step."""
+        self._flat[:] = parameters
+        self._vectors[:2] = 0
+        self._struct.steps = 0
 
     def forget_changes(self) -> None:
         """As Engine.forget_changes."""

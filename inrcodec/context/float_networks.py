@@ -26,12 +26,12 @@ class MixtureLoss(torch.autograd.Function):
     al. 2017, PixelCNN++, eq. 2).
 
     outputs (n, 9): means, log2 scales, log2 weights; low, high (n, 1): bounds relative to the base
-    in units; floor: the uniform floor's probability of one value. The gradient is written out,
-    which takes a fraction of autograd's operations.
+    in units; floor: the uniform floor's probability of one value, of all or each. The gradient is
+    written out, which takes a fraction of autograd's operations.
     """
 
     @staticmethod
-    def forward(ctx: Any, outputs: Any, low: Any, high: Any, floor: float) -> Any:
+    def forward(ctx: Any, outputs: Any, low: Any, high: Any, floor: Any) -> Any:
         mean, log_scale, log_weight = outputs.split(COMPONENTS, 1)
         rate = torch.exp2(-log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)).mul_(LN2)
         weight = torch.exp2(log_weight - log_weight.amax(1, keepdim=True))
@@ -66,9 +66,10 @@ class MixtureLoss(torch.autograd.Function):
 
 
 def trunk_loss(floor: float) -> Loss:
-    """The loss of samples in [low, high), (n, 1) each, relative to the base in units."""
+    """The loss of samples in [low, high), (n, 1) each, relative to the base in units; their floor
+    if they do not have one each."""
 
-    def loss(outputs: Any, low: Any, high: Any) -> Any:
+    def loss(outputs: Any, low: Any, high: Any, floor: Any = floor) -> Any:
         return MixtureLoss.apply(outputs, low, high, floor)  # type: ignore[no-untyped-call]
 
     return loss
@@ -220,9 +221,13 @@ class FloatFit:
         # rows are shuffled once: picking them anew each time took a fifth of the fit
         rows = torch.from_numpy(samples.rows[samples.order]).to(like)
         inputs = rows * 2.0**-parameters.shape.input_bits
-        bounds = [b for b in (samples.low, samples.high) if b is not None]
-        targets = [torch.from_numpy(b[samples.order])[:, None].to(like) for b in bounds]
-        loss = plane_loss if samples.high is None else trunk_loss(samples.floor)
+        bounds, floor = [samples.low, samples.high], samples.floor
+        if isinstance(floor, np.ndarray):
+            bounds, floor = [*bounds, floor], 0.0
+        targets = [
+            torch.from_numpy(b[samples.order])[:, None].to(like) for b in bounds if b is not None
+        ]
+        loss = plane_loss if samples.high is None else trunk_loss(floor)
 
         def batches(some: slice) -> tuple[Any, ...]:
             return inputs[some], *(target[some] for target in targets)

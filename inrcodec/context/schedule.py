@@ -34,14 +34,15 @@ class Samples:
 
     rows: int16 (n, f), inputs as it has them. low, high: float32 (n,), the bounds of samples
     relative to their base in units, of a trunk INR; of a plane INR low is the bits, 0 or 1, and
-    there is no high. floor: the uniform floor's probability of one value. order: int32 (n,) of a
+    there is no high. floor: the uniform floor's probability of one value, or float32 (n,) of each
+    sample's. order: int32 (n,) of a
     permutation: batches are runs of it.
     """
 
     rows: np.ndarray
     low: np.ndarray
     high: np.ndarray | None
-    floor: float
+    floor: float | np.ndarray
     order: np.ndarray
 
 

@@ -62,7 +62,7 @@ typedef struct {
     float x[POINTS * FIT_INPUTS], h1[POINTS * FIT_WIDTH], h2[POINTS * FIT_WIDTH];
     float d1[POINTS * FIT_WIDTH], d2[POINTS * FIT_WIDTH];
     float out[POINTS * FIT_OUTPUTS], d3[POINTS * FIT_OUTPUTS];
-    float low[POINTS], high[POINTS];
+    float low[POINTS], high[POINTS], floors[POINTS];
 } inr_fit_scratch;
 
 typedef struct {
@@ -72,6 +72,7 @@ typedef struct {
     const int16_t *rows;     /* (n, inputs) */
     const int32_t *order;    /* (n,): the rows of a batch are one after the other in it */
     const float *low, *high; /* (n,): bounds of samples; of a plane INR low is the bits, high NULL */
+    const float *floors;     /* (n,): floor by sample, or NULL */
     float unit, floor, bypass_scale, hidden_limit;
     const float *centre, *basis; /* (inputs,), (inputs, inputs): what whitens them */
     const inr_fit_whole *prior;  /* or NULL */

@@ -133,7 +133,8 @@ double INR_NAME(inr_fit_mixture)(const inr_fit *f, const float *outputs, int64_t
             of_scale[c] = below * slope_a - above * slope_b;
             p += weight[c] * between[c];
         }
-        const floats mixed = p + f->floor, common = -1 / (LN2 * batch) / mixed;
+        const floats mixed = p + some(f->scratch->floors + at, count);
+        const floats common = -1 / (LN2 * batch) / mixed;
         for (int c = 0; c < COMPONENTS; c++) {
             const floats w = common * weight[c];
             put_column(w * rate[c] * LN2 * of_mean[c], slopes, c, count);

@@ -166,6 +166,7 @@ double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, i
             s->low[p] = f->low[order[p]];
             if (f->high)
                 s->high[p] = f->high[order[p]];
+            s->floors[p] = f->floors ? f->floors[order[p]] : f->floor;
         }
         INR_NAME(inr_fit_multiply)(s->x, inputs, 1, w->w1, s->h1, points, f->inputs, width, 0);
         activate(s->h1, w->b1, points, width, f->hidden_limit);

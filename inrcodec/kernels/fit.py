@@ -52,7 +52,7 @@ class FitStruct(ctypes.Structure):
         ("inputs", INT), ("width", INT), ("outputs", INT), ("bypassed", INT), ("rank", INT),
         ("form", INT), ("rounding", INT), ("weights", INT),
         ("tensors", TensorStruct * len(FIT_TENSORS)),
-        ("rows", PTR), ("order", PTR), ("low", PTR), ("high", PTR),
+        ("rows", PTR), ("order", PTR), ("low", PTR), ("high", PTR), ("floors", PTR),
         ("unit", FLOAT), ("floor", FLOAT), ("bypass_scale", FLOAT), ("hidden_limit", FLOAT),
         ("centre", PTR), ("basis", PTR), ("prior", PTR),
         ("parameters", PTR), ("first", PTR), ("second", PTR), ("slopes", PTR), ("stored", PTR),
