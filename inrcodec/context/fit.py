@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -95,6 +94,10 @@ def engine_for(backend: Backend, parameters: Parameters, samples: Samples) -> En
     return FloatFit.of(parameters, samples, torch.device(backend.device))
 
 
+class _StoppedError(Exception):
+    """A fit that nobody waits for any more ends."""
+
+
 class _Meter:
     """Turns the progress of several fits at once into that of all of them."""
 
@@ -109,7 +112,7 @@ class _Meter:
 
         def report(fraction: float, mean: float) -> None:
             if self._workers.stopping:
-                raise CancelledError
+                raise _StoppedError
             with self._lock:
                 self._done[number], self._bits[number] = fraction, mean
                 begun = self._weights * (self._done > 0)

@@ -10,7 +10,7 @@ import cv2
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inrcodec
@@ -90,6 +90,7 @@ def rows(samples: np.ndarray, bits: int) -> bytes:
     return b"".join(b"\0" + row.tobytes() for row in packed)
 
 
+@settings(deadline=None)
 @given(pngs(), st.sampled_from(["auto", "context", "stored"]))
 def test_any_png_comes_back(data: bytes, model: str) -> None:
     picture = read_picture(data)
