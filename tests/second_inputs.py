@@ -23,10 +23,10 @@ def offsets(*sizes: tuple[int, int]) -> Offsets:
 
 NEAR = {"A": offsets((1, 1)), "B": offsets((0, 1))}
 FAR = {
-    "A": offsets((1, 3), (3, 3)) + offsets((1, 5)),
-    "B": offsets((1, 2)) + offsets((0, 3)) + offsets((2, 3)),
+    "A": offsets((1, 3), (3, 3)) + offsets((1, 5)) + offsets((3, 5)),
+    "B": offsets((1, 2)) + offsets((0, 3)) + offsets((2, 3)) + offsets((1, 4)),
 }
-RING = offsets((0, 1), (1, 1)) + offsets((0, 2))
+RING = offsets((0, 1), (1, 1)) + offsets((0, 2)) + offsets((1, 2))
 OTHERS = {"A": offsets((0, 2)), "B": offsets((1, 1))}  # what a point's error is taken against
 TIMES_4 = {"A": {2: 32, 4: 8, 8: 2}, "B": {2: 8, 4: 4, 8: 1}}  # 4 m_z
 RIDGE = {"A": 128, "B": 256}

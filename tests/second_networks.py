@@ -39,7 +39,7 @@ def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
     """Of trunk A, trunk B and plane for each number of references."""
     networks = []
     for r, kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, u, o = (34 + 17 * r if r else 32), widths[0], 9
+        i, u, o = (42 + 25 * r if r else 40), widths[0], 9
         i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
         shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
         networks.append(shapes | {"bypass": (1, i)})

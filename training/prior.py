@@ -1,16 +1,15 @@
 """Trains a shipped prior: the networks that an encode starts from.
 
-    python training/prior.py [--width N] [--passes N] [--rounds N] [--samples N] [--seed N]
-                             [-o FILE] FOLDER ...
+    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE] FOLDER ...
 
 The folders hold photographs and, for channels without references at least, scientific images of
 more than 8 bits. They are seen in many versions (versions.py), so that the networks know more
 cameras than took them; decoded JPEGs train the networks of Y, Cb, Cr. Of a photograph's versions,
-as many are drawn at random as keep all of them below VERSIONS.
+as many are drawn at random as keep those of a folder at about VERSIONS.
 
-First the networks see the samples of all versions together, pass after pass. Then they learn to be
-fitted: round after round each is fitted to one version for a few steps, as an encode will, and goes
-a part of the way that those fits went on average (Reptile; Nichol et al. 2018, algorithm 2).
+The trunk networks see the samples of all versions together, pass after pass. The plane networks see
+what is left of a part of the versions by trunk networks that were fitted to each, as an encode
+does.
 
 Files depend on the priors in inrcodec/context: once released they never change.
 """
@@ -46,14 +45,12 @@ from inrcodec.files.picture import Picture
 from inrcodec.history.planes import Planes
 
 PLANE_WIDTH = 16
-BATCH, LEARNING_RATE = 4096, 1e-2
+BATCH, LEARNING_RATE = 4096, 5e-3
 PLANE_STEPS = 6000
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
-VERSIONS = 1500  # of all images together, at most one an image more
+VERSIONS = 700  # of the images of a folder together, at most one an image more
 THREADS = 2  # each with one network's samples
-# Of the fits to single versions: batches, their rate, how many steps at most, how many fits a step
-# is the mean of, and the part of their way that it goes, at first.
-FIT_BATCH, FIT_RATE, FIT_STEPS, TOGETHER, PART = 256, 5e-3, 24, 8, 0.5
+FIT_BATCH, FIT_RATE, FIT_STEPS = 256, 5e-3, 24  # of the fits to single versions; steps at most
 SHIFT = {True: 10, False: 12}  # of biases, and of other weights
 
 Job = tuple[int, int]  # a trunk INR: position in the coding order, which is references, and step
@@ -65,7 +62,6 @@ class Plan:
 
     width: int
     passes: int
-    rounds: int
     samples: int
     seed: int
 
@@ -117,7 +113,7 @@ def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version
     for number, image in enumerate(images):
         rng = np.random.default_rng([plan.seed, conversion, number])
         makes = (jpegs if conversion else versions)(image, rng)
-        most = -(-VERSIONS // len(images))
+        most = -(-VERSIONS // sum(other.folder == image.folder for other in images))
         if len(makes) > most:
             makes = [makes[n] for n in rng.permutation(len(makes))[:most]]
         drawn.append((makes, rng))
@@ -166,35 +162,18 @@ class Learner:
         self._engine = CompiledFit(library, self._parameters, self._samples)
         self._report = reporter(f"trunk {position}{'AB'[step]}")
 
-    def learn_together(self) -> None:
-        """Sees all versions, mixed."""
+    def learn(self) -> None:
+        """Sees the samples of all versions, mixed."""
         engine, count = self._engine, len(self._samples.order)
-        order = self._samples.order.copy()
-        steps = self._plan.passes * max(1, count // BATCH)
+        kept = self._samples.order.copy()
         self._rng.shuffle(self._samples.order)
-        bits = 0.0
+        steps, bits = self._plan.passes * max(1, count // BATCH), 0.0
         for step in range(steps):
             first = int(self._rng.integers(max(1, count - BATCH + 1)))
             rate = LEARNING_RATE * one_cycle(step / steps)
             bits += 0.01 * (engine.step(first, min(BATCH, count), rate, False) - bits)
-            self._report(0.5 * step / steps, bits)
-        self._samples.order[:] = order
-
-    def learn_to_be_fitted(self) -> None:
-        """Is fitted to one version after another."""
-        numbers = list(self._parts)
-        for n in range(self._plan.rounds):
-            self._rng.shuffle(numbers)
-            groups = [numbers[at : at + TOGETHER] for at in range(0, len(numbers), TOGETHER)]
-            for at, group in enumerate(groups):
-                done = (n + at / len(groups)) / self._plan.rounds
-                start, way, bits = self._engine.parameters(), 0.0, 0.0
-                for number in group:
-                    bits += self._fit(number) / len(group)
-                    way += (self._engine.parameters() - start) / len(group)
-                    self._engine.begin_again(start)
-                self._engine.begin_again((start + PART * (1 - done) * way).astype(np.float32))
-                self._report(0.5 + 0.5 * done, bits)
+            self._report(step / steps, bits)
+        self._samples.order[:] = kept
 
     def _fit(self, number: int) -> float:
         """Fits the network to a version; the mean bits before each step."""
@@ -235,8 +214,7 @@ def trunks(
 
     def trained(job: Job) -> tuple[Tensors, dict[int, Tensors]]:
         learner = Learner(pools.pop(job), job, plan)
-        learner.learn_together()
-        learner.learn_to_be_fitted()
+        learner.learn()
         return learner.tensors(), learner.tensors_of(kept)
 
     # the largest first, so that no thread is left with one at the end
@@ -322,8 +300,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
-    parser.add_argument("--passes", type=int, default=16, help="over all samples together")
-    parser.add_argument("--rounds", type=int, default=10, help="of fits to each version")
+    parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
@@ -333,7 +310,7 @@ def main() -> None:
         parser.error("there is no photograph, RGB of 8 bits, in the folders")
     if kernels.library() is None:
         parser.error("the compiled loops are not there: make kernels")
-    plan = Plan(options.width, options.passes, options.rounds, options.samples, options.seed)
+    plan = Plan(options.width, options.passes, options.samples, options.seed)
     options.output.write_bytes(pack_weights("int", prior(images, plan)))
 
 

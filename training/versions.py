@@ -25,10 +25,11 @@ Make = Callable[[], np.ndarray]  # makes a version, uint8 or uint16
 @dataclass(frozen=True)
 class Image:
     """An image of a training set: samples uint8 or uint16, (H, W) or (H, W, 3); jpeg: whether it
-    was a JPEG once."""
+    was a JPEG once; folder: that it lies in."""
 
     samples: np.ndarray
     jpeg: bool
+    folder: Path
 
     @property
     def photograph(self) -> bool:
@@ -48,7 +49,7 @@ def read_images(folders: list[Path]) -> list[Image]:
         else:
             samples = read_image(data, path.name)
         if samples.ndim == 2 or samples.shape[2] == 3:
-            found.append(Image(samples, without_history(samples) is not None))
+            found.append(Image(samples, without_history(samples) is not None, path.parent))
     return found
 
 

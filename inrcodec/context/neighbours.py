@@ -20,16 +20,20 @@ INPUT_UNIT = 256
 # Offsets in lattice units of the neighbours within the channel, behind the nearest four.
 OWN_OFFSETS = (
     tuple((dy, dx) for dy in (-3, -1, 1, 3) for dx in (-3, -1, 1, 3) if 3 in (abs(dy), abs(dx)))
-    + ((-5, -1), (-5, 1), (-1, -5), (-1, 5), (1, -5), (1, 5), (5, -1), (5, 1)),
+    + ((-5, -1), (-5, 1), (-1, -5), (-1, 5), (1, -5), (1, 5), (5, -1), (5, 1))
+    + ((-5, -3), (-5, 3), (-3, -5), (-3, 5), (3, -5), (3, 5), (5, -3), (5, 3)),
     ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
     + ((-3, 0), (0, -3), (0, 3), (3, 0))
-    + ((-3, -2), (-3, 2), (-2, -3), (-2, 3), (2, -3), (2, 3), (3, -2), (3, 2)),
+    + ((-3, -2), (-3, 2), (-2, -3), (-2, 3), (2, -3), (2, 3), (3, -2), (3, 2))
+    + ((-4, -1), (-4, 1), (-1, -4), (-1, 4), (1, -4), (1, 4), (4, -1), (4, 1)),
 )
-# Offsets of the neighbours in an earlier channel, of which every sample is known: a ring of 8 and
-# 4 more.
-REFERENCE_OFFSETS = tuple(
-    (dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)
-) + ((-2, 0), (0, -2), (0, 2), (2, 0))
+# Offsets of the neighbours in an earlier channel, of which every sample is known: a ring of 8, and
+# 12 of the ring about it.
+REFERENCE_OFFSETS = (
+    tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
+    + ((-2, 0), (0, -2), (0, 2), (2, 0))
+    + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
+)
 
 
 def input_count(references: int) -> int:

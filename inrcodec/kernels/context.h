@@ -17,7 +17,7 @@
 #define PAD 5
 #define UNIT_SAMPLES 1024
 #define MAX_REFERENCES 2
-#define MAX_INPUTS 72
+#define MAX_INPUTS 92
 #define MAX_WIDTH 64
 #define LIMIT 32767 /* of inputs, activations and weights */
 

@@ -4,20 +4,25 @@
 #define RIDGE_A 128
 #define RIDGE_B 256
 #define SLOPE_LIMIT 4096
+#define OWN_COUNT 32  /* neighbours in the channel itself */
+#define RING_COUNT 20 /* and in each earlier one */
 
 static const int8_t near_a[4][2] = {{-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 static const int8_t near_b[4][2] = {{-1, 0}, {0, -1}, {0, 1}, {1, 0}};
-static const int8_t far_a[20][2] = {
+static const int8_t far_a[OWN_COUNT - 4][2] = {
     {-3, -3}, {-3, -1}, {-3, 1}, {-3, 3}, {-1, -3}, {-1, 3}, {1, -3}, {1, 3}, {3, -3}, {3, -1},
     {3, 1},   {3, 3},   {-5, -1}, {-5, 1}, {-1, -5}, {-1, 5}, {1, -5}, {1, 5}, {5, -1}, {5, 1},
+    {-5, -3}, {-5, 3}, {-3, -5}, {-3, 5}, {3, -5}, {3, 5}, {5, -3}, {5, 3},
 };
-static const int8_t far_b[20][2] = {
+static const int8_t far_b[OWN_COUNT - 4][2] = {
     {-2, -1}, {-2, 1}, {-1, -2}, {-1, 2}, {1, -2}, {1, 2}, {2, -1}, {2, 1},  {-3, 0}, {0, -3},
     {0, 3},   {3, 0},  {-3, -2}, {-3, 2}, {-2, -3}, {-2, 3}, {2, -3}, {2, 3}, {3, -2}, {3, 2},
+    {-4, -1}, {-4, 1}, {-1, -4}, {-1, 4}, {1, -4}, {1, 4}, {4, -1}, {4, 1},
 };
-static const int8_t ring[12][2] = {
+static const int8_t ring[RING_COUNT][2] = {
     {-1, -1}, {-1, 0}, {-1, 1}, {0, -1}, {0, 1},  {1, -1},
     {1, 0},   {1, 1},  {-2, 0}, {0, -2}, {0, 2}, {2, 0},
+    {-2, -1}, {-2, 1}, {-1, -2}, {-1, 2}, {1, -2}, {1, 2}, {2, -1}, {2, 1},
 };
 
 /* Differences in quarter samples to the unit of inputs. */
@@ -43,7 +48,7 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
     const uint16_t *restrict own[4];
     int32_t own_sum[BLOCK], spread[BLOCK], error[MAX_REFERENCES][BLOCK];
     int f = many ? 1 : 0;
-    const int activities = f + 24 + 12 * many;
+    const int activities = f + OWN_COUNT + RING_COUNT * many;
     for (int n = 0; n < 4; n++)
         own[n] = inr_at(b, b->own, i, j, near[n][0], near[n][1]);
     for (int p = 0; p < BLOCK; p++) {
@@ -78,7 +83,7 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
         }
         logarithms(spread, 2 - e, log2, inputs[activities + 1]);
     }
-    for (int n = 0; n < 24; n++, f++) {
+    for (int n = 0; n < OWN_COUNT; n++, f++) {
         const uint16_t *restrict there =
             n < 4 ? own[n] : inr_at(b, b->own, i, j, far[n - 4][0], far[n - 4][1]);
         for (int p = 0; p < BLOCK; p++)
@@ -87,7 +92,7 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
     for (int k = 0; k < many; k++) {
         const uint16_t *restrict here = inr_at(b, b->reference[k], i, j, 0, 0);
         memset(spread, 0, sizeof spread);
-        for (int n = 0; n < 12; n++, f++) {
+        for (int n = 0; n < RING_COUNT; n++, f++) {
             const uint16_t *restrict there =
                 inr_at(b, b->reference[k], i, j, ring[n][0], ring[n][1]);
             const int32_t counts = n < 8 ? -1 : 0;

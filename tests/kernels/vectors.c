@@ -233,7 +233,7 @@ static void code_bands(int references, int step_a, int planes, int exponent, con
     for (int i = 0; i < ROWS * COLS; i++)
         truth[i] = (uint16_t)(next(8) ? top / 2 + next(top) / 8 : next(top));
     const int64_t row = 1, col = step_a ? 1 : 0, phase = 2 * row + col;
-    const int inputs = references ? 34 + 17 * references : 32;
+    const int inputs = references ? 42 + 25 * references : 40;
     fixed_network(&trunk, inputs, WIDEST, 9, 3);
     fixed_network(&plane, 4 + 2 * references, 9, 1, 1);
     inr_band b = {
