@@ -36,7 +36,7 @@ sanitize: .venv/test.stamp
 	INRCODEC_LIBRARY=$(SANITIZED) LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
 	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal \
 	    tests/kernels tests/coding tests/container tests/files/test_images.py tests/fuzz \
-	    $(addprefix tests/context/test_,forms.py inputs.py evidence.py networks.py traversal.py) \
+	    $(addprefix tests/context/test_,engines.py forms.py inputs.py evidence.py networks.py traversal.py) \
 	    tests/test_golden.py
 
 # The kernels and the golden files on aarch64; with wine64, the kernels of Windows too. Needs

@@ -45,7 +45,7 @@ from inrcodec.files.picture import Picture
 from inrcodec.history.planes import Planes
 
 PLANE_WIDTH = 16
-BATCH, LEARNING_RATE = 4096, 5e-3
+BATCH, LEARNING_RATE = 4096, 1e-2
 PLANE_STEPS = 6000
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
 VERSIONS = 700  # of the images of a folder together, at most one an image more
@@ -300,7 +300,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
-    parser.add_argument("--passes", type=int, default=10)
+    parser.add_argument("--passes", type=int, default=16)
     parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))

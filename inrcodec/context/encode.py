@@ -51,8 +51,10 @@ THOROUGH_PIXELS = range(40_000, (1 << 27) + 1)
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH, PLAIN_PASSES = 16, 2  # of networks without a prior; passes that these take more
-# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for this.
+# So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for this,
+# and so many for the largest.
 PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH: 16}
+LARGEST_RANK_PIXELS = 900_000
 
 # Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
 Seal = Callable[[Chain, ContextImage], bytes]
@@ -61,7 +63,9 @@ Seal = Callable[[Chain, ContextImage], bytes]
 def choose_rank(pixels: int, prior: int) -> int:
     """The rank of an image's changes to a prior."""
     rank = max(1, pixels // PIXELS_PER_RANK)
-    return rank if rank <= SMALL_RANKS else LARGE_RANK[prior]
+    if rank <= SMALL_RANKS:
+        return rank
+    return LARGE_RANK[prior] if pixels < LARGEST_RANK_PIXELS else MAX_RANK
 
 
 def choose_models(form: str, effort: int, pixels: int) -> Models:

@@ -191,7 +191,8 @@ def fit_planes(
     plan: Plan,
     report: Report,
 ) -> list[Tensors]:
-    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks."""
+    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Leaves those of
+    a prior as they are where the plan has no steps for them."""
     networks: list[ChannelNetworks | None] = []
     shapes, coding = [], numpy_backend()
     left = iter(trunks)
@@ -209,6 +210,8 @@ def fit_planes(
             pair = (add(plan.prior[at], pair[0]), add(plan.prior[at + 1], pair[1]))
         a, b = (Network(trunk, t, coding) for t in pair)
         networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), coding)))
+    if plan.prior is not None and not plan.plane_steps:
+        return [untrained(shape, plan.rank) for shape in shapes]
     coded = [c for c in layout.channels if c.planes]
     rng = _generator(plan, "samples", 1)
     found = plane_samples(workers, layout, image, networks, rng)

@@ -17,7 +17,12 @@
 #define PAD 5
 #define UNIT_SAMPLES 1024
 #define MAX_REFERENCES 2
-#define MAX_INPUTS 92
+#define OWN_COUNT 32  /* neighbours seen in the channel itself */
+#define RING_COUNT 20 /* and in each earlier one */
+/* Inputs of a trunk network: neighbours, activities, brightness and place, windows. */
+#define TRUNK_INPUTS(references)                                                                      \
+    (OWN_COUNT + ((references) ? 2 : 0) + (RING_COUNT + 1) * (references) + 1 + 4 + 3 + 4 * (references))
+#define MAX_INPUTS TRUNK_INPUTS(MAX_REFERENCES)
 #define MAX_WIDTH 64
 #define LIMIT 32767 /* of inputs, activations and weights */
 

@@ -40,7 +40,7 @@ static inline floats exp2_of(floats v)
     p = FUSED(p, x, all(2.4022651e-1f));
     p = FUSED(p, x, all(6.9314718e-1f));
     p = FUSED(p, x, all(1.0f));
-    const wholes exponent = ((wholes)shifted - (wholes)rounder) << 23;
+    const wholes exponent = ((wholes)shifted - (wholes)rounder) * (1 << 23);
     return (floats)((wholes)p + exponent);
 }
 

@@ -4,8 +4,6 @@
 #define RIDGE_A 128
 #define RIDGE_B 256
 #define SLOPE_LIMIT 4096
-#define OWN_COUNT 32  /* neighbours in the channel itself */
-#define RING_COUNT 20 /* and in each earlier one */
 
 static const int8_t near_a[4][2] = {{-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 static const int8_t near_b[4][2] = {{-1, 0}, {0, -1}, {0, 1}, {1, 0}};
