@@ -1,11 +1,13 @@
 """Trains a shipped prior: the networks that an encode starts from.
 
-    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE] FOLDER ...
+    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE]
+                             FOLDER[*TIMES] ...
 
 The folders hold photographs and, for channels without references at least, scientific images of
 more than 8 bits. They are seen in many versions (versions.py), so that the networks know more
 cameras than took them; decoded JPEGs train the networks of Y, Cb, Cr. Of a photograph's versions,
-as many are drawn at random as keep those of a folder at about VERSIONS.
+as many are drawn at random as keep those of a folder at about VERSIONS; in each pass the samples of
+a folder are seen so many TIMES.
 
 The trunk networks see the samples of all versions together, pass after pass. The plane networks see
 what is left of a part of the versions by trunk networks that were fitted to each, as an encode
@@ -21,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +78,8 @@ class Version:
 
 class Pool:
     """What a trunk INR learns from: the samples of all versions in a few large arrays, as many
-    small ones take up the heap for good. parts: of each version by its number. room: for how many
-    samples."""
+    small ones take up the heap for good. parts: of each version by its number, times: how often it
+    counts. room: for how many samples."""
 
     def __init__(self, position: int, room: int) -> None:
         self._rows = np.empty((room, input_count(position)), np.int16)
@@ -85,8 +87,9 @@ class Pool:
         self._places = coordinates_at(position)
         self._count = 0
         self.parts: dict[int, slice] = {}
+        self.times: dict[int, int] = {}
 
-    def add(self, version: int, found: TrunkSamples, floor: float) -> None:
+    def add(self, version: int, found: TrunkSamples, floor: float, times: int) -> None:
         """Adds the samples of a version, or as many as there is room for."""
         part = slice(self._count, min(self._count + len(found[0]), len(self._rows)))
         number = part.stop - part.start
@@ -96,7 +99,7 @@ class Pool:
         low[part], high[part] = (bounds[:number] for bounds in found[1:])
         floors[part] = floor
         self._count = part.stop
-        self.parts[version] = part
+        self.parts[version], self.times[version] = part, times
 
     def samples(self, rng: np.random.Generator) -> Samples:
         """All of them, in an order in which each version's are together and in random order."""
@@ -137,11 +140,12 @@ def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version
     room = sum(len(makes) for makes, _ in drawn) * (most + most // 50 + 100)
     pools = {(p, step): Pool(p, room) for p in range(POSITIONS) for step in (0, 1)}
     with Workers(numpy_backend(), 1) as alone, ThreadPoolExecutor(THREADS) as threads:
-        for some in threads.map(seen, range(len(drawn))):
+        for image, some in zip(images, threads.map(seen, range(len(drawn))), strict=True):
             for version, parts in some:
                 bits = {len(c.references): c.planes for c in version.layout.channels}
                 for job, part in parts.items():
-                    pools[job].add(len(found), part, uniform_floor(bits[job[0]]))
+                    floor, times = uniform_floor(bits[job[0]]), image.folder[1]
+                    pools[job].add(len(found), part, floor, times)
                 found.append(version)
     return found, pools
 
@@ -151,29 +155,35 @@ class Learner:
 
     def __init__(self, pool: Pool, job: Job, plan: Plan) -> None:
         position, step = job
-        self._plan, self._parts, self._places = plan, pool.parts, coordinates_at(position)
+        self._plan, self._places = plan, coordinates_at(position)
+        self._parts, self._times = pool.parts, pool.times
         self._rng = np.random.default_rng([plan.seed, position, step])
         self._samples = pool.samples(self._rng)
         shape = trunk_shape(position, plan.width)
         self._parameters = Parameters(shape, "int", self._samples.rows, self._rng)
         start_trunk(self._parameters)
+        self._engine = self._engine_for(self._samples.order)
+        self._report = reporter(f"trunk {position}{'AB'[step]}")
+
+    def _engine_for(self, order: np.ndarray) -> CompiledFit:
+        """Fits the network to samples in an order."""
         library = kernels.library()
         assert library is not None
-        self._engine = CompiledFit(library, self._parameters, self._samples)
-        self._report = reporter(f"trunk {position}{'AB'[step]}")
+        return CompiledFit(library, self._parameters, replace(self._samples, order=order))
 
     def learn(self) -> None:
         """Sees the samples of all versions, mixed."""
-        engine, count = self._engine, len(self._samples.order)
-        kept = self._samples.order.copy()
-        self._rng.shuffle(self._samples.order)
+        order = self._samples.order
+        parts = [order[part] for n, part in self._parts.items() for _ in range(self._times[n])]
+        mixed = self._rng.permutation(np.concatenate(parts))
+        engine, count = self._engine_for(mixed), len(mixed)
         steps, bits = self._plan.passes * max(1, count // BATCH), 0.0
         for step in range(steps):
             first = int(self._rng.integers(max(1, count - BATCH + 1)))
             rate = LEARNING_RATE * one_cycle(step / steps)
             bits += 0.01 * (engine.step(first, min(BATCH, count), rate, False) - bits)
             self._report(step / steps, bits)
-        self._samples.order[:] = kept
+        self._engine.begin_again(engine.parameters())
 
     def _fit(self, number: int) -> float:
         """Fits the network to a version; the mean bits before each step."""
@@ -296,11 +306,17 @@ def prior(images: list[Image], plan: Plan) -> list[Tensors]:
     return networks
 
 
+def folder(text: str) -> tuple[Path, int]:
+    """A folder, and how many times its samples are seen in each pass."""
+    path, _, times = text.partition("*")
+    return Path(path), int(times or 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("folders", type=folder, nargs="+", metavar="FOLDER[*TIMES]")
     parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
-    parser.add_argument("--passes", type=int, default=16)
+    parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))

@@ -25,11 +25,11 @@ Make = Callable[[], np.ndarray]  # makes a version, uint8 or uint16
 @dataclass(frozen=True)
 class Image:
     """An image of a training set: samples uint8 or uint16, (H, W) or (H, W, 3); jpeg: whether it
-    was a JPEG once; folder: that it lies in."""
+    was a JPEG once; folder: that it lies in, and how many times its samples are seen."""
 
     samples: np.ndarray
     jpeg: bool
-    folder: Path
+    folder: tuple[Path, int]
 
     @property
     def photograph(self) -> bool:
@@ -37,10 +37,10 @@ class Image:
         return self.samples.ndim == 3 and self.samples.dtype == np.uint8
 
 
-def read_images(folders: list[Path]) -> list[Image]:
+def read_images(folders: list[tuple[Path, int]]) -> list[Image]:
     """The grey and RGB images in folders, lossless JPEG XL and what inrcodec reads."""
     found = []
-    for path in sorted(path for folder in folders for path in folder.iterdir()):
+    for path, folder in sorted((path, f) for f in folders for path in f[0].iterdir()):
         if path.suffix not in (*EXTENSIONS, JPEG_XL):
             continue
         data = path.read_bytes()
@@ -49,7 +49,7 @@ def read_images(folders: list[Path]) -> list[Image]:
         else:
             samples = read_image(data, path.name)
         if samples.ndim == 2 or samples.shape[2] == 3:
-            found.append(Image(samples, without_history(samples) is not None, path.parent))
+            found.append(Image(samples, without_history(samples) is not None, folder))
     return found
 
 

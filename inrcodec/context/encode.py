@@ -23,25 +23,27 @@ from .traversal import traverse
 @dataclass(frozen=True)
 class Effort:
     """How an effort fits: from which prior; how many times the trunk INRs see each sample; how many
-    batches they see at least, and how many the plane INRs."""
+    batches they see at least, and how many the plane INRs; of how many fits of each trunk INR the
+    best is taken."""
 
     prior: int
     passes: float
     steps: int
     plane_steps: int
+    tries: int = 1
 
 
 # Each takes about twice the time of the one before.
 EFFORTS = {
-    1: Effort(QUICK, 1, 100, 40),
-    2: Effort(QUICK, 4, 200, 100),
+    1: Effort(QUICK, 1, 100, 0),
+    2: Effort(QUICK, 3, 200, 100),
     3: Effort(QUICK, 10, 400, 200),
     4: Effort(THOROUGH, 8, 400, 300),
     5: Effort(THOROUGH, 20, 800, 500),
     6: Effort(THOROUGH, 40, 1200, 800),
-    7: Effort(THOROUGH, 80, 1600, 1000),
-    8: Effort(THOROUGH, 160, 2400, 1500),
-    9: Effort(THOROUGH, 320, 3200, 2000),
+    7: Effort(THOROUGH, 80, 1600, 1500),
+    8: Effort(THOROUGH, 80, 1600, 2000, 2),
+    9: Effort(THOROUGH, 80, 1600, 2000, 4),
 }
 # From here on a fit may run where CUDA is: to ask torch for it takes longer than lower efforts do.
 CUDA_EFFORT = 4
@@ -127,6 +129,7 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
                 options.seed,
                 prior,
                 rank,
+                effort.tries,
                 max(left, MIN_SECONDS) * TRUNKS_SHARE,
                 max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
             )

@@ -27,7 +27,7 @@ from .networks import Network, Shape, Tensor
 from .parameters import Parameters
 from .prior import add
 from .samples import plane_samples, trunk_samples
-from .schedule import Course, Engine, Report, Samples, train
+from .schedule import Course, Engine, Report, Samples, best, train
 from .step import ChannelNetworks, plane_shape, trunk_shape
 
 BATCH, PLANE_BATCH = 512, 4096
@@ -49,6 +49,7 @@ class Plan:
     seed: int
     prior: list[Tensors] | None = None  # prior.prior_networks: where the fit starts, if anywhere
     rank: int = 0  # of the changes to the prior
+    tries: int = 1  # of each trunk INR
     trunk_seconds: float = math.inf  # time for each of the two fits, if their steps take longer
     plane_seconds: float = math.inf
 
@@ -168,14 +169,21 @@ def fit_trunks(
             return untrained(shapes[position], plan.rank)
         rows, low, high = samples
         prior = plan.prior[3 * coded.index(position) + step] if plan.prior else None
-        parameters = Parameters(shapes[position], plan.form, rows, rng, prior, plan.rank)
-        if not prior:
-            start_trunk(parameters)
-        floor, order = uniform_floor(layout.channels[position].planes), _order(len(rows), rng)
-        engine = engine_for(backend, parameters, Samples(rows, low, high, floor, order))
+        floor = uniform_floor(layout.channels[position].planes)
         steps = max(round(plan.passes * len(rows) / BATCH), plan.steps)
-        course = Course(steps, BATCH, plan.learning_rate(plan.trunk_width), seconds[number])
-        return train(engine, parameters, len(rows), course, rng, meter.part(number))
+        rate = plan.learning_rate(plan.trunk_width)
+        course = Course(steps, BATCH, rate, seconds[number], plan.tries)
+
+        def start() -> tuple[Engine, Parameters]:
+            parameters = Parameters(shapes[position], plan.form, rows, rng, prior, plan.rank)
+            if not prior:
+                start_trunk(parameters)
+            order = _order(len(rows), rng)
+            return engine_for(
+                backend, parameters, Samples(rows, low, high, floor, order)
+            ), parameters
+
+        return best(start, len(rows), course, rng, meter.part(number))
 
     with _one_thread_each(backend):
         fitted = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
@@ -191,8 +199,8 @@ def fit_planes(
     plan: Plan,
     report: Report,
 ) -> list[Tensors]:
-    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Leaves those of
-    a prior as they are where the plan has no steps for them."""
+    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Where the plan
+    has no steps for them those of a prior stay as they are."""
     networks: list[ChannelNetworks | None] = []
     shapes, coding = [], numpy_backend()
     left = iter(trunks)

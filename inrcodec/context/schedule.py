@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..coding.weights import Tensors
+from ..coding.weights import Tensors, pack_weights
 from .parameters import Parameters
 
 LN2 = math.log(2)
@@ -73,12 +73,14 @@ class Engine(Protocol):
 @dataclass(frozen=True)
 class Course:
     """How long to fit a network. seconds: where the steps take longer, there are fewer of them, and
-    the schedule goes by the clock."""
+    the schedule goes by the clock. tries: how many fits that differ by chance, each in its share of
+    the seconds."""
 
     steps: int
     batch: int
     learning_rate: float
     seconds: float = math.inf
+    tries: int = 1
 
 
 def train(
@@ -122,6 +124,31 @@ def train(
     if not engine.bits(*rows) <= RAN_AWAY * float(before):  # or is no number
         engine.forget_changes()
     return parameters.integers(engine.stored(), shifts)
+
+
+def best(
+    start: Callable[[], tuple[Engine, Parameters]],
+    count: int,
+    course: Course,
+    rng: np.random.Generator,
+    report: Report,
+) -> Tensors:
+    """The best of the course's tries to fit a network to `count` samples: the integers that make
+    for the least bits, samples and weights together. start: makes an engine anew."""
+    found: list[tuple[float, Tensors]] = []
+    share = replace(course, seconds=course.seconds / course.tries)
+    for number in range(course.tries):
+        engine, parameters = start()
+
+        def part(done: float, bits: float, before: int = number) -> None:
+            report((before + done) / course.tries, bits)
+
+        tensors = train(engine, parameters, count, share, rng, part)
+        if course.tries == 1:
+            return tensors
+        bits = engine.bits(0, count) * count + 8 * len(pack_weights(parameters.form, [tensors]))
+        found.append((bits, tensors))
+    return min(found, key=lambda each: each[0])[1]
 
 
 def one_cycle(progress: float) -> float:

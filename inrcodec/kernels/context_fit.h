@@ -34,7 +34,7 @@ typedef int32_t wholes __attribute__((vector_size(4 * FLOATS), aligned(4), may_a
 
 #define POINTS 128     /* of a batch at a time */
 #define FIT_INPUTS 96  /* at most, and a multiple of 16 */
-#define FIT_WIDTH 128
+#define FIT_WIDTH 64
 #define FIT_OUTPUTS 16 /* 9 or 1 are used */
 #define MIXTURE_OUTPUTS 9
 

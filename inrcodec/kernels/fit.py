@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from . import Library
 
 PTR, INT, FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
-FIT_INPUTS, FIT_WIDTH, FIT_OUTPUTS = 96, 128, 16
+FIT_INPUTS, FIT_WIDTH, FIT_OUTPUTS = 96, 64, 16
 FIT_TENSORS = ("w1", "u1", "v1", "b1", "w2", "u2", "v2", "b2", "w3", "b3", "bypass")
 ALIGNMENT = 64  # of what C works on, in bytes
 

@@ -205,7 +205,7 @@ def test_a_time_limit_stops_the_fit() -> None:
     image = scene(64, 64, 3, np.uint8)
     planes, reports = whole_planes(image, 8), []
     layout = choose_layout(planes)
-    plan = fit.Plan(10**6, 1, 8, 8, 10**6, "int", 0, None, 0, 0.6, 0.2)
+    plan = fit.Plan(10**6, 1, 8, 8, 10**6, "int", 0, None, 0, 1, 0.6, 0.2)
     with Workers(numpy_backend(), 1) as workers:
         args = (numpy_backend(), workers, layout, planes)
         trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))
