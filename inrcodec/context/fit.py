@@ -199,8 +199,8 @@ def fit_planes(
     plan: Plan,
     report: Report,
 ) -> list[Tensors]:
-    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Where the plan
-    has no steps for them those of a prior stay as they are."""
+    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Where the
+    plan has no steps for them those of a prior stay as they are."""
     networks: list[ChannelNetworks | None] = []
     shapes, coding = [], numpy_backend()
     left = iter(trunks)
