@@ -125,13 +125,15 @@ def code_bands(
     truth: np.ndarray | None,
     observe: Observer | None,
 ) -> None:
-    """inference.code_arrays in C; its arguments."""
+    """inference.code_arrays in C; its arguments, but that bands without a stream are left out."""
     assert job.networks is not None
     evidence, tables = _Evidence(library, workers, job), backend.packed_tables
     trunk, plane = job.networks.trunks[job.grids[0].step], job.networks.plane
 
     def code(number: int) -> list[Codes]:
-        coder, told = streams[number], []
+        coder, told = streams[number], list[Codes]()
+        if coder is None:
+            return told
         for grid in job.grids:
             rows = grid.band(number, len(streams))
             if not rows:

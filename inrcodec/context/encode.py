@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ class Effort:
 
 # Each takes about twice the time of the one before.
 EFFORTS = {
-    1: Effort(QUICK, 1, 100, 0),
+    1: Effort(QUICK, 1, 100, 40),
     2: Effort(QUICK, 3, 200, 100),
     3: Effort(QUICK, 10, 400, 200),
     4: Effort(THOROUGH, 8, 400, 300),
@@ -50,6 +51,8 @@ CUDA_EFFORT = 4
 # The large networks are for images that have pixels enough to fit them, and few enough that
 # anyone's limit of multiply-adds allows to decode them.
 THOROUGH_PIXELS = range(40_000, (1 << 27) + 1)
+# From so many on a fit does better than the prior as it is.
+SURE_PIXELS = 100_000
 # Under a time limit: passes over the image that come after the fit, the trunks' share of the fit.
 AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH, PLAIN_PASSES = 16, 2  # of networks without a prior; passes that these take more
@@ -106,7 +109,8 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             return seal(chain, code(chain.planes, layout, models, weights, workers))
 
         candidates, reserve, way = [], 0.0, ways[-1]
-        if models.prior:
+        sure = len(ways) == 1 and pixels >= SURE_PIXELS and math.isinf(options.deadline)
+        if models.prior and not (sure and can_fit()):
             # a fit may lose, where the image is small; and the prior knows which way to go
             started = time.monotonic()
             unchanged = [file(way, quick, b"") for way in ways]

@@ -26,11 +26,12 @@ from .mixture import FLOOR_BITS
 from .networks import Network, Shape, Tensor
 from .parameters import Parameters
 from .prior import add
-from .samples import plane_samples, trunk_samples
+from .samples import MAX_SAMPLES, plane_samples, trunk_samples
 from .schedule import Course, Engine, Report, Samples, best, train
 from .step import ChannelNetworks, plane_shape, trunk_shape
 
 BATCH, PLANE_BATCH = 512, 4096
+SEEN = 2  # samples of plane INRs for each that a step sees
 # Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
 LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
 WIDE = 64
@@ -222,7 +223,8 @@ def fit_planes(
         return [untrained(shape, plan.rank) for shape in shapes]
     coded = [c for c in layout.channels if c.planes]
     rng = _generator(plan, "samples", 1)
-    found = plane_samples(workers, layout, image, networks, rng)
+    most = min(MAX_SAMPLES, SEEN * PLANE_BATCH * plan.plane_steps)
+    found = plane_samples(workers, layout, image, networks, rng, most)
     meter = _Meter(workers, report, [1.0] * len(coded))
     seconds = plan.plane_seconds / max(1, math.ceil(len(coded) / workers.threads))
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from .. import kernels
 from ..coding.backend import Workers, numpy_backend
+from ..coding.rangecoder import Encoder
 from ..history.planes import Planes
-from .compiled import band_inputs
+from .compiled import band_inputs, code_bands
 from .layout import Layout
 from .neighbours import Surroundings, context_inputs, input_count
 from .pyramid import Grid, Unit
@@ -23,6 +24,8 @@ from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
 from .traversal import traverse, walk
 
 MAX_SAMPLES = 1 << 19  # per network: beyond, a random subset is fitted
+# Of large images plane INRs see some bands of rows only: rows of each, and how many of them.
+BAND_ROWS, MOST_BANDS, LEAST_BANDS = 8, 128, 2
 AT_ONCE = 1 << 14  # points whose inputs are made at a time
 
 # Of some points: inputs int16 (n, f) as networks have them, and the bounds float32 (n,) of each
@@ -129,10 +132,7 @@ def trunk_samples(
                     count = int(chosen.sum())
                 pieces.append(_Piece(job, grid, rows, values, chosen, into.take(count)))
         workers.map(fill, pieces)
-        for grid in job.grids:
-            job.own.phase(grid.phase)[:] = grid.points(truth).astype(np.uint16) - np.uint16(
-                channel.lowest
-            )
+        _know(job, truth)
 
     walk(layout, [None] * len(layout.channels), _Silent(), look, planes)
     return {
@@ -152,23 +152,23 @@ def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np
 
 
 class _Asked:
-    """Collects what plane INRs were asked, and the answers (an Observer)."""
+    """Collects what plane INRs were asked, and the answers (an Observer); keep: what part of them,
+    by channel index."""
 
     wants_inputs = True
 
-    def __init__(self, rng: np.random.Generator, most: int) -> None:
+    def __init__(self, rng: np.random.Generator, keep: dict[int, float]) -> None:
         self.found: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
-        self._rng, self._most = rng, most
+        self._rng, self._keep = rng, keep
 
     def __call__(self, codes: Codes) -> None:
         if codes.inputs is None:
             return
-        channel = codes.channel
+        index = codes.channel.index
         asked = codes.inputs[:, :, 0] != NOT_ASKED
-        keep = self._most / (channel.size[0] * channel.size[1] * channel.planes)
-        if keep < 1:
-            asked &= self._rng.random(asked.shape) < keep
-        inputs, bits = self.found.setdefault(channel.index, ([], []))
+        if self._keep[index] < 1:
+            asked &= self._rng.random(asked.shape) < self._keep[index]
+        inputs, bits = self.found.setdefault(index, ([], []))
         inputs.append(codes.inputs[asked])
         bits.append(codes.bits[asked].astype(np.float32))
 
@@ -184,10 +184,34 @@ def plane_samples(
     """Per channel index, what its plane INR learns from: inputs int16 (n, f) as networks have them,
     and bits float32 (n,); a random subset of about `most` if there are more. networks: on
     numpy_backend."""
-    asked = _Asked(rng, most)
-    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
-    traverse(numpy_backend(), workers, layout, networks, scans, planes, asked)
+    backend, library = numpy_backend(), kernels.library()
+    numbers = {c.index: c.size[0] * c.size[1] * max(1, c.planes) for c in layout.channels}
+    # of the bits of a sample about half are asked for
+    part = min(1.0, 2 * most / max(numbers.values())) if library is not None else 1.0
+    asked = _Asked(rng, {index: most / (number * part) for index, number in numbers.items()})
+
+    def code(job: StepJob, streams: list[Any], truth: np.ndarray | None) -> None:
+        assert library is not None
+        assert truth is not None
+        bands = min(max(1, job.grids[0].rows // BAND_ROWS), MOST_BANDS)
+        chosen = rng.permutation(bands)[: max(LEAST_BANDS, round(bands * part))].tolist()
+        coders = [Encoder() if n in chosen else None for n in range(bands)]
+        code_bands(library, backend, workers, job, coders, truth, asked)
+        _know(job, truth)
+
+    if part < 1:
+        walk(layout, networks, _Silent(), code, planes)
+    else:
+        scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
+        traverse(backend, workers, layout, networks, scans, planes, asked)
     return {
         index: (np.concatenate(inputs), np.concatenate(bits))
         for index, (inputs, bits) in asked.found.items()
     }
+
+
+def _know(job: StepJob, truth: np.ndarray) -> None:
+    """Takes a step's samples as known."""
+    for grid in job.grids:
+        values = grid.points(truth).astype(np.uint16) - np.uint16(job.channel.lowest)
+        job.own.phase(grid.phase)[:] = values
