@@ -37,14 +37,14 @@ class Effort:
 # Each takes about twice the time of the one before.
 EFFORTS = {
     1: Effort(QUICK, 1, 100, 40),
-    2: Effort(QUICK, 3, 200, 100),
-    3: Effort(QUICK, 10, 400, 200),
-    4: Effort(THOROUGH, 8, 400, 300),
-    5: Effort(THOROUGH, 20, 800, 500),
-    6: Effort(THOROUGH, 40, 1200, 800),
-    7: Effort(THOROUGH, 80, 1600, 1500),
-    8: Effort(THOROUGH, 80, 1600, 2000, 2),
-    9: Effort(THOROUGH, 80, 1600, 2000, 4),
+    2: Effort(QUICK, 8, 200, 150),
+    3: Effort(THOROUGH, 10, 400, 300),
+    4: Effort(THOROUGH, 18, 600, 400),
+    5: Effort(THOROUGH, 34, 800, 500),
+    6: Effort(THOROUGH, 70, 1200, 800),
+    7: Effort(THOROUGH, 140, 1600, 1500),
+    8: Effort(THOROUGH, 140, 1600, 2000, 2),
+    9: Effort(THOROUGH, 140, 1600, 2000, 4),
 }
 # From here on a fit may run where CUDA is: to ask torch for it takes longer than lower efforts do.
 CUDA_EFFORT = 4

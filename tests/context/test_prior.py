@@ -141,7 +141,7 @@ def test_high_efforts_start_from_the_larger_networks() -> None:
     small, large = Models.of_prior(QUICK), Models.of_prior(THOROUGH)
     assert large.trunk_width > small.trunk_width
     chosen = [choose_models("int", effort, 10**6) for effort in range(1, 10)]
-    assert chosen == [small] * 3 + [large] * 6
+    assert chosen == [small] * 2 + [large] * 7
     for pixels in (1, THOROUGH_PIXELS[0] - 1, DEFAULT.pixels):
         assert choose_models("int", 9, pixels) == small
     layout = choose_layout(whole_planes(scene(30, 30, 4, np.uint16), 16))
