@@ -204,10 +204,14 @@ def plane_samples(
     else:
         scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
         traverse(backend, workers, layout, networks, scans, planes, asked)
-    return {
-        index: (np.concatenate(inputs), np.concatenate(bits))
-        for index, (inputs, bits) in asked.found.items()
-    }
+    found = {}
+    for index, (inputs, bits) in asked.found.items():
+        rows, answers = np.concatenate(inputs), np.concatenate(bits)
+        if len(rows) > most + most // 8:  # bands were more than they had to be
+            chosen = rng.permutation(len(rows))[:most]
+            rows, answers = rows[chosen], answers[chosen]
+        found[index] = rows, answers
+    return found
 
 
 def _know(job: StepJob, truth: np.ndarray) -> None:
