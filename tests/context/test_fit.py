@@ -11,7 +11,7 @@ import torch
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import FORMS, Tensors, pack_weights, unpack_weights
-from inrcodec.context import fit
+from inrcodec.context import fit, schedule
 from inrcodec.context.float_networks import FloatNetwork, MixtureLoss
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.neighbours import input_count
@@ -19,7 +19,7 @@ from inrcodec.context.networks import TENSORS, Network, Shape
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import THOROUGH, prior_networks
 from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
-from inrcodec.context.schedule import LN2, Course, Samples, train
+from inrcodec.context.schedule import LN2, Course, Engine, Samples, train
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.history.planes import Planes
 from tests.context.forms import prior_of, whole_planes
@@ -215,3 +215,46 @@ def test_large_images_are_sampled() -> None:
         rng = np.random.default_rng(0)
         (asked,) = plane_samples(workers, layout, planes, prior_of(layout), rng, 2000).values()
     assert 1000 < len(asked[0]) == len(asked[1]) < 2400
+
+
+def test_what_some_bands_ask_is_what_the_whole_image_asks() -> None:
+    planes = whole_planes(scene(96, 90, 1, np.uint8), 8)
+    layout = choose_layout(planes)
+    with Workers(numpy_backend(), 2) as workers:
+        whole, some = (
+            plane_samples(workers, layout, planes, prior_of(layout), np.random.default_rng(0), most)
+            for most in (1 << 20, 1000)
+        )
+    asked = {(*row, bit) for row, bit in zip(whole[0][0].tolist(), whole[0][1], strict=True)}
+    rows, bits = some[0]
+    assert 500 < len(rows) < 1200 < len(whole[0][0])
+    assert {(*row, bit) for row, bit in zip(rows.tolist(), bits, strict=True)} <= asked
+
+
+def test_the_best_of_several_tries_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = whole_planes(scene(64, 64, 1, np.uint8), 8)
+    layout = choose_layout(planes)
+    rows, low, high = samples_of(layout, planes)[0, 1]
+    rng, sizes, made = np.random.default_rng(0), list[float](), list[Tensors]()
+
+    def start() -> tuple[Engine, Parameters]:
+        parameters = Parameters(trunk_shape(0, 8), "int", rows, rng)
+        fit.start_trunk(parameters)
+        order = rng.permutation(len(rows)).astype(np.int32)
+        samples = Samples(rows, low, high, fit.uniform_floor(8), order)
+        return fit.engine_for(numpy_backend(), parameters, samples), parameters
+
+    def watched(engine: Engine, *arguments: Any) -> Tensors:
+        made.append(train(engine, *arguments))
+        bits = engine.bits(0, len(rows)) * len(rows)
+        sizes.append(bits + 8 * len(pack_weights("int", made[-1:])))
+        return made[-1]
+
+    monkeypatch.setattr(schedule, "train", watched)
+    reports: list[float] = []
+    course = Course(40, 256, 3e-2, tries=4)
+    tensors = schedule.best(start, len(rows), course, rng, lambda done, _: reports.append(done))
+    assert len(set(sizes)) == 4
+    assert tensors is made[int(np.argmin(sizes))]
+    assert reports == sorted(reports)
+    assert reports[-1] == 1
