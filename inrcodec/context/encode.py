@@ -117,7 +117,11 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             candidates = [min(unchanged, key=len)]
             way = ways[unchanged.index(candidates[0])]
             reserve = AFTER_FIT * (time.monotonic() - started)
-            reserve *= models.trunk_width / quick.trunk_width
+            slower = models.trunk_width / quick.trunk_width
+            if options.deadline - time.monotonic() > 2 * slower * reserve:
+                reserve *= slower
+            else:  # there would be little time to fit the large networks
+                models = quick
         chain, layout = way
         prior = prior_networks(layout, models.prior) if models.prior else None
         rank = choose_rank(pixels, models.prior) if prior else 0
