@@ -28,8 +28,8 @@ ASKED = [
     ("context", "pixels", 26 * 35),
     # of a trunk network, and of the plane network for each plane, of the three channels; rows count
     # as multiples of 64
-    ("context", "multiply_adds", 26 * 64 * ((85 + 8 * 13) + (123 + 7 * 17) + (157 + 8 * 21))),
-    ("context", "weights", (2 * 85 + 13) + (2 * 123 + 17) + (2 * 157 + 21)),
+    ("context", "multiply_adds", 26 * 64 * ((101 + 8 * 13) + (155 + 7 * 17) + (205 + 8 * 21))),
+    ("context", "weights", (2 * 101 + 13) + (2 * 155 + 17) + (2 * 205 + 21)),
     ("context", "sections", 3),
     ("joint", "pixels", 7 * 9),
     ("joint", "multiply_adds", 7 * 9 * 8 * 131),
