@@ -188,6 +188,11 @@ class FloatNetwork:
         self.rounding = True
         self._step = self._each({name: 2.0 ** -shifts[name] for name in self.names})
 
+    @property
+    def changes_a_prior(self) -> bool:
+        """Whether its weights are changes to a prior's."""
+        return bool(self._prior)
+
     def rate(self, weights: dict[str, Any]) -> Any:
         """Bits of the coded integers as a Laplace distribution per tensor has them, but for a
         constant: its gradient draws weights to 0 by 1.44 bits a mean magnitude, changes to a prior
@@ -274,7 +279,7 @@ class FloatFit:
 
     def forget_changes(self) -> None:
         """As Engine.forget_changes."""
-        if self.network._prior:
+        if self.network.changes_a_prior:
             with torch.no_grad():
                 for parameter in self.network.parameters.values():
                     parameter.zero_()

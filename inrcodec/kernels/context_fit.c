@@ -61,11 +61,6 @@ static float *part(const inr_fit *f, float *of, int tensor)
     return f->tensors[tensor].at < 0 ? NULL : of + f->tensors[tensor].at;
 }
 
-static int64_t padded(int64_t count)
-{
-    return (count + 15) & ~(int64_t)15;
-}
-
 /* rows (n, inputs) times the basis, which is symmetric; in place. */
 static void whiten(const inr_fit *f, float *rows, int64_t n)
 {
@@ -218,7 +213,7 @@ static void add_product(const float *u, const float *v, int64_t rows, int64_t in
 static void assemble(const inr_fit *f)
 {
     inr_fit_whole *w = &f->scratch->weights;
-    const int64_t inputs = f->inputs, width = f->width, apart = padded(width);
+    const int64_t inputs = f->inputs, width = f->width, apart = inr_padded(width);
     if (f->prior)
         memcpy(w, f->prior, sizeof *w);
     else
@@ -274,7 +269,7 @@ static void factor_slopes(const float *d, const float *u, const float *v, int64_
 static void disassemble(const inr_fit *f)
 {
     const inr_fit_whole *d = &f->scratch->slopes;
-    const int64_t inputs = f->inputs, width = f->width, apart = padded(width);
+    const int64_t inputs = f->inputs, width = f->width, apart = inr_padded(width);
     float *to = f->slopes, *st = f->stored;
     if (part(f, to, FIT_W1))
         take_transposed(d->w1, width, inputs, apart, part(f, to, FIT_W1));

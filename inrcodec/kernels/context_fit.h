@@ -32,6 +32,17 @@ typedef int32_t wholes __attribute__((vector_size(4 * FLOATS), aligned(4), may_a
 #define FUSED(a, b, c) ((a) * (b) + (c))
 #endif
 
+static inline floats inr_all(float v)
+{
+    return (floats){0} + v;
+}
+
+/* How far apart rows of so many numbers are. */
+static inline int64_t inr_padded(int64_t count)
+{
+    return (count + 15) & ~(int64_t)15;
+}
+
 #define POINTS 128     /* of a batch at a time */
 #define FIT_INPUTS 96  /* at most, and a multiple of 16 */
 #define FIT_WIDTH 64

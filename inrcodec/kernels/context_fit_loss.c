@@ -9,11 +9,6 @@
 #define MIN_LOG_SCALE -6
 #define MAX_LOG_SCALE 10
 
-static inline floats all(float v)
-{
-    return (floats){0} + v;
-}
-
 static inline floats least(floats a, floats b)
 {
     const wholes less = a < b;
@@ -29,17 +24,17 @@ static inline floats most(floats a, floats b)
 /* 2^v, v from -126 to 126; to 1e-7 of it (Taylor's series of the fraction about 0). */
 static inline floats exp2_of(floats v)
 {
-    v = most(least(v, all(126)), all(-126));
-    const floats rounder = all(12582912.0f); /* 1.5 * 2^23 */
+    v = most(least(v, inr_all(126)), inr_all(-126));
+    const floats rounder = inr_all(12582912.0f); /* 1.5 * 2^23 */
     const floats shifted = v + rounder;
     const floats x = v - (shifted - rounder);
-    floats p = all(1.5403530e-4f);
-    p = FUSED(p, x, all(1.3333558e-3f));
-    p = FUSED(p, x, all(9.6181291e-3f));
-    p = FUSED(p, x, all(5.5504109e-2f));
-    p = FUSED(p, x, all(2.4022651e-1f));
-    p = FUSED(p, x, all(6.9314718e-1f));
-    p = FUSED(p, x, all(1.0f));
+    floats p = inr_all(1.5403530e-4f);
+    p = FUSED(p, x, inr_all(1.3333558e-3f));
+    p = FUSED(p, x, inr_all(9.6181291e-3f));
+    p = FUSED(p, x, inr_all(5.5504109e-2f));
+    p = FUSED(p, x, inr_all(2.4022651e-1f));
+    p = FUSED(p, x, inr_all(6.9314718e-1f));
+    p = FUSED(p, x, inr_all(1.0f));
     const wholes exponent = ((wholes)shifted - (wholes)rounder) * (1 << 23);
     return (floats)((wholes)p + exponent);
 }
@@ -51,12 +46,12 @@ static inline floats log2_of(floats v)
     const wholes exponent = bits >> 23;
     const floats m = (floats)((bits & 0x7FFFFF) + 0x3F3504F3);
     const floats t = (m - 1) / (m + 1), s = t * t;
-    floats p = all(2.0f / 9);
-    p = FUSED(p, s, all(2.0f / 7));
-    p = FUSED(p, s, all(2.0f / 5));
-    p = FUSED(p, s, all(2.0f / 3));
-    p = FUSED(p, s, all(2.0f));
-    return FUSED(t * p, all(1 / LN2), __builtin_convertvector(exponent, floats));
+    floats p = inr_all(2.0f / 9);
+    p = FUSED(p, s, inr_all(2.0f / 7));
+    p = FUSED(p, s, inr_all(2.0f / 5));
+    p = FUSED(p, s, inr_all(2.0f / 3));
+    p = FUSED(p, s, inr_all(2.0f));
+    return FUSED(t * p, inr_all(1 / LN2), __builtin_convertvector(exponent, floats));
 }
 
 /* 1 / (1 + 2^-v) */
@@ -88,7 +83,7 @@ static inline void put_column(floats values, float *slopes, int64_t o, int64_t r
 
 static inline floats some(const float *from, int64_t count)
 {
-    floats values = all(0);
+    floats values = inr_all(0);
     memcpy(&values, from, (size_t)count * sizeof *from);
     return values;
 }
@@ -118,11 +113,11 @@ double INR_NAME(inr_fit_mixture)(const inr_fit *f, const float *outputs, int64_t
         for (int c = 0; c < COMPONENTS; c++)
             weight[c] = exp2_of(out[6 + c] - top);
         const floats total = 1 / (weight[0] + weight[1] + weight[2]);
-        floats p = all(0);
+        floats p = inr_all(0);
         for (int c = 0; c < COMPONENTS; c++) {
             weight[c] *= total;
             /* z in powers of two, as the logistics are */
-            rate[c] = exp2_of(-most(least(out[3 + c], all(MAX_LOG_SCALE)), all(MIN_LOG_SCALE)));
+            rate[c] = exp2_of(-most(least(out[3 + c], inr_all(MAX_LOG_SCALE)), inr_all(MIN_LOG_SCALE)));
             const floats below = (low - out[c]) * rate[c], above = (high - out[c]) * rate[c];
             /* on the side where both are small, so that their difference is exact enough */
             const wholes side = (below + above > 0) & INT32_MIN;
@@ -158,7 +153,7 @@ double INR_NAME(inr_fit_bits)(const inr_fit *f, const float *outputs, int64_t po
         /* log2(1 + 2^u) = max(u, 0) + log2(1 + 2^-|u|), u towards the other bit */
         const floats u = logit * (1 - 2 * bit), size = most(u, -u);
         put_column((logistic(logit) - bit) / batch, slopes, 0, count);
-        bits += sum(most(u, all(0)) + log2_of(1 + exp2_of(-size)), count);
+        bits += sum(most(u, inr_all(0)) + log2_of(1 + exp2_of(-size)), count);
     }
     return bits;
 }

@@ -6,11 +6,6 @@
 
 #define TALL (FLOATS == 8 ? 4 : 8) /* rows at a time: with two vectors each they fit the registers */
 
-static inline floats all(float v)
-{
-    return (floats){0} + v;
-}
-
 /* `rows` rows of c and `vectors` vectors of their columns. */
 static inline __attribute__((always_inline)) void tile(const int rows, const int vectors, const float *a,
                                                        int64_t down, int64_t right, const float *b,
@@ -19,13 +14,13 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
     floats sums[8][2];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++)
-            sums[i][v] = add ? *(const floats *)(c + i * n + v * FLOATS) : all(0);
+            sums[i][v] = add ? *(const floats *)(c + i * n + v * FLOATS) : inr_all(0);
     for (int64_t l = 0; l < k; l++) {
         floats some[2];
         for (int v = 0; v < vectors; v++)
             some[v] = *(const floats *)(b + l * n + v * FLOATS);
         for (int i = 0; i < rows; i++) {
-            const floats one = all(a[i * down + l * right]);
+            const floats one = inr_all(a[i * down + l * right]);
             for (int v = 0; v < vectors; v++)
                 sums[i][v] = FUSED(one, some[v], sums[i][v]);
         }
@@ -54,16 +49,10 @@ void INR_NAME(inr_fit_multiply)(const float *a, int64_t down, int64_t right, con
     }
 }
 
-/* How far apart rows of so many numbers are. */
-static int64_t padded(int64_t count)
-{
-    return (count + 15) & ~(int64_t)15;
-}
-
 /* The inputs of samples in networks' units, rows padded with zeros. */
 static void gather(const inr_fit *f, const int32_t *order, int64_t points, float *restrict x)
 {
-    const int64_t inputs = f->inputs, apart = padded(inputs);
+    const int64_t inputs = f->inputs, apart = inr_padded(inputs);
     for (int64_t p = 0; p < points; p++) {
         const int16_t *row = f->rows + order[p] * inputs;
         if (p + 8 < points) {
@@ -106,9 +95,9 @@ static void deactivate(float *restrict d, const float *restrict h, float *restri
 /* outputs += biases, and the first ones the bypass. */
 static void finish(const inr_fit *f, const inr_fit_whole *w, const float *x, float *out, int64_t points)
 {
-    const int64_t apart = padded(f->inputs);
+    const int64_t apart = inr_padded(f->inputs);
     for (int64_t p = 0; p < points; p++) {
-        floats sum = all(0);
+        floats sum = inr_all(0);
         for (int64_t i = 0; i < apart; i += FLOATS)
             sum = FUSED(*(const floats *)(x + p * apart + i), *(const floats *)(w->bypass + i), sum);
         float far = 0;
@@ -123,7 +112,7 @@ static void finish(const inr_fit *f, const inr_fit_whole *w, const float *x, flo
 static void unfinish(const inr_fit *f, const float *x, const float *d3, inr_fit_whole *slopes,
                      int64_t points)
 {
-    const int64_t apart = padded(f->inputs);
+    const int64_t apart = inr_padded(f->inputs);
     for (int64_t p = 0; p < points; p++) {
         float far = 0;
         for (int64_t o = 0; o < f->outputs; o++) {
@@ -131,7 +120,7 @@ static void unfinish(const inr_fit *f, const float *x, const float *d3, inr_fit_
             slopes->b3[o] += d;
             far += o < f->bypassed ? d : 0;
         }
-        const floats one = all(f->bypass_scale * far);
+        const floats one = inr_all(f->bypass_scale * far);
         for (int64_t i = 0; i < apart; i += FLOATS) {
             floats *slope = (floats *)(slopes->bypass + i);
             *slope = FUSED(one, *(const floats *)(x + p * apart + i), *slope);
@@ -151,7 +140,7 @@ double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, i
     inr_fit_scratch *s = f->scratch;
     const inr_fit_whole *w = &s->weights;
     inr_fit_whole *d = &s->slopes;
-    const int64_t inputs = padded(f->inputs), width = padded(f->width);
+    const int64_t inputs = inr_padded(f->inputs), width = inr_padded(f->width);
     double bits = 0;
     if (learn) {
         memset(d, 0, sizeof *d);
