@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -198,11 +197,9 @@ class Workers:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(threads)
-        self._blas: Any = None
-        with suppress(ImportError):  # without it BLAS is slower for its threads, no less exact
-            from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits
 
-            self._blas = threadpool_limits(1, "blas")
+        self._blas = threadpool_limits(1, "blas")
         self.stopping = False
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
@@ -218,5 +215,4 @@ class Workers:
         self.stopping = error is not None
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        if self._blas is not None:
-            self._blas.restore_original_limits()
+        self._blas.restore_original_limits()
