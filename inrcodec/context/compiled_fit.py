@@ -8,16 +8,30 @@ import numpy as np
 
 from ..coding.weights import FORMS
 from ..kernels import Library
-from ..kernels.fit import FIT_TENSORS, FitStruct, WholeStruct, scratch
+from ..kernels.fit import FIT_INPUTS, FIT_TENSORS, FIT_WIDTH, FitStruct, WholeStruct, scratch
 from .parameters import BYPASS_SCALE, HIDDEN_LIMIT, Parameters
 from .schedule import Samples
 
 
+def _address(array: np.ndarray, dtype: type, *size: int) -> int:
+    """Where C finds an array; ValueError if it is none of that dtype and size, row by row."""
+    if array.dtype != dtype or array.shape != size or not array.flags.c_contiguous:
+        raise ValueError(f"{array.dtype} {array.shape} is no contiguous {np.dtype(dtype)} {size}")
+    return array.ctypes.data
+
+
 class CompiledFit:
-    """An Engine in C; its arguments are FloatFit's."""
+    """An Engine in C of the parameters of a network and the samples that it learns from. Raises
+    ValueError for networks, samples or batches that C has no room for or would misread."""
 
     def __init__(self, library: Library, parameters: Parameters, samples: Samples) -> None:
         self._library, shape = library, parameters.shape
+        if not (shape.inputs <= FIT_INPUTS and shape.width <= FIT_WIDTH):
+            raise ValueError(f"networks have up to {FIT_INPUTS} inputs and {FIT_WIDTH} units")
+        count, order = len(samples.rows), samples.order
+        if not order.size or order.min() < 0 or order.max() >= count:
+            raise ValueError("the order is none of the samples")
+        self._count = len(order)
         names, sizes = list(parameters.values), [v.size for v in parameters.values.values()]
         at = np.cumsum([0, *sizes]).tolist()
         self._parts = {n: slice(*ends) for n, *ends in zip(names, at, at[1:], strict=False)}
@@ -41,30 +55,34 @@ class CompiledFit:
                 size = self._shapes[name]
                 tensor.rows, tensor.cols = size if len(size) == 2 else (1, *size)
                 tensor.limit = parameters.limit(name)
-        f.rows, f.order = samples.rows.ctypes.data, samples.order.ctypes.data
-        f.low = samples.low.ctypes.data
-        f.high = None if samples.high is None else samples.high.ctypes.data
+        f.rows = _address(samples.rows, np.int16, count, shape.inputs)
+        f.order = _address(order, np.int32, self._count)
+        f.low = _address(samples.low, np.float32, count)
+        f.high = None if samples.high is None else _address(samples.high, np.float32, count)
         f.unit = 2.0**-shape.input_bits
         if isinstance(samples.floor, np.ndarray):
-            f.floors = samples.floor.ctypes.data
+            f.floors = _address(samples.floor, np.float32, count)
         else:
             f.floor = samples.floor
         f.bypass_scale, f.hidden_limit = BYPASS_SCALE, HIDDEN_LIMIT
-        f.centre, f.basis = parameters.centre.ctypes.data, parameters.basis.ctypes.data
+        f.centre = _address(parameters.centre, np.float32, shape.inputs)
+        f.basis = _address(parameters.basis, np.float32, shape.inputs, shape.inputs)
         if parameters.real_prior:
             self._prior = WholeStruct.of(parameters.real_prior, shape.width)
             f.prior = ctypes.addressof(self._prior)
         f.parameters, f.squares = self._flat.ctypes.data, self._squares.ctypes.data
         f.first, f.second, f.slopes, f.stored, f.real = (v.ctypes.data for v in self._vectors)
-        f.count, f.scratch = float(len(samples.order)), self._scratch.ctypes.data
+        f.count, f.scratch = float(self._count), self._scratch.ctypes.data
 
     def step(self, first: int, count: int, rate: float, watch: bool) -> float:
         """As Engine.step."""
+        if not 0 <= first < first + count <= self._count:
+            raise ValueError(f"{first} .. {first + count - 1} are no samples of {self._count}")
         return self._library.fit_step(ctypes.addressof(self._struct), first, count, rate, watch)
 
     def bits(self, first: int, count: int) -> float:
         """As Engine.bits."""
-        return self._library.fit_step(ctypes.addressof(self._struct), first, count, 0.0, 0)
+        return self.step(first, count, 0.0, False)
 
     def slopes(self) -> dict[str, np.ndarray]:
         """By what the size changed with each of what is optimised, in the last step."""

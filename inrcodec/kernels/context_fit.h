@@ -99,9 +99,7 @@ typedef struct {
 void INR_NAME(inr_fit_multiply)(const float *a, int64_t down, int64_t right, const float *b, float *c,
                                 int64_t m, int64_t k, int64_t n, int add);
 /* Bits of `points` samples in all, and by what they change with each output, divided by `batch`. */
-double INR_NAME(inr_fit_mixture)(const inr_fit *f, const float *outputs, int64_t points, float batch,
-                                 float *slopes);
-double INR_NAME(inr_fit_bits)(const inr_fit *f, const float *outputs, int64_t points, float batch,
+double INR_NAME(inr_fit_loss)(const inr_fit *f, const float *outputs, int64_t points, float batch,
                               float *slopes);
 /* Bits of the samples first .. first + count - 1 of the order in all; slopes of the mean if `learn`. */
 double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, int learn);

@@ -96,64 +96,67 @@ static double sum(floats values, int64_t count)
     return total;
 }
 
-double INR_NAME(inr_fit_mixture)(const inr_fit *f, const float *outputs, int64_t points, float batch,
-                                 float *slopes)
+/* Bits of up to FLOATS samples under their mixtures; which of them are in [low, high) and the floors
+   are in the scratch from `at` on. */
+static floats mixture(const inr_fit *f, const float *outputs, int64_t at, int64_t count, float batch,
+                      float *slopes)
 {
-    double bits = 0;
-    memset(slopes, 0, (size_t)points * FIT_OUTPUTS * sizeof *slopes);
-    for (int64_t at = 0; at < points; at += FLOATS, outputs += FLOATS * FIT_OUTPUTS,
-                 slopes += FLOATS * FIT_OUTPUTS) {
-        const int64_t count = points - at < FLOATS ? points - at : FLOATS;
-        const floats low = some(f->scratch->low + at, count), high = some(f->scratch->high + at, count);
-        floats out[MIXTURE_OUTPUTS], rate[COMPONENTS], weight[COMPONENTS], between[COMPONENTS];
-        floats of_mean[COMPONENTS], of_scale[COMPONENTS];
-        for (int o = 0; o < MIXTURE_OUTPUTS; o++)
-            out[o] = column(outputs, o, count);
-        const floats top = most(most(out[6], out[7]), out[8]);
-        for (int c = 0; c < COMPONENTS; c++)
-            weight[c] = exp2_of(out[6 + c] - top);
-        const floats total = 1 / (weight[0] + weight[1] + weight[2]);
-        floats p = inr_all(0);
-        for (int c = 0; c < COMPONENTS; c++) {
-            weight[c] *= total;
-            /* z in powers of two, as the logistics are */
-            rate[c] = exp2_of(-most(least(out[3 + c], inr_all(MAX_LOG_SCALE)), inr_all(MIN_LOG_SCALE)));
-            const floats below = (low - out[c]) * rate[c], above = (high - out[c]) * rate[c];
-            /* on the side where both are small, so that their difference is exact enough */
-            const wholes side = (below + above > 0) & INT32_MIN;
-            const floats a = logistic(turned(below, side)), b = logistic(turned(above, side));
-            const floats slope_a = a * (1 - a), slope_b = b * (1 - b);
-            between[c] = turned(b - a, side);
-            of_mean[c] = slope_a - slope_b;
-            of_scale[c] = below * slope_a - above * slope_b;
-            p += weight[c] * between[c];
-        }
-        const floats mixed = p + some(f->scratch->floors + at, count);
-        const floats common = -1 / (LN2 * batch) / mixed;
-        for (int c = 0; c < COMPONENTS; c++) {
-            const floats w = common * weight[c];
-            put_column(w * rate[c] * LN2 * of_mean[c], slopes, c, count);
-            put_column(w * of_scale[c] * (LN2 * LN2), slopes, 3 + c, count);
-            put_column(w * (between[c] - p) * LN2, slopes, 6 + c, count);
-        }
-        bits -= sum(log2_of(mixed), count);
+    const floats low = some(f->scratch->low + at, count), high = some(f->scratch->high + at, count);
+    floats out[MIXTURE_OUTPUTS], rate[COMPONENTS], weight[COMPONENTS], between[COMPONENTS];
+    floats of_mean[COMPONENTS], of_scale[COMPONENTS];
+    for (int o = 0; o < MIXTURE_OUTPUTS; o++)
+        out[o] = column(outputs, o, count);
+    const floats top = most(most(out[6], out[7]), out[8]);
+    for (int c = 0; c < COMPONENTS; c++)
+        weight[c] = exp2_of(out[6 + c] - top);
+    const floats total = 1 / (weight[0] + weight[1] + weight[2]);
+    floats p = inr_all(0);
+    for (int c = 0; c < COMPONENTS; c++) {
+        weight[c] *= total;
+        /* z in powers of two, as the logistics are */
+        rate[c] = exp2_of(-most(least(out[3 + c], inr_all(MAX_LOG_SCALE)), inr_all(MIN_LOG_SCALE)));
+        const floats below = (low - out[c]) * rate[c], above = (high - out[c]) * rate[c];
+        /* on the side where both are small, so that their difference is exact enough */
+        const wholes side = (below + above > 0) & INT32_MIN;
+        const floats a = logistic(turned(below, side)), b = logistic(turned(above, side));
+        const floats slope_a = a * (1 - a), slope_b = b * (1 - b);
+        between[c] = turned(b - a, side);
+        of_mean[c] = slope_a - slope_b;
+        of_scale[c] = below * slope_a - above * slope_b;
+        p += weight[c] * between[c];
     }
-    return bits;
+    const floats mixed = p + some(f->scratch->floors + at, count);
+    const floats common = -1 / (LN2 * batch) / mixed;
+    for (int c = 0; c < COMPONENTS; c++) {
+        const floats w = common * weight[c];
+        put_column(w * rate[c] * LN2 * of_mean[c], slopes, c, count);
+        put_column(w * of_scale[c] * (LN2 * LN2), slopes, 3 + c, count);
+        put_column(w * (between[c] - p) * LN2, slopes, 6 + c, count);
+    }
+    return -log2_of(mixed);
 }
 
-double INR_NAME(inr_fit_bits)(const inr_fit *f, const float *outputs, int64_t points, float batch,
+/* The same of bits under their log-odds. */
+static floats decisions(const inr_fit *f, const float *outputs, int64_t at, int64_t count, float batch,
+                        float *slopes)
+{
+    const floats bit = some(f->scratch->low + at, count), logit = column(outputs, 0, count);
+    /* log2(1 + 2^u) = max(u, 0) + log2(1 + 2^-|u|), u towards the other bit */
+    const floats u = logit * (1 - 2 * bit), size = most(u, -u);
+    put_column((logistic(logit) - bit) / batch, slopes, 0, count);
+    return most(u, inr_all(0)) + log2_of(1 + exp2_of(-size));
+}
+
+double INR_NAME(inr_fit_loss)(const inr_fit *f, const float *outputs, int64_t points, float batch,
                               float *slopes)
 {
     double bits = 0;
     memset(slopes, 0, (size_t)points * FIT_OUTPUTS * sizeof *slopes);
-    for (int64_t at = 0; at < points; at += FLOATS, outputs += FLOATS * FIT_OUTPUTS,
-                 slopes += FLOATS * FIT_OUTPUTS) {
-        const int64_t count = points - at < FLOATS ? points - at : FLOATS;
-        const floats bit = some(f->scratch->low + at, count), logit = column(outputs, 0, count);
-        /* log2(1 + 2^u) = max(u, 0) + log2(1 + 2^-|u|), u towards the other bit */
-        const floats u = logit * (1 - 2 * bit), size = most(u, -u);
-        put_column((logistic(logit) - bit) / batch, slopes, 0, count);
-        bits += sum(most(u, inr_all(0)) + log2_of(1 + exp2_of(-size)), count);
+    for (int64_t at = 0; at < points; at += FLOATS) {
+        const int64_t count = points - at < FLOATS ? points - at : FLOATS, first = at * FIT_OUTPUTS;
+        const floats each = f->high ? mixture(f, outputs + first, at, count, batch, slopes + first)
+                                    : decisions(f, outputs + first, at, count, batch, slopes + first);
+        bits += sum(each, count);
     }
     return bits;
 }

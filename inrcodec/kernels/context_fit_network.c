@@ -163,8 +163,7 @@ double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, i
         activate(s->h2, w->b2, points, width, f->hidden_limit);
         INR_NAME(inr_fit_multiply)(s->h2, width, 1, w->w3, s->out, points, width, FIT_OUTPUTS, 0);
         finish(f, w, s->x, s->out, points);
-        bits += f->high ? INR_NAME(inr_fit_mixture)(f, s->out, points, (float)count, s->d3)
-                        : INR_NAME(inr_fit_bits)(f, s->out, points, (float)count, s->d3);
+        bits += INR_NAME(inr_fit_loss)(f, s->out, points, (float)count, s->d3);
         if (!learn)
             continue;
         unfinish(f, s->x, s->d3, d, points);

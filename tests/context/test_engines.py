@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -173,3 +175,25 @@ def test_torch_takes_the_place_of_a_library_that_is_missing(
     assert isinstance(engine_for(numpy_backend(), parameters, samples), CompiledFit)
     monkeypatch.setattr(kernels, "library", lambda: None)
     assert isinstance(engine_for(numpy_backend(), parameters, samples), FloatFit)
+
+
+def test_what_c_would_misread_is_refused(library: Library) -> None:
+    samples = samples_of(0, 0)
+    shape = trunk_shape(0, 8)
+    parameters = parameters_of(shape, "int", samples, 0, 0, 0)
+    count = len(samples.order)
+    engine = CompiledFit(library, parameters, samples)
+    for first, some in ((-1, 5), (0, count + 1), (count - 1, 2), (3, 0), (3, -2)):
+        with pytest.raises(ValueError, match="samples"):
+            engine.step(first, some, 1e-3, False)
+    for changes in (
+        {"rows": samples.rows.astype(np.float32)}, {"rows": samples.rows[:, ::2]},
+        {"order": samples.order + 1}, {"order": samples.order - 1}, {"order": samples.order[:0]},
+        {"order": samples.order.astype(np.int64)}, {"low": samples.low[1:]},
+        {"high": samples.low.astype(np.float64)}, {"floor": samples.low[:-1]},
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"is no contiguous|none of the samples"):
+            CompiledFit(library, parameters, replace(samples, **changes))
+    wide = Parameters(trunk_shape(0, 65), "int", samples.rows, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="up to"):
+        CompiledFit(library, wide, samples)
