@@ -24,7 +24,8 @@ from inrcodec.files.metadata import pack_metadata, unpack_metadata
 from inrcodec.files.picture import pack_type, unpack_type
 from tests.cli.test_cli import run
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections
-from tests.files.test_images import chunk, header, png, tiff
+from tests.files.test_images import chunk, header, png
+from tests.files.test_tiff import tiff
 from tests.pictures import scene
 
 BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}

@@ -1,0 +1,56 @@
+"""PBM, PGM, PPM and PAM files: every kind is read, broken ones are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inrcodec.errors import ImageError
+from inrcodec.files.images import read_image
+from tests.files.test_images import equal
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"P1 # note\n3 2\n1 0 1\n011", [[0, 255, 0], [255, 0, 0]]),
+        (b"P4\n3 2\n\xa0\x60", [[0, 255, 0], [255, 0, 0]]),
+        (b"P2\n# note\n2 1\n255\n7 200\n", [[7, 200]]),
+        (b"P5 2 1 255\n\7\xc8", [[7, 200]]),
+        (b"P3 1 1 255 1 2 3", [[[1, 2, 3]]]),
+        (b"P6\n1 1\n255\n\1\2\3", [[[1, 2, 3]]]),
+        (
+            b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\0\1",
+            [[0, 255]],
+        ),
+    ],
+)
+def test_pnm_kinds(data: bytes, expected: list) -> None:
+    equal(read_image(data), np.array(expected, np.uint8))
+
+
+def test_deep_pnm() -> None:
+    equal(read_image(b"P5 2 1 65535\n\1\2\3\4"), np.array([[0x0102, 0x0304]], np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"P5 2 1 255\n\7", "1 of 2 bytes"),
+        (b"P5 2 1 255\n\7\7\7", "1 bytes follow"),
+        (b"P5 2 1 1023\n\0\7\0\7", "maxval 1023"),
+        (b"P5 2 1", "header"),
+        (b"P5 2 x 255\n\7\7", "header"),
+        (b"P5 0 1 255\n", "empty"),
+        (b"P2 2 1 255 1", "1 samples instead of 2"),
+        (b"P2 2 1 255 1 256", "exceeds maxval"),
+        (b"P2 2 1 255 1 -2", "not a number"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\n", "header"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\n", "5 channels"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE CMY\nENDHDR\n", "'CMY'"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE \x1b[2J\xff\nENDHDR\n", r"'\\x1b"),
+    ],
+)
+def test_broken_pnm(data: bytes, cause: str) -> None:
+    with pytest.raises(ImageError, match=cause):
+        read_image(data)

@@ -1,0 +1,101 @@
+"""TIFF files: every kind that is kept is read, others and broken ones are refused."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from inrcodec.errors import ImageError
+from inrcodec.files.images import read_image
+from tests.files.test_images import equal, make_image
+
+
+def tiff(tags: dict[int, int | tuple[int, ...]], body: bytes, following: int = 0) -> bytes:
+    """Build a big-endian TIFF; `body` lies at byte 8."""
+    start = 8 + len(body)
+    values_start = start + 2 + 12 * len(tags) + 4
+    entries = values = b""
+    for tag, value in sorted(tags.items()):
+        numbers = value if isinstance(value, tuple) else (value,)
+        packed = struct.pack(f">{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            place = struct.pack(">I", values_start + len(values))
+            values += packed
+        else:
+            place = packed
+        entries += struct.pack(">HHI", tag, 4, len(numbers)) + place
+    directory = struct.pack(">H", len(tags)) + entries + struct.pack(">I", following)
+    return b"MM\0*" + struct.pack(">I", start) + body + directory + values
+
+
+GREY = {256: 3, 257: 2, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6}
+PIXELS = np.arange(1, 7, dtype=np.uint8).reshape(2, 3)
+
+
+def test_tiff_kinds() -> None:
+    raw = PIXELS.tobytes()
+    equal(read_image(tiff(GREY, raw)), PIXELS)
+    equal(read_image(tiff({**GREY, 262: 0}, raw)), 255 - PIXELS)
+    # The orientation tag does not turn the samples.
+    equal(read_image(tiff({**GREY, 274: 6}, raw)), PIXELS)
+    packed = zlib.compress(raw)
+    equal(read_image(tiff({**GREY, 259: 8, 279: len(packed)}, packed)), PIXELS)
+    packbits = b"\x80\2\1\2\3\xff\4\0\6"
+    expected = np.array([[1, 2, 3], [4, 4, 6]], np.uint8)
+    equal(read_image(tiff({**GREY, 259: 32773, 279: len(packbits)}, packbits)), expected)
+    # Bitmap: rows start at whole bytes.
+    equal(
+        read_image(tiff({**GREY, 258: 1, 279: 2}, b"\xa0\x40")),
+        np.array([[255, 0, 255], [0, 255, 0]], np.uint8),
+    )
+    # Two planes, one strip each: grey + alpha.
+    planes = {**GREY, 258: (8, 8), 273: (8, 14), 277: 2, 279: (6, 6), 284: 2, 338: 2}
+    equal(read_image(tiff(planes, raw + raw[::-1])), np.dstack([PIXELS, PIXELS[::-1, ::-1]]))
+    # Tiles of 2 x 2, the right one half outside.
+    tiles = {k: v for k, v in GREY.items() if k not in (273, 278, 279)}
+    tiles |= {322: 2, 323: 2, 324: (8, 12), 325: (4, 4)}
+    equal(read_image(tiff(tiles, b"\1\2\4\5\3\0\6\0")), PIXELS)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
+    noise = make_image(channels, dtype, (90, 100))
+    smooth = np.sort(noise, axis=0)
+    for image in (noise, smooth, np.full_like(noise, 7)):
+        given = image if channels == 1 else image[..., ::-1]
+        _, data = cv2.imencode(".tiff", given, [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+        equal(read_image(data.tobytes()), image)
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (tiff(GREY, PIXELS.tobytes())[:20], "outside the file"),
+        (tiff({**GREY, 279: 600}, PIXELS.tobytes()), "truncated"),
+        (tiff({**GREY, 279: 5}, PIXELS.tobytes()), "5 of 6 bytes"),
+        (tiff({**GREY, 278: 1}, PIXELS.tobytes()), "1 strips"),
+        (tiff({**GREY, 278: 0}, PIXELS.tobytes()), "3 x 0 pixels"),
+        (tiff(GREY, PIXELS.tobytes(), following=8), "several images"),
+        (tiff({**GREY, 259: 7}, PIXELS.tobytes()), "JPEG"),
+        (tiff({**GREY, 259: 8}, PIXELS.tobytes()), "inflate"),
+        (tiff({**GREY, 259: 5}, PIXELS.tobytes()), "of 6 bytes"),
+        (tiff({**GREY, 262: 3}, PIXELS.tobytes()), "palette"),
+        (tiff({**GREY, 262: 5, 277: 4}, PIXELS.tobytes()), "CMYK"),
+        (tiff({**GREY, 258: 32}, PIXELS.tobytes()), "32 bits"),
+        (tiff({**GREY, 258: 12}, PIXELS.tobytes()), "12 bits"),
+        (tiff({**GREY, 339: 3}, PIXELS.tobytes()), "floating-point"),
+        (tiff({**GREY, 339: 2}, PIXELS.tobytes()), "signed"),
+        (tiff({**GREY, 277: 3}, PIXELS.tobytes()), "3 samples"),
+        (tiff({**GREY, 262: 2, 277: 4, 338: 1}, PIXELS.tobytes()), "premultiplied"),
+        (tiff({**GREY, 317: 3}, PIXELS.tobytes()), "predictor"),
+        (b"II+\0\x08\0\0\0", "BigTIFF"),
+    ],
+)
+def test_broken_or_unsupported_tiff(data: bytes, cause: str) -> None:
+    with pytest.raises(ImageError, match=cause):
+        read_image(data)
