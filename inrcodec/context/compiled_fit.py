@@ -29,7 +29,7 @@ class CompiledFit:
         if not (shape.inputs <= FIT_INPUTS and shape.width <= FIT_WIDTH):
             raise ValueError(f"networks have up to {FIT_INPUTS} inputs and {FIT_WIDTH} units")
         count, order = len(samples.rows), samples.order
-        if not order.size or order.min() < 0 or order.max() >= count:
+        if order.size and (order.min() < 0 or order.max() >= count):
             raise ValueError("the order is none of the samples")
         self._count = len(order)
         names, sizes = list(parameters.values), [v.size for v in parameters.values.values()]

@@ -91,22 +91,29 @@ def train(
     rng: np.random.Generator,
     report: Report,
 ) -> Tensors:
-    """Fits a network to `count` samples, and returns its integers."""
+    """Fits a network to `count` samples, and returns its integers; those it starts with, or none of
+    its changes to a prior, where there is no sample."""
+    if not count:
+        engine.forget_changes()
+        shifts = parameters.shifts(dict.fromkeys(parameters.values, math.inf))
+        engine.round(shifts)
+        report(1.0, 0.0)
+        return parameters.integers(engine.stored(), shifts)
     batches = _batches(count, course.batch, rng)
     mean_bits: Any = None
     first = None
-    shifts: dict[str, int] | None = None
+    rounded: dict[str, int] | None = None
     watched = 0
     started, step, progress = time.monotonic(), 0, 0.0
     while progress < 1:
         if watched >= CURVATURE_STEPS or (watched and progress >= CURVATURE_UNTIL):
             # the variance of a batch's mean gradient is that of a sample over the batch's size
             scale = LN2**2 * min(course.batch, count) * count / watched
-            shifts = parameters.shifts({n: s * scale for n, s in engine.squares().items()})
-            engine.round(shifts)
+            rounded = parameters.shifts({n: s * scale for n, s in engine.squares().items()})
+            engine.round(rounded)
             watched = 0
         rows = next(batches)
-        watching = shifts is None and progress >= ROUND_AT
+        watching = rounded is None and progress >= ROUND_AT
         bits = engine.step(*rows, course.learning_rate * one_cycle(progress), watching)
         watched += watching
         if first is None:
@@ -116,14 +123,14 @@ def train(
         progress = max(step / course.steps, (time.monotonic() - started) / course.seconds)
         if step % 32 == 0 or progress >= 1:
             report(min(progress, 1.0), float(mean_bits))
-    if shifts is None:  # there was time for hardly any step
-        shifts = parameters.shifts(dict.fromkeys(parameters.values, math.inf))
-        engine.round(shifts)
+    if rounded is None:  # there was time for hardly any step
+        rounded = parameters.shifts(dict.fromkeys(parameters.values, math.inf))
+        engine.round(rounded)
     assert first is not None
     rows, before = first
     if not engine.bits(*rows) <= RAN_AWAY * float(before):  # or is no number
         engine.forget_changes()
-    return parameters.integers(engine.stored(), shifts)
+    return parameters.integers(engine.stored(), rounded)
 
 
 def best(
@@ -144,7 +151,7 @@ def best(
             report((before + done) / course.tries, bits)
 
         tensors = train(engine, parameters, count, share, rng, part)
-        if course.tries == 1:
+        if course.tries == 1 or not count:
             return tensors
         bits = engine.bits(0, count) * count + 8 * len(pack_weights(parameters.form, [tensors]))
         found.append((bits, tensors))

@@ -19,7 +19,7 @@ from inrcodec.context.networks import Shape
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import QUICK, THOROUGH, prior_networks
 from inrcodec.context.samples import plane_samples, trunk_samples
-from inrcodec.context.schedule import Samples
+from inrcodec.context.schedule import Course, Samples, train
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.kernels import Library, library_path
 from tests.context.forms import prior_of, whole_planes
@@ -188,7 +188,7 @@ def test_what_c_would_misread_is_refused(library: Library) -> None:
             engine.step(first, some, 1e-3, False)
     for changes in (
         {"rows": samples.rows.astype(np.float32)}, {"rows": samples.rows[:, ::2]},
-        {"order": samples.order + 1}, {"order": samples.order - 1}, {"order": samples.order[:0]},
+        {"order": samples.order + 1}, {"order": samples.order - 1},
         {"order": samples.order.astype(np.int64)}, {"low": samples.low[1:]},
         {"high": samples.low.astype(np.float64)}, {"floor": samples.low[:-1]},
     ):  # fmt: skip
@@ -197,3 +197,17 @@ def test_what_c_would_misread_is_refused(library: Library) -> None:
     wide = Parameters(trunk_shape(0, 65), "int", samples.rows, np.random.default_rng(0))
     with pytest.raises(ValueError, match="up to"):
         CompiledFit(library, wide, samples)
+
+
+@pytest.mark.parametrize("prior", [0, QUICK])
+def test_a_fit_to_nothing_stays_where_it_starts(library: Library, prior: int) -> None:
+    whole = samples_of(0, 2)
+    nothing = Samples(whole.rows[:0], whole.low[:0], None, 0.0, whole.order[:0])
+    start = prior_networks(LAYOUT, prior)[2] if prior else None
+    rng = np.random.default_rng(0)
+    parameters = Parameters(plane_shape(0, 16), "int", nothing.rows, rng, start, 1)
+    engine = CompiledFit(library, parameters, nothing)
+    before = engine.parameters()
+    train(engine, parameters, 0, Course(5, 64, 1e-2), rng, lambda *_: None)
+    after = engine.parameters()
+    assert np.array_equal(after, np.zeros_like(before) if prior else before)
