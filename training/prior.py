@@ -9,7 +9,8 @@ cameras than took them; decoded JPEGs train the networks of Y, Cb, Cr. Of a phot
 as many are drawn at random as keep those of a folder at about VERSIONS; in each pass the samples of
 a folder are seen so many TIMES.
 
-The trunk networks see the samples of all versions together, pass after pass. The plane networks see
+The trunk networks see the samples of all versions together, pass after pass, and each version
+shifts their biases as it likes. The plane networks see
 what is left of a part of the versions by trunk networks that were fitted to each, as an encode
 does.
 
@@ -33,7 +34,7 @@ from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import Tensors, is_bias, pack_weights
 from inrcodec.contents import planes_of
-from inrcodec.context.compiled_fit import CompiledFit
+from inrcodec.context.compiled_fit import CompiledFit, Versions
 from inrcodec.context.fit import logit_itself, start_plane, start_trunk, uniform_floor
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.neighbours import coordinates_at, input_count
@@ -52,6 +53,8 @@ PLANE_STEPS = 6000
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
 VERSIONS = 700  # of the images of a folder together, at most one an image more
 THREADS = 2  # each with one network's samples
+# Of the shifts of biases that each version has while the trunk INRs learn.
+SHIFTS_RATE, SHIFTS_PENALTY = 0.3, 0.01
 FIT_BATCH, FIT_RATE, FIT_STEPS = 256, 5e-3, 24  # of the fits to single versions; steps at most
 SHIFT = {True: 10, False: 12}  # of biases, and of other weights
 
@@ -165,24 +168,31 @@ class Learner:
         self._engine = self._engine_for(self._samples.order)
         self._report = reporter(f"trunk {position}{'AB'[step]}")
 
-    def _engine_for(self, order: np.ndarray) -> CompiledFit:
+    def _engine_for(self, order: np.ndarray, versions: Versions | None = None) -> CompiledFit:
         """Fits the network to samples in an order."""
         library = kernels.library()
         assert library is not None
-        return CompiledFit(library, self._parameters, replace(self._samples, order=order))
+        samples = replace(self._samples, order=order)
+        return CompiledFit(library, self._parameters, samples, versions)
 
     def learn(self) -> None:
-        """Sees the samples of all versions, mixed."""
+        """Sees the samples of all versions, mixed; each version has biases of its own, and the
+        network ends with their mean."""
         order = self._samples.order
         parts = [order[part] for n, part in self._parts.items() for _ in range(self._times[n])]
         mixed = self._rng.permutation(np.concatenate(parts))
-        engine, count = self._engine_for(mixed), len(mixed)
+        of = np.empty(len(order), dtype=np.int32)
+        for number, part in enumerate(self._parts.values()):
+            of[part] = number
+        versions = Versions(of, len(self._parts), SHIFTS_RATE, SHIFTS_PENALTY)
+        engine, count = self._engine_for(mixed, versions), len(mixed)
         steps, bits = self._plan.passes * max(1, count // BATCH), 0.0
         for step in range(steps):
             first = int(self._rng.integers(max(1, count - BATCH + 1)))
             rate = LEARNING_RATE * one_cycle(step / steps)
             bits += 0.01 * (engine.step(first, min(BATCH, count), rate, False) - bits)
             self._report(step / steps, bits)
+        engine.take_mean_of_versions()
         self._engine.begin_again(engine.parameters())
 
     def _fit(self, number: int) -> float:

@@ -8,7 +8,17 @@ import numpy as np
 
 from ..coding.weights import FORMS
 from ..kernels import Library
-from ..kernels.fit import FIT_INPUTS, FIT_TENSORS, FIT_WIDTH, FitStruct, WholeStruct, scratch
+from ..kernels.fit import (
+    FIT_INPUTS,
+    FIT_SHIFTS,
+    FIT_TENSORS,
+    FIT_WIDTH,
+    SHIFTS_OF_VERSION,
+    FitStruct,
+    VersionsStruct,
+    WholeStruct,
+    scratch,
+)
 from .parameters import BYPASS_SCALE, HIDDEN_LIMIT, Parameters
 from .schedule import Samples
 
@@ -20,11 +30,44 @@ def _address(array: np.ndarray, dtype: type, *size: int) -> int:
     return array.ctypes.data
 
 
+class Versions:
+    """Shifts of the biases for each of the versions of images that a prior is trained on, which
+    learn beside the network: so its weights learn what all versions have in common, and how they
+    differ (shift modulations; Dupont et al. 2022, "From data to functa", section 3).
+
+    of: int32 (n,), the version of each sample, below count; rate: at what part of the network's
+    rate they learn; penalty: bits per sample that the sum of the squares of a version's shifts
+    costs.
+    """
+
+    def __init__(self, of: np.ndarray, count: int, rate: float, penalty: float) -> None:
+        if of.size and not 0 <= of.min() <= of.max() < count:
+            raise ValueError(f"the versions are none of {count}")
+        # shifts, moments and slopes
+        self._vectors = np.zeros((4, count, SHIFTS_OF_VERSION), dtype=np.float32)
+        self._seen = np.zeros(count, dtype=np.int32)
+        self.of = of
+        v = self.struct = VersionsStruct()
+        v.of = _address(of, np.int32, of.size)
+        v.shifts, v.first, v.second, v.slopes = (v.ctypes.data for v in self._vectors)
+        v.seen, v.count, v.rate, v.penalty = self._seen.ctypes.data, count, rate, penalty
+
+    def shifts(self, bias: str, size: int) -> np.ndarray:
+        """Those of a bias of a size: float32 (versions, size)."""
+        return self._vectors[0, :, FIT_SHIFTS[bias] :][:, :size]
+
+
 class CompiledFit:
     """An Engine in C of the parameters of a network and the samples that it learns from. Raises
     ValueError for networks, samples or batches that C has no room for or would misread."""
 
-    def __init__(self, library: Library, parameters: Parameters, samples: Samples) -> None:
+    def __init__(
+        self,
+        library: Library,
+        parameters: Parameters,
+        samples: Samples,
+        versions: Versions | None = None,
+    ) -> None:
         self._library, shape = library, parameters.shape
         if not (shape.inputs <= FIT_INPUTS and shape.width <= FIT_WIDTH):
             raise ValueError(f"networks have up to {FIT_INPUTS} inputs and {FIT_WIDTH} units")
@@ -44,6 +87,7 @@ class CompiledFit:
         self._squares = np.zeros(len(FIT_TENSORS))
         self._scratch = scratch(library)
         self._kept = [samples, parameters.centre, parameters.basis]
+        self._versions = versions
         f = self._struct = FitStruct()
         f.inputs, f.width, f.outputs = shape.inputs, shape.width, shape.outputs
         f.bypassed, f.rank, f.form = shape.bypassed, parameters.rank, FORMS.index(parameters.form)
@@ -70,6 +114,9 @@ class CompiledFit:
         if parameters.real_prior:
             self._prior = WholeStruct.of(parameters.real_prior, shape.width)
             f.prior = ctypes.addressof(self._prior)
+        if versions:
+            _address(versions.of, np.int32, count)
+            f.versions = ctypes.addressof(versions.struct)
         f.parameters, f.squares = self._flat.ctypes.data, self._squares.ctypes.data
         f.first, f.second, f.slopes, f.stored, f.real = (v.ctypes.data for v in self._vectors)
         f.count, f.scratch = float(self._count), self._scratch.ctypes.data
@@ -109,6 +156,16 @@ class CompiledFit:
         self._flat[:] = parameters
         self._vectors[:2] = 0
         self._struct.steps = 0
+
+    def take_mean_of_versions(self) -> None:
+        """Adds the mean of the versions' shifts to the biases, and leaves them the rest."""
+        assert self._versions is not None
+        for bias in FIT_SHIFTS:
+            part = self._flat[self._parts[bias]]
+            shifts = self._versions.shifts(bias, part.size)
+            mean = shifts.mean(axis=0)
+            part += mean
+            shifts -= mean
 
     def forget_changes(self) -> None:
         """As Engine.forget_changes."""

@@ -320,8 +320,20 @@ static void add_squares(const inr_fit *f)
     }
 }
 
-/* Kingma & Ba 2015, algorithm 1. */
-static void adam(inr_fit *f, float rate)
+void INR_NAME(inr_fit_learn)(inr_fit_adam adam, float *parameters, float *first, float *second,
+                             const float *slopes, int64_t count)
+{
+    float *restrict m = first, *restrict v = second, *restrict p = parameters;
+    const float *restrict d = slopes;
+    for (int64_t i = 0; i < count; i++) {
+        m[i] = BETA1 * m[i] + (1 - BETA1) * d[i];
+        v[i] = BETA2 * v[i] + (1 - BETA2) * d[i] * d[i];
+        p[i] -= adam.by * m[i] / (__builtin_sqrtf(v[i] * adam.under) + EPSILON);
+    }
+}
+
+/* Of the next step at a rate. */
+static inr_fit_adam adam(inr_fit *f, float rate)
 {
     double decay1 = 1, decay2 = 1, base1 = (double)BETA1, base2 = (double)BETA2;
     for (int64_t left = ++f->steps; left; left >>= 1, base1 *= base1, base2 *= base2)
@@ -329,14 +341,7 @@ static void adam(inr_fit *f, float rate)
             decay1 *= base1;
             decay2 *= base2;
         }
-    const float by = (float)((double)rate / (1 - decay1)), under = (float)(1 / (1 - decay2));
-    float *restrict m = f->first, *restrict v = f->second, *restrict p = f->parameters;
-    const float *restrict d = f->slopes;
-    for (int64_t i = 0; i < f->weights; i++) {
-        m[i] = BETA1 * m[i] + (1 - BETA1) * d[i];
-        v[i] = BETA2 * v[i] + (1 - BETA2) * d[i] * d[i];
-        p[i] -= by * m[i] / (__builtin_sqrtf(v[i] * under) + EPSILON);
-    }
+    return (inr_fit_adam){(float)((double)rate / (1 - decay1)), (float)(1 / (1 - decay2))};
 }
 
 /* Mean bits of the samples first .. first + count - 1 of the order, before the step that learns from
@@ -354,7 +359,9 @@ INR_EXPORT double INR_NAME(inr_fit_step)(inr_fit *f, int64_t first, int64_t coun
         if (watch)
             add_squares(f);
         unwhiten_back(f);
-        adam(f, rate);
+        const inr_fit_adam step = adam(f, rate);
+        INR_NAME(inr_fit_learn)(step, f->parameters, f->first, f->second, f->slopes, f->weights);
+        INR_NAME(inr_fit_learn_versions)(f, step);
     }
     return bits / (double)count;
 }

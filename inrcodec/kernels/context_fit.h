@@ -48,6 +48,7 @@ static inline int64_t inr_padded(int64_t count)
 #define FIT_WIDTH 64
 #define FIT_OUTPUTS 16 /* 9 or 1 are used */
 #define MIXTURE_OUTPUTS 9
+#define FIT_SHIFTS (2 * FIT_WIDTH + FIT_OUTPUTS) /* of the biases b1, b2 and b3 of a version */
 
 enum { FIT_W1, FIT_U1, FIT_V1, FIT_B1, FIT_W2, FIT_U2, FIT_V2, FIT_B2, FIT_W3, FIT_B3, FIT_BYPASS,
        FIT_TENSORS };
@@ -76,6 +77,15 @@ typedef struct {
     float low[POINTS], high[POINTS], floors[POINTS];
 } inr_fit_scratch;
 
+/* What the biases are shifted by for the samples of each version, where a prior is trained. */
+typedef struct {
+    const int32_t *of;                     /* (n,): the version of each sample */
+    float *shifts, *first, *second, *slopes; /* (versions, FIT_SHIFTS) each */
+    int32_t *seen;                         /* (versions,): whether a batch has samples of it */
+    int64_t count;                         /* of versions */
+    float rate, penalty; /* part of the rate that they learn at; what the sum of their squares costs */
+} inr_fit_versions;
+
 typedef struct {
     int64_t inputs, width, outputs, bypassed, rank;
     int64_t form, rounding, weights; /* rounding: whether weights are rounded; weights: how many */
@@ -87,12 +97,18 @@ typedef struct {
     float unit, floor, bypass_scale, hidden_limit;
     const float *centre, *basis; /* (inputs,), (inputs, inputs): what whitens them */
     const inr_fit_whole *prior;  /* or NULL */
+    const inr_fit_versions *versions; /* or NULL */
     float *parameters, *first, *second, *slopes, *stored, *real; /* (weights,) each */
     double *squares;             /* (FIT_TENSORS,): of slopes, added up */
     double count;                /* of all samples, which the rate of weights is divided by */
     int64_t steps;
     inr_fit_scratch *scratch;
 } inr_fit;
+
+/* The parts of Adam's step (Kingma & Ba 2015, algorithm 1) that are the same for all weights. */
+typedef struct {
+    float by, under;
+} inr_fit_adam;
 
 /* c (m, n) = a (m, k) b (k, n), added to what is there if `add`. a's element (i, l) is
    a[i * down + l * right]; n is a multiple of FLOATS; rows of b and c are n apart. */
@@ -101,6 +117,17 @@ void INR_NAME(inr_fit_multiply)(const float *a, int64_t down, int64_t right, con
 /* Bits of `points` samples in all, and by what they change with each output, divided by `batch`. */
 double INR_NAME(inr_fit_loss)(const inr_fit *f, const float *outputs, int64_t points, float batch,
                               float *slopes);
+/* One step of `count` parameters, given their moments and slopes. */
+void INR_NAME(inr_fit_learn)(inr_fit_adam adam, float *parameters, float *first, float *second,
+                             const float *slopes, int64_t count);
+/* Shifts of biases, `width` of them from `at` on: added to the rows of points; and their slopes, of those
+   of the rows. */
+void INR_NAME(inr_fit_shift)(const inr_fit *f, const int32_t *order, int64_t points, int64_t at,
+                             int64_t width, float *rows);
+void INR_NAME(inr_fit_shift_slopes)(const inr_fit *f, const int32_t *order, int64_t points, int64_t at,
+                                    int64_t width, const float *rows);
+/* The step that the shifts of the versions in a batch learn by. */
+void INR_NAME(inr_fit_learn_versions)(const inr_fit *f, inr_fit_adam adam);
 /* Bits of the samples first .. first + count - 1 of the order in all; slopes of the mean if `learn`. */
 double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, int learn);
 

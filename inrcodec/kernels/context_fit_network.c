@@ -158,21 +158,27 @@ double INR_NAME(inr_fit_batch)(const inr_fit *f, int64_t first, int64_t count, i
             s->floors[p] = f->floors ? f->floors[order[p]] : f->floor;
         }
         INR_NAME(inr_fit_multiply)(s->x, inputs, 1, w->w1, s->h1, points, f->inputs, width, 0);
+        INR_NAME(inr_fit_shift)(f, order, points, 0, width, s->h1);
         activate(s->h1, w->b1, points, width, f->hidden_limit);
         INR_NAME(inr_fit_multiply)(s->h1, width, 1, w->w2, s->h2, points, width, width, 0);
+        INR_NAME(inr_fit_shift)(f, order, points, FIT_WIDTH, width, s->h2);
         activate(s->h2, w->b2, points, width, f->hidden_limit);
         INR_NAME(inr_fit_multiply)(s->h2, width, 1, w->w3, s->out, points, width, FIT_OUTPUTS, 0);
+        INR_NAME(inr_fit_shift)(f, order, points, 2 * FIT_WIDTH, FIT_OUTPUTS, s->out);
         finish(f, w, s->x, s->out, points);
         bits += INR_NAME(inr_fit_loss)(f, s->out, points, (float)count, s->d3);
         if (!learn)
             continue;
+        INR_NAME(inr_fit_shift_slopes)(f, order, points, 2 * FIT_WIDTH, FIT_OUTPUTS, s->d3);
         unfinish(f, s->x, s->d3, d, points);
         INR_NAME(inr_fit_multiply)(s->h2, 1, width, s->d3, d->w3, width, points, FIT_OUTPUTS, 1);
         INR_NAME(inr_fit_multiply)(s->d3, FIT_OUTPUTS, 1, s->back3, s->d2, points, f->outputs, width, 0);
         deactivate(s->d2, s->h2, d->b2, points, width, f->hidden_limit);
+        INR_NAME(inr_fit_shift_slopes)(f, order, points, FIT_WIDTH, width, s->d2);
         INR_NAME(inr_fit_multiply)(s->h1, 1, width, s->d2, d->w2, width, points, width, 1);
         INR_NAME(inr_fit_multiply)(s->d2, width, 1, s->back2, s->d1, points, width, width, 0);
         deactivate(s->d1, s->h1, d->b1, points, width, f->hidden_limit);
+        INR_NAME(inr_fit_shift_slopes)(f, order, points, 0, width, s->d1);
         INR_NAME(inr_fit_multiply)(s->x, 1, inputs, s->d1, d->w1, f->inputs, points, width, 1);
     }
     return bits;

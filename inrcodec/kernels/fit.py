@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 PTR, INT, FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 FIT_INPUTS, FIT_WIDTH, FIT_OUTPUTS = 96, 64, 16
+FIT_SHIFTS = {"b1": 0, "b2": FIT_WIDTH, "b3": 2 * FIT_WIDTH}  # where those of a version begin
+SHIFTS_OF_VERSION = 2 * FIT_WIDTH + FIT_OUTPUTS
 FIT_TENSORS = ("w1", "u1", "v1", "b1", "w2", "u2", "v2", "b2", "w3", "b3", "bypass")
 ALIGNMENT = 64  # of what C works on, in bytes
 
@@ -47,6 +49,13 @@ class WholeStruct(ctypes.Structure):
         return whole
 
 
+class VersionsStruct(ctypes.Structure):
+    _fields_ = [
+        ("of", PTR), ("shifts", PTR), ("first", PTR), ("second", PTR), ("slopes", PTR),
+        ("seen", PTR), ("count", INT), ("rate", FLOAT), ("penalty", FLOAT),
+    ]  # fmt: skip
+
+
 class FitStruct(ctypes.Structure):
     _fields_ = [
         ("inputs", INT), ("width", INT), ("outputs", INT), ("bypassed", INT), ("rank", INT),
@@ -54,7 +63,7 @@ class FitStruct(ctypes.Structure):
         ("tensors", TensorStruct * len(FIT_TENSORS)),
         ("rows", PTR), ("order", PTR), ("low", PTR), ("high", PTR), ("floors", PTR),
         ("unit", FLOAT), ("floor", FLOAT), ("bypass_scale", FLOAT), ("hidden_limit", FLOAT),
-        ("centre", PTR), ("basis", PTR), ("prior", PTR),
+        ("centre", PTR), ("basis", PTR), ("prior", PTR), ("versions", PTR),
         ("parameters", PTR), ("first", PTR), ("second", PTR), ("slopes", PTR), ("stored", PTR),
         ("real", PTR), ("squares", PTR),
         ("count", ctypes.c_double), ("steps", INT), ("scratch", PTR),

@@ -11,7 +11,7 @@ import torch
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import FORMS
-from inrcodec.context.compiled_fit import CompiledFit
+from inrcodec.context.compiled_fit import CompiledFit, Versions
 from inrcodec.context.fit import Plan, engine_for, fit_planes, fit_trunks, uniform_floor
 from inrcodec.context.float_networks import FloatFit, FloatNetwork, plane_loss, trunk_loss
 from inrcodec.context.layout import choose_layout
@@ -211,3 +211,61 @@ def test_a_fit_to_nothing_stays_where_it_starts(library: Library, prior: int) ->
     train(engine, parameters, 0, Course(5, 64, 1e-2), rng, lambda *_: None)
     after = engine.parameters()
     assert np.array_equal(after, np.zeros_like(before) if prior else before)
+
+
+def _biases(parameters: Parameters, flat: np.ndarray) -> dict[str, np.ndarray]:
+    """Those of a flat copy of what is optimised."""
+    ends = np.cumsum([value.size for value in parameters.values.values()])
+    parts = dict(zip(parameters.values, np.split(flat, ends[:-1]), strict=True))
+    return {name: parts[name] for name in ("b1", "b2", "b3")}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_shifts_of_versions_learn_as_the_biases_do(library: Library, count: int) -> None:
+    """Where all samples are of one version, of however many there are."""
+    samples = samples_of(1, 1)
+    parameters = parameters_of(trunk_shape(1, 24), "int", samples, 0, 0, 0)
+    of = np.full(len(samples.rows), count - 1, dtype=np.int32)
+    versions = Versions(of, count, rate=1.0, penalty=0.0)
+    engine = CompiledFit(library, parameters, samples, versions)
+    start = _biases(parameters, engine.parameters())
+    for _ in range(5):
+        engine.step(3, 300, 1e-2, False)
+    end = _biases(parameters, engine.parameters())
+    for name, before in start.items():
+        shifts = versions.shifts(name, before.size)
+        assert np.abs(shifts[-1]).max() > 0.01
+        assert not shifts[:-1].any()
+        # their slopes are multiplied by the number of versions, which Adam divides by
+        assert np.allclose(shifts[-1], end[name] - before, rtol=1e-3, atol=2e-5)
+
+
+def test_versions_that_differ_get_shifts_that_differ(library: Library) -> None:
+    samples = samples_of(0, 1)
+    of = (np.arange(len(samples.rows)) % 2).astype(np.int32)
+    assert samples.high is not None
+    off = np.float32(10) * of.astype(np.float32)
+    samples = replace(samples, low=samples.low + off, high=samples.high + off)
+    bits = []
+    for versions in (None, Versions(of, 2, rate=1.0, penalty=1e-3)):
+        parameters = parameters_of(trunk_shape(0, 16), "int", samples, 0, 0, 0)
+        engine = CompiledFit(library, parameters, samples, versions)
+        for _ in range(150):
+            engine.step(0, len(of), 1e-2, False)
+        bits.append(engine.bits(0, len(of)))
+        if versions:
+            engine.take_mean_of_versions()
+            assert engine.bits(0, len(of)) == pytest.approx(bits[-1], abs=1e-4)
+            assert np.abs(versions.shifts("b1", 16).mean(axis=0)).max() < 1e-6
+    assert bits[1] < bits[0] - 0.3
+
+
+def test_versions_that_are_none_are_refused(library: Library) -> None:
+    samples = samples_of(0, 0)
+    parameters = parameters_of(trunk_shape(0, 8), "int", samples, 0, 0, 0)
+    of = np.zeros(len(samples.rows), dtype=np.int32)
+    for wrong in (of - 1, of + 2, of.astype(np.int64)):
+        with pytest.raises(ValueError, match=r"versions are none|is no contiguous"):
+            Versions(wrong, 2, 0.3, 0.01)
+    with pytest.raises(ValueError, match="is no contiguous"):
+        CompiledFit(library, parameters, samples, Versions(of[1:], 2, 0.3, 0.01))
