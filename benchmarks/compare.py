@@ -1,6 +1,6 @@
 """Sizes and times of inrcodec and of other lossless codecs, over images and folders of them.
 
-    python benchmarks/compare.py [-e EFFORT[,EFFORT...]]... [-T THREADS] [--process]
+    python -m benchmarks.compare [-e EFFORT[,EFFORT...]]... [-T THREADS] [--process]
                                  [--csv FILE] [--plot DIR] [-f] PATH...
 
 Prints Markdown: for each folder a table of bytes, and one of sizes and times for each effort. Every
@@ -18,8 +18,6 @@ whole files, JPEG 2000 and JPEG XL in the form that imagecodecs writes. Needs im
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 import subprocess
 import sys
@@ -33,20 +31,26 @@ import imagecodecs
 import numpy as np
 
 import inrcodec
+from benchmarks.tables import (
+    FAILS,
+    FIELDS,
+    GIVEN,
+    JXL,
+    TIMES,
+    Image,
+    Row,
+    failed,
+    is_own,
+    own_name,
+    rates,
+    report,
+    table,
+)
 from inrcodec.errors import LinrError
 from inrcodec.files.images import EXTENSIONS, read_image
 from inrcodec_cli.files import check_output, write_output
-from inrcodec_cli.plots import Rate, need_matplotlib, plot_rates
+from inrcodec_cli.plots import need_matplotlib, plot_rates
 
-GIVEN, JXL = "as given", "JPEG XL e9"
-TIMES = ("encode_seconds", "decode_seconds", "encode_process_seconds", "decode_process_seconds")
-FIELDS = ("set", "image", "height", "width", "channels", "bits", "codec", "bytes", "bpp", "bpsp")
-FAILS = "fails"
-
-Row = dict[
-    str, Any
-]  # one image under one codec: FIELDS, TIMES and a note; None where there is none
-Image = dict[str, Row]  # the rows of one image, by codec
 Data = bytes | bytearray
 Codec = tuple[Callable[[np.ndarray], Data], Callable[[Data], np.ndarray]]
 
@@ -105,10 +109,6 @@ def own(effort: int, threads: int) -> Codec:
         lambda x: inrcodec.encode(x, effort=effort, threads=threads),
         lambda data: inrcodec.decode(data, threads=threads),
     )
-
-
-def own_name(effort: int) -> str:
-    return f"inrcodec e{effort}"
 
 
 def timed(call: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
@@ -204,140 +204,6 @@ def compare(path: Path, efforts: Sequence[int], threads: int, process: bool) -> 
             row |= {"bpp": 8 * size / (height * width), "bpsp": 8 * size / image.size}
     empty = dict.fromkeys((*FIELDS, *TIMES, "note"))
     return [empty | facts | row for row in rows]
-
-
-def table(rows: list[Row]) -> bytes:
-    """The rows as CSV."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, (*FIELDS, *TIMES, "note"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def report(name: str, images: list[Image], efforts: Sequence[int]) -> str:
-    """Markdown of a set: a table of bytes, and a table of sizes and times for each effort."""
-    parts = [f"## {name}", sizes_table(images)]
-    for effort in efforts:
-        parts += [f"### {own_name(effort)}", effort_table(images, own_name(effort))]
-    return "\n\n".join(parts) + "\n"
-
-
-def sizes_table(images: list[Image]) -> str:
-    """Bytes of each image under each codec, their sums, and mean bits per sample."""
-    codecs = list(images[0])
-    lines = []
-    for image in images:
-        cells = [FAILS if failed(row) else shown(row["bytes"], "d") for row in image.values()]
-        lines.append([image[GIVEN]["image"], *cells])
-    sums = [total([image[codec]["bytes"] for image in images]) for codec in codecs]
-    rates = [total([image[codec]["bpsp"] for image in images]) for codec in codecs]
-    means = [None if rate is None else rate / len(images) for rate in rates]
-    lines.append(["total", *(shown(number, "d") for number in sums)])
-    lines.append(["mean bpsp", *(shown(mean, ".4f") for mean in means)])
-    return markdown(["image", *codecs], lines)
-
-
-def effort_table(images: list[Image], name: str) -> str:
-    """Sizes and times of inrcodec at an effort, and their ratios to JPEG XL and the best peer.
-
-    Ratios of times are to JPEG XL's encode time.
-    """
-    times = [field for field in TIMES if any(image[name][field] is not None for image in images)]
-    head = [
-        "image",
-        "bytes",
-        "bpsp",
-        "/ JPEG XL e9",
-        "/ best peer",
-        "best peer",
-        "JPEG XL e9 enc s",
-    ]
-    for field in times:
-        head += [field.removesuffix("_seconds").replace("_", " ") + " s", "/ JPEG XL e9 enc"]
-    lines = []
-    sums: list[Row] = []
-    for image in images:
-        ours = image[name]
-        held = [row for row in image.values() if row["bytes"] and not is_own(row["codec"])]
-        best = min(held, key=lambda row: row["bytes"])
-        numbers = {
-            "bytes": ours["bytes"],
-            "bpsp": ours["bpsp"],
-            "jxl": image[JXL]["bytes"],
-            "best": best["bytes"],
-            "jxl_seconds": image[JXL]["encode_seconds"],
-            **{field: ours[field] for field in times},
-        }
-        sums.append(numbers)
-        lines.append(effort_line(ours["image"], best["codec"], numbers, times))
-    everything = {field: total([numbers[field] for numbers in sums]) for field in sums[0]}
-    if everything["bpsp"] is not None:
-        everything["bpsp"] /= len(images)
-    lines.append(effort_line("total, mean bpsp", "", everything, times))
-    return markdown(head, lines)
-
-
-def effort_line(label: str, best: str, numbers: Row, times: list[str]) -> list[str]:
-    """The cells of a line of effort_table."""
-    cells = [
-        label,
-        shown(numbers["bytes"], "d"),
-        shown(numbers["bpsp"], ".4f"),
-        shown(ratio(numbers["bytes"], numbers["jxl"]), ".3f"),
-        shown(ratio(numbers["bytes"], numbers["best"]), ".3f"),
-        best,
-        shown(numbers["jxl_seconds"], ".2f"),
-    ]
-    for field in times:
-        cells.append(shown(numbers[field], ".2f"))
-        cells.append(shown(ratio(numbers[field], numbers["jxl_seconds"]), ".2f"))
-    return cells
-
-
-def failed(row: Row) -> bool:
-    """Whether the codec took the image and did not return it."""
-    return (row["note"] or "").startswith(FAILS)
-
-
-def is_own(codec: str) -> bool:
-    return codec.startswith("inrcodec")
-
-
-def total(numbers: list[Any]) -> Any:
-    """The sum, None if one is missing."""
-    return None if None in numbers else sum(numbers)
-
-
-def ratio(number: Any, to: Any) -> float | None:
-    return None if number is None or to is None else number / to
-
-
-def shown(number: Any, form: str) -> str:
-    return "" if number is None else format(number, form)
-
-
-def markdown(head: list[str], lines: list[list[str]]) -> str:
-    """A table."""
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def rates(images: list[Image]) -> list[Rate]:
-    """Each codec that holds all images of a set, as a point of its chart."""
-    samples = sum(
-        row[GIVEN]["height"] * row[GIVEN]["width"] * row[GIVEN]["channels"] for row in images
-    )
-    millions = sum(row[GIVEN]["height"] * row[GIVEN]["width"] for row in images) / 1e6
-    points = []
-    for codec in images[0]:
-        fields = ("bytes", "encode_seconds", "decode_seconds")
-        sums = [total([image[codec][field] for image in images]) for field in fields]
-        if None not in sums:
-            size, encode, decode = sums
-            bpsp = 8 * size / samples
-            points.append(Rate(codec, bpsp, encode / millions, decode / millions, is_own(codec)))
-    return points
 
 
 def efforts_of(text: str) -> list[int]:

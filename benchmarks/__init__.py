@@ -1,0 +1,1 @@
+"""What is measured of inrcodec, and of its peers."""
