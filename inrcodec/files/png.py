@@ -217,7 +217,7 @@ def _take_chunk(parsed: _Parsed, kind: str, body: bytes, name: str) -> None:
         parsed.transparency = body
         parsed.chunks.append((kind, None))
     elif kind in ("acTL", "fcTL", "fdAT"):
-        raise ImageError(f"{name}: an animated PNG holds several images, only one can be kept")
+        raise ImageError(f"{name}: an animated PNG of several images; files of one can be encoded")
     elif kind[0].isupper():
         raise ImageError(f"{name}: damaged PNG, unknown critical chunk {kind}")
     elif kind[3].isupper() and kind not in _KNOWN_UNSAFE:

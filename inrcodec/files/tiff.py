@@ -178,7 +178,7 @@ def _directory(
     except struct.error:
         raise ImageError(f"{name}: truncated TIFF, a field lies outside the file") from None
     if following:
-        raise ImageError(f"{name}: this TIFF holds several images, only one can be kept")
+        raise ImageError(f"{name}: this TIFF holds several images; files of one can be encoded")
     return tags, list(kept.values()), tuple(left_out)
 
 
