@@ -9,9 +9,10 @@ from .colour_table import ColourTable
 from .jfif import Jfif
 from .planes import Planes
 from .step import Step
+from .subsampled import Subsampled
 from .value_ranks import ValueRanks
 
-STEPS: tuple[type[Step], ...] = (Jfif, ValueRanks, ColourTable)
+STEPS: tuple[type[Step], ...] = (Subsampled, Jfif, ValueRanks, ColourTable)
 FEW_EXCEPTIONS = 1 / 1024  # of the pixels: so few leave no doubt of a step
 
 
@@ -33,7 +34,7 @@ class Chain:
 def chains(plain: Chain) -> list[Chain]:
     """The ways to code planes as channels: without their colour history if they have one, and as
     ranks where they may pay."""
-    converted = plain.then(Jfif)
+    converted = plain.then(Subsampled) or plain.then(Jfif)
     found = [converted or plain]
     if converted is not None and _doubtful(converted):
         found.append(plain)

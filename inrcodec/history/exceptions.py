@@ -1,9 +1,10 @@
 """Exceptions: what a step does not reproduce, coded under adaptive integer models.
 
 Pixels where undoing a step gives other samples than the image has, as runs in row-major order, and
-the differences there of each channel. A payload is the number of runs in 4 bytes, little-endian,
-then a stream of the range coder: of all runs the gap before it and its length less 1, which are
-each split into a high and a low part; then each channel's differences.
+numbers there for each channel: differences, or values of their own, where that is shorter (borders
+and captions have few colours). A payload is the number of runs in 4 bytes, little-endian, the
+highest bit telling of values; then a stream of the range coder: of all runs the gap before it and
+its length less 1, which are each split into a high and a low part; then each channel's numbers.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ from ..limits import SLACK_BYTES
 
 COUNT_BYTES = 4
 LOW_BITS = 14  # of a gap or a length
+VALUES_BIT = 1 << 31
 
 
 @dataclass(frozen=True)
 class Exceptions:
     """Where an image of so many pixels differs from what a step reproduces, and by how much.
 
-    positions: int64 (n,), row * width + column, ascending; differences: int64 (n, C), of which none
-    is 0 in all channels.
+    positions: int64 (n,), row * width + column, ascending; numbers: int64 (n, C), the differences,
+    of which none is 0 in all channels; or, with `values`, of each pixel the first channel's sample,
+    and by how much each other one's is above the one before.
     """
 
     positions: np.ndarray
-    differences: np.ndarray
+    numbers: np.ndarray
+    values: bool = False
 
     @classmethod
     def between(cls, wanted: Sequence[np.ndarray], restored: Sequence[np.ndarray]) -> Exceptions:
@@ -40,21 +44,40 @@ class Exceptions:
         for one, two in pairs[1:]:
             other |= one != two
         rows, cols = np.nonzero(other)
-        differences = [one[rows, cols].astype(np.int64) - two[rows, cols] for one, two in pairs]
-        return cls(rows * other.shape[1] + cols, np.stack(differences, axis=1))
+        here, made = (
+            np.stack([c[rows, cols].astype(np.int64) for c in each], axis=1)
+            for each in (wanted, restored)
+        )
+        return cls.shorter(rows * other.shape[1] + cols, here, made)
 
-    def apply(self, channels: Sequence[np.ndarray], width: int, scale: int, bits: int) -> None:
-        """Adds the differences to restored channels in place: those of an image of that width, or
-        of every scale-th of its rows and columns. Raises CorruptError where a sample leaves
-        0 .. 2^bits - 1."""
+    @classmethod
+    def shorter(cls, positions: np.ndarray, wanted: np.ndarray, restored: np.ndarray) -> Exceptions:
+        """Of samples, int64 (n, C) both, that are wanted and restored at positions."""
+        ways = (
+            cls(positions, wanted - restored),
+            cls(positions, np.diff(wanted, axis=1, prepend=0), values=True),
+        )
+        return min(ways, key=lambda way: len(way.pack()))
+
+    def apply(
+        self, channels: Sequence[np.ndarray], width: int, scale: int, bits: int, near: bool = False
+    ) -> None:
+        """Puts restored channels right in place: those of an image of that width, or of every
+        scale-th of its rows and columns; near: they are only about what they are differences to.
+        Raises CorruptError where a sample leaves 0 .. 2^bits - 1."""
         rows, cols = np.divmod(self.positions, width)
         seen = np.flatnonzero((rows % scale == 0) & (cols % scale == 0))
         rows, cols = rows[seen] // scale, cols[seen] // scale
+        samples = self.numbers[seen]
+        if self.values:
+            samples = samples.cumsum(axis=1)
         for channel, plane in enumerate(channels):
-            samples = plane[rows, cols] + self.differences[seen, channel]
-            if np.any(samples >> bits):
+            found = samples[:, channel] + (0 if self.values else plane[rows, cols])
+            if near:
+                found = np.clip(found, 0, (1 << bits) - 1)
+            if np.any(found >> bits):
                 raise CorruptError("an exception leads beyond the bits of a sample")
-            plane[rows, cols] = samples
+            plane[rows, cols] = found
 
     def pack(self) -> bytes:
         """The payload."""
@@ -67,9 +90,10 @@ class Exceptions:
         for numbers in (gaps, lengths - 1):
             for part in (numbers >> LOW_BITS, numbers & (1 << LOW_BITS) - 1):
                 encoder.encode_integers(_signed(part), integer_model())
-        for group, channel in _groups(self.differences):
-            encoder.encode_integers(self.differences[group, channel], integer_model())
-        return len(starts).to_bytes(COUNT_BYTES, "little") + encoder.finish()
+        for group, channel in _groups(self.numbers):
+            encoder.encode_integers(self.numbers[group, channel], integer_model())
+        head = len(starts) + self.values * VALUES_BIT
+        return head.to_bytes(COUNT_BYTES, "little") + encoder.finish()
 
 
 def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
@@ -77,7 +101,8 @@ def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
     exception takes a bit of the payload at least, which bounds what it expands to."""
     if len(payload) < COUNT_BYTES:
         raise CorruptError("the exceptions end within their number")
-    runs = int.from_bytes(payload[:COUNT_BYTES], "little")
+    head = int.from_bytes(payload[:COUNT_BYTES], "little")
+    runs, values = head % VALUES_BIT, head >= VALUES_BIT
     most = min(pixels, 8 * (len(payload) + SLACK_BYTES))
     if not 1 <= runs <= most:
         raise CorruptError(f"{runs} runs of exceptions in {len(payload)} bytes")
@@ -91,19 +116,19 @@ def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
     if np.any(gaps[1:] == 0) or ends[-1] > pixels or count > most:
         raise CorruptError("the runs of exceptions are not ascending pixels of the image")
     positions = np.repeat(ends - np.cumsum(lengths), lengths) + np.arange(count)
-    differences = np.zeros((count, channels), dtype=np.int64)
-    for group, channel in _groups(differences):
-        differences[group, channel] = decoder.decode_integers(group.size, integer_model())
-    if not differences.any(axis=1).all():
+    numbers = np.zeros((count, channels), dtype=np.int64)
+    for group, channel in _groups(numbers):
+        numbers[group, channel] = decoder.decode_integers(group.size, integer_model())
+    if not values and not numbers.any(axis=1).all():
         raise CorruptError("an exception without a difference")
-    return Exceptions(positions, differences)
+    return Exceptions(positions, numbers, values)
 
 
-def _groups(differences: np.ndarray):  # type: ignore[no-untyped-def]
-    """The differences that share a model: of each channel those of pixels where all channels
-    before it are 0, and the others. A decoder fills each group in before it asks for the next."""
-    for channel in range(differences.shape[1]):
-        changed = differences[:, :channel].any(axis=1)
+def _groups(numbers: np.ndarray):  # type: ignore[no-untyped-def]
+    """The numbers that share a model: of each channel those of pixels where all channels before it
+    have 0, and the others. A decoder fills each group in before it asks for the next."""
+    for channel in range(numbers.shape[1]):
+        changed = numbers[:, :channel].any(axis=1)
         for group in (np.flatnonzero(~changed), np.flatnonzero(changed)):
             if group.size:
                 yield group, channel

@@ -138,14 +138,15 @@ def _exceptions(planes: Planes, colours: Colours) -> Exceptions:
     """Of the pixels whose colours were not found."""
     width, lost = planes.channels[0].shape[1], colours.keys[~colours.found]
     restored = np.stack(_converted(*colours.planes[~colours.found].T), axis=-1)
-    positions, differences = [], []
+    positions, wanted, made = [], [], []
     for rows, keys in _strips(planes):
         flat = keys.reshape(-1)
         place = np.minimum(np.searchsorted(lost, flat), len(lost) - 1)
         here = np.flatnonzero(lost[place] == flat)
         positions.append(here + rows.start * width)
-        differences.append(_colours(flat[here]) - restored[place[here]])
-    return Exceptions(np.concatenate(positions), np.concatenate(differences))
+        wanted.append(_colours(flat[here]))
+        made.append(restored[place[here]])
+    return Exceptions.shorter(*(np.concatenate(parts) for parts in (positions, wanted, made)))
 
 
 def _keys(r: np.ndarray, g: np.ndarray, b: np.ndarray) -> np.ndarray:

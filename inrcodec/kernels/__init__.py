@@ -106,6 +106,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         None,
         [_ADDRESS] * 3 + [_COUNT] * 4 + [_TO_I32, _TO_U32, _TO_U16],
     ),
+    "move_chroma": (_COUNT, [_ADDRESS, _COUNT]),
     "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }
 # The same of functions in context*.c, which there are once for each instruction set.

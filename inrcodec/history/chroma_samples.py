@@ -1,0 +1,168 @@
+"""The samples of a picture's chroma, given where it comes from.
+
+Pixels that are not clipped tell their chroma; clipped ones only bound it. A sample that no pixel
+tells is free: it starts from what is told about it, goes to where the pixels that it reaches allow
+it (projections onto the half-planes of Cb, Cr that each pixel leaves; Kaczmarz 1937, Cimmino 1938),
+and then, in whole numbers, to where most of them are explained.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import kernels
+from ..kernels.chroma import ChromaStruct
+from .chroma_search import RGB, Source, clipped
+from .upsampling import COSITED, RULES, Tap, taps
+
+ROUNDS = 20  # of projections
+INSIDE = 0.3  # of a value, how far projections go behind a bound, as chroma will be rounded
+REACHES = (4, 4, 4, 4)  # how far free samples move in each sweep at most
+SMOOTHINGS = 4  # of what is filled in, at each of its sizes
+OPEN = 1e4  # a bound of a clipped channel
+
+
+def chroma_samples(rgb: RGB, source: Source) -> np.ndarray:
+    """Cb and Cr of the source's lattice, uint8 (2, rows, cols), that explain most of a picture's
+    pixels, R, G, B uint8 (H, W) each."""
+    chroma, told = _told(rgb, source)
+    if not told.all():
+        chroma = _projected(rgb, source, _filled(chroma, told), told)
+    return _moved(rgb, source, np.rint(chroma).astype(np.uint8), told)
+
+
+def _told(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Cb and Cr, float64 (2, rows, cols), and where a pixel tells them: the one that has the sample
+    itself, or any of those that it is repeated in."""
+    lattice, (height, width) = source.lattice, rgb[0].shape
+    rows, cols = lattice.size(height, width)
+    chroma, told = np.zeros((2, rows, cols)), np.zeros((rows, cols), dtype=bool)
+    steps = (1, 1) if source.rule == COSITED else (lattice.row_step, lattice.col_step)
+    cut = clipped(rgb)
+    for dy in range(steps[0]):
+        for dx in range(steps[1]):
+            y = np.arange(rows) * lattice.row_step - lattice.row_phase + dy
+            x = np.arange(cols) * lattice.col_step - lattice.col_phase + dx
+            own = np.ix_(
+                np.flatnonzero((y >= 0) & (y < height)), np.flatnonzero((x >= 0) & (x < width))
+            )
+            pixels = np.ix_(y[own[0][:, 0]], x[own[1][0]])
+            i, j = np.nonzero(~told[own] & ~cut[pixels])
+            found, exact = source.conversion.preimages(tuple(c[pixels][i, j] for c in rgb))
+            i, j = own[0][i[exact], 0], own[1][0, j[exact]]
+            chroma[:, i, j], told[i, j] = found[1:, exact], True
+    return chroma, told
+
+
+def _filled(chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Chroma with what is not told filled in from a half of the size, and so on, smoothed."""
+    if told.all() or told.size == 1:
+        return chroma
+    rows, cols = told.shape
+    pad = (0, rows % 2), (0, cols % 2)
+    squares = (rows + 1) // 2, 2, (cols + 1) // 2, 2
+    number = np.pad(told, pad).reshape(squares).sum((1, 3))
+    sums = np.pad(chroma * told, ((0, 0), *pad)).reshape(2, *squares).sum((2, 4))
+    coarse = _filled(sums / np.maximum(number, 1), number > 0)
+    found = np.where(told, chroma, coarse.repeat(2, 1).repeat(2, 2)[:, :rows, :cols])
+    for _ in range(SMOOTHINGS):
+        near = np.pad(found, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        mean = near[:, :-2, 1:-1] + near[:, 2:, 1:-1] + near[:, 1:-1, :-2] + near[:, 1:-1, 2:]
+        found = np.where(told, chroma, mean / 4)
+    return found
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """The pixels (n,) that free samples reach. samples: int64 (k, n), which samples each is made
+    of; parts: float64 (k, n), what part of each; free: the same of those that are free."""
+
+    values: np.ndarray  # float64 (3, n)
+    samples: np.ndarray
+    parts: np.ndarray
+    free: np.ndarray
+
+    @classmethod
+    def of(cls, rgb: RGB, source: Source, told: np.ndarray) -> _Reached:
+        lattice, (height, width), (rows, cols) = source.lattice, rgb[0].shape, told.shape
+        down = taps(source.rule, lattice.row_step, lattice.row_phase, height, rows)
+        across = taps(source.rule, lattice.col_step, lattice.col_phase, width, cols)
+        reached = np.zeros((height, width), dtype=bool)
+        for y in down:
+            for x in across:
+                part = (y.part[:, None] > 0) & (x.part > 0)
+                reached |= part & ~told[np.ix_(y.sample, x.sample)]
+        i, j = np.nonzero(reached)
+        pairs = [(Tap(*(a[i] for a in y)), Tap(*(a[j] for a in x))) for y in down for x in across]
+        samples = np.stack([y.sample * cols + x.sample for y, x in pairs])
+        parts = np.stack([y.part * x.part for y, x in pairs])
+        free = parts * ~told.reshape(-1)[samples]
+        return cls(np.stack([c[i, j] for c in rgb]).astype(np.float64), samples, parts, free)
+
+
+def _half_planes(source: Source, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What pixels (3, n) leave to Cb, Cr, Y being free within its range: vectors (2,) and bounds
+    (n,), vector @ (Cb, Cr) <= bound."""
+    slopes, offsets = source.conversion.slopes
+    least = np.where(values == 0, -OPEN, values) - offsets[:, None]
+    most = np.where(values == 255, OPEN, values + 1) - offsets[:, None]
+    found = []
+    for a in range(3):
+        for b in range(3):
+            if a != b:
+                found.append((slopes[a, 1:] - slopes[b, 1:], most[a] - least[b]))
+        found.append((slopes[a, 1:], most[a]))
+        found.append((-slopes[a, 1:], 255 * slopes[a, 0] - least[a]))
+    return [(vector, bound - INSIDE) for vector, bound in found]
+
+
+def _projected(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Chroma whose free samples went to where the pixels that they reach allow them."""
+    reached = _Reached.of(rgb, source, told)
+    planes = _half_planes(source, reached.values)
+    flat = chroma.reshape(2, -1).copy()
+    for _ in range(ROUNDS):
+        here = (reached.parts * flat[:, reached.samples]).sum(axis=1)
+        there = here.copy()
+        for vector, bound in planes:
+            beyond = np.maximum(vector @ there - bound, 0) / (vector @ vector)
+            there -= beyond * vector[:, None]
+        ask = np.abs(there - here).sum(axis=0) > 1e-3
+        if not ask.any():
+            break
+        samples, free = reached.samples[:, ask].reshape(-1), reached.free[:, ask]
+        weights = np.bincount(samples, free.reshape(-1), flat.shape[1])
+        for channel, move in enumerate((there - here)[:, ask]):
+            asked = np.bincount(samples, (free * move).reshape(-1), flat.shape[1])
+            flat[channel] += asked / np.maximum(weights, 1e-9)
+    return np.clip(flat, 0, 255).reshape(chroma.shape)
+
+
+def _moved(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Chroma whose free samples went, one after the other, to where most pixels are explained;
+    as it is where there are no compiled loops."""
+    library = kernels.library()
+    if library is None:
+        return chroma
+    moves = np.ascontiguousarray(~told, dtype=np.uint8)
+    pixels = [np.ascontiguousarray(c) for c in rgb]
+    c, conversion, lattice = ChromaStruct(), source.conversion, source.lattice
+    c.height, c.width = rgb[0].shape
+    c.rows, c.cols = told.shape
+    c.row_step, c.col_step = lattice.row_step, lattice.col_step
+    c.row_phase, c.col_phase = lattice.row_phase, lattice.col_phase
+    c.rule, c.divisor = RULES.index(source.rule), conversion.divisor
+    c.r, c.g, c.b = (p.ctypes.data for p in pixels)
+    c.cb, c.cr = (samples.ctypes.data for samples in chroma)
+    c.moves, c.luma = moves.ctypes.data, conversion.luma.ctypes.data
+    c.g_cb, c.g_cr = conversion.g_cb.ctypes.data, conversion.g_cr.ctypes.data
+    (c.red_least, c.red_most), (c.blue_least, c.blue_most) = (
+        [ends.ctypes.data for ends in interval] for interval in conversion.intervals
+    )
+    for reach in REACHES:
+        if not library.move_chroma(ctypes.addressof(c), reach):
+            break
+    return chroma

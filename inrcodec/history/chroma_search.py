@@ -1,0 +1,127 @@
+"""Where a picture's chroma comes from: a conversion, a rule of upsampling and a lattice, found on
+some pixels and patches; then the samples themselves, of which clipped pixels leave some free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .conversions import CONVERSIONS, Conversion
+from .planes import Lattice
+from .upsampling import COSITED, REPEATED, RULES, upsample
+
+PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversion
+CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
+PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
+EXPLAINED = 0.85  # of the pixels of the patches
+
+RGB = tuple[np.ndarray, np.ndarray, np.ndarray]
+LATTICES = tuple(
+    Lattice(row_step, col_step, row_phase, col_phase)
+    for row_step, col_step in ((2, 2), (1, 2), (2, 1))
+    for row_phase in range(row_step)
+    for col_phase in range(col_step)
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a picture was converted from: a place in CONVERSIONS, a rule, the lattice of chroma."""
+
+    conversion: Conversion
+    rule: str
+    lattice: Lattice
+
+
+def find_source(rgb: RGB) -> Source | None:
+    """The source of a picture, R, G, B uint8 (H, W) each; None if there is none with fewer chroma
+    samples than pixels. Looks at a few pixels only."""
+    height, width = rgb[0].shape
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, height * width, 16 * PIXELS)
+    some = tuple(c[places // width, places % width] for c in rgb)
+    keep = ~clipped(some)
+    some = tuple(c[keep] for c in some)
+    if len(np.unique(np.stack(some), axis=1).T) < LEAST_PIXELS:
+        return None  # of few colours any could have preimages by chance
+    best, share = 0, 0.0
+    for number in (LEAST_PIXELS, PIXELS):  # few tell most images that have none
+        few = tuple(c[:number] for c in some)
+        shares = [float(conversion.preimages(few)[1].mean()) for conversion in CONVERSIONS]
+        best, share = int(np.argmax(shares)), max(shares)
+        if share < CONVERTED:
+            return None
+    patches = _patches(rgb, rng)
+    if patches is None:
+        return None
+    conversion = CONVERSIONS[best]
+    shape = patches[0].shape
+    found, exact = conversion.preimages(tuple(c.reshape(-1) for c in patches))
+    chroma, known = found[1:].reshape(2, *shape), exact.reshape(shape) & ~clipped(patches)
+    explained = {
+        (rule, lattice): _explained(chroma, known, rule, lattice)
+        for rule in RULES
+        for lattice in LATTICES
+    }
+    # of those that explain as much, the one of fewest samples
+    rule, lattice = max(explained, key=lambda way: round(explained[way], 2))
+    if explained[rule, lattice] < EXPLAINED:
+        return None
+    return Source(conversion, rule, lattice)
+
+
+def clipped(rgb: RGB) -> np.ndarray:
+    """Where a channel is 0 or 255: other colours may have been cut to it."""
+    found = np.zeros(rgb[0].shape, dtype=bool)
+    for channel in rgb:
+        found |= (channel == 0) | (channel == 255)
+    return found
+
+
+def _patches(rgb: RGB, rng: np.random.Generator) -> RGB | None:
+    """The patches, of those looked at, whose chroma varies most and that are clipped least, one
+    above the other: (n PATCH, PATCH) each, at even rows and columns. None of a small picture."""
+    height, width = rgb[0].shape
+    if min(height, width) < PATCH:
+        return None
+    top = 2 * rng.integers(0, (height - PATCH) // 2 + 1, LOOKED_AT)
+    left = 2 * rng.integers(0, (width - PATCH) // 2 + 1, LOOKED_AT)
+    across = np.arange(PATCH)
+    rows, cols = top[:, None, None] + across[:, None], left[:, None, None] + across
+    pixels = [c[rows, cols] for c in rgb]
+    r, g, b = (c.astype(np.int16) for c in pixels)
+    cut = clipped(tuple(pixels)).mean((1, 2))
+    varied = sum(
+        (np.diff(d, axis=axis) != 0).mean((1, 2)) for d in (r - g, b - g) for axis in (1, 2)
+    )
+    order = np.argsort(cut - varied / 4, kind="stable")[:PATCHES]
+    return tuple(c[order].reshape(-1, PATCH) for c in pixels)
+
+
+def _explained(chroma: np.ndarray, known: np.ndarray, rule: str, lattice: Lattice) -> float:
+    """The share of the patches' pixels whose chroma (2, n PATCH, PATCH) is what a rule makes of the
+    lattice's samples among them; of pixels where these are known and the chroma about them varies.
+    0 where there are few, or the samples cannot be read off."""
+    if rule not in (COSITED, REPEATED):
+        return 0.0
+    y, x = lattice.row_phase, lattice.col_phase
+    part, where = chroma[:, y:, x:], known[y:, x:]
+    height, width = where.shape
+    whole = Lattice(lattice.row_step, lattice.col_step)
+    steps = slice(None, None, lattice.row_step), slice(None, None, lattice.col_step)
+    made = np.stack([upsample(c[steps], whole, rule, height, width) for c in part])
+    sure = where & (upsample(where[steps].astype(np.uint8), whole, rule, height, width) == 1)
+    sure[steps] = False  # samples are right by themselves
+    # what is next to another patch, or to none
+    edge = np.arange(y, y + height) % PATCH
+    sure &= ((edge > 1) & (edge < PATCH - 2))[:, None]
+    sure[:, -2:] = False
+    varies = np.zeros_like(where)
+    for c in part:
+        varies[:, 1:] |= c[:, 1:] != c[:, :-1]
+        varies[1:] |= c[1:] != c[:-1]
+    sure &= varies
+    told = int(sure.sum())
+    return float((part == made).all(0)[sure].mean()) if told >= LEAST_PIXELS else 0.0
