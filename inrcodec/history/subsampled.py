@@ -37,7 +37,7 @@ class Subsampled:
     found: Planes | None = field(default=None, repr=False)
 
     number: ClassVar[int] = 4
-    tag: ClassVar[bytes] = b"H"
+    tag: ClassVar[bytes] = b"Y"
     name: ClassVar[str] = "subsampled"
 
     @classmethod
