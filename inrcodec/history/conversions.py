@@ -71,11 +71,17 @@ class Conversion:
     def choose_luma(
         self, rgb: tuple[np.ndarray, ...], cb: np.ndarray, cr: np.ndarray
     ) -> np.ndarray:
-        """Y, uint8, that leads to R, G, B; of several, where they were clipped, the one next to the
-        others; and where none does the one of a grey that is about as bright."""
+        """Y, uint8, that leads to R, G, B. Of several, where all were clipped, one that as many
+        pixels as possible can have, so that white is one Y, and black; where none does, one that
+        leads to about R, G, B."""
         lumas = self.lumas(rgb, cb, cr)
-        dark = rgb[1] < 128
-        y = np.where(dark, lumas.most, lumas.least)
+        several = lumas.most > lumas.least
+        y = lumas.least.copy()
+        for ends in (several & (lumas.most == 255), several & (lumas.least == 0)):
+            if ends.any():
+                least, most = lumas.least[ends], lumas.most[ends]
+                common = least.max() if most.min() == 255 else most.min()
+                y[ends] = np.clip(common, least, most)
         lost = lumas.least > lumas.most
         if lost.any():
             some = tuple(c[lost] for c in rgb)
