@@ -71,17 +71,10 @@ class Conversion:
     def choose_luma(
         self, rgb: tuple[np.ndarray, ...], cb: np.ndarray, cr: np.ndarray
     ) -> np.ndarray:
-        """Y, uint8, that leads to R, G, B. Of several, where all were clipped, one that as many
-        pixels as possible can have, so that white is one Y, and black; where none does, one that
-        leads to about R, G, B."""
+        """Y, uint8, that leads to R, G, B: of several, where all were clipped, the one next to those
+        of the pixels that were not; where none does, one that leads to about R, G, B."""
         lumas = self.lumas(rgb, cb, cr)
-        several = lumas.most > lumas.least
-        y = lumas.least.copy()
-        for ends in (several & (lumas.most == 255), several & (lumas.least == 0)):
-            if ends.any():
-                least, most = lumas.least[ends], lumas.most[ends]
-                common = least.max() if most.min() == 255 else most.min()
-                y[ends] = np.clip(common, least, most)
+        y = np.where(lumas.most < 255, lumas.most, lumas.least)
         lost = lumas.least > lumas.most
         if lost.any():
             some = tuple(c[lost] for c in rgb)
