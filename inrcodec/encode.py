@@ -65,6 +65,7 @@ def encode(
     model: str = "auto",
     coordinate: Coordinate | None = None,
     time_limit: float | None = None,
+    history: bool = True,
     limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
@@ -82,6 +83,7 @@ def encode(
     "context", "stored", or "auto" for the smaller; or "coordinate" for the published coordinate
     networks, with the options `coordinate` (effort is not theirs). time_limit: about how many
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
+    history: whether to look for what the image came from (Photo CD, video, JPEG) and to code that.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
@@ -145,7 +147,7 @@ def encode(
         if model == "context" or (
             model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
         ):
-            ways = chains(plain) + storable[1:]
+            ways = chains(plain, history) + storable[1:]
             try:
                 candidates.append(encode_context(ways, options, seal))
             except RuntimeError as error:

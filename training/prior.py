@@ -25,10 +25,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from versions import Image, Make, jpegs, read_images, versions, without_history
+from versions import Image, Make, jpegs, read_images, subsampled, versions, without_history
 
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend
@@ -113,12 +114,26 @@ class Pool:
         return Samples(self._rows[: self._count], low, high, floors, order)
 
 
+def planes_made(
+    image: Image, conversion: int, rng: np.random.Generator
+) -> list[Callable[[], Planes | None]]:
+    """What makes the planes of an image's versions."""
+    if conversion == 2:
+        return list(subsampled(image, rng))
+
+    def planes(make: Make) -> Planes | None:
+        return without_history(make()) if conversion else planes_of(Picture(make()))
+
+    return [partial(planes, make) for make in (jpegs if conversion else versions)(image, rng)]
+
+
 def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version], dict[Job, Pool]]:
-    """Every version of every image, walked once, as G, R, B or grey, or as Y, Cb, Cr."""
-    drawn: list[tuple[list[Make], np.random.Generator]] = []
+    """Every version of every image, walked once: as G, R, B or grey, as Y, Cb, Cr, or as these with
+    subsampled chroma."""
+    drawn: list[tuple[list[Callable[[], Planes | None]], np.random.Generator]] = []
     for number, image in enumerate(images):
         rng = np.random.default_rng([plan.seed, conversion, number])
-        makes = (jpegs if conversion else versions)(image, rng)
+        makes = planes_made(image, conversion, rng)
         most = -(-VERSIONS // sum(other.folder == image.folder for other in images))
         if len(makes) > most:
             makes = [makes[n] for n in rng.permutation(len(makes))[:most]]
@@ -129,8 +144,7 @@ def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version
     def seen(number: int) -> list[tuple[Version, dict[Job, TrunkSamples]]]:
         found, (makes, rng) = [], drawn[number]
         for at, make in enumerate(makes):
-            made = make()
-            planes = without_history(made) if conversion else planes_of(Picture(made))
+            planes = make()
             if planes is not None:
                 layout, kept = choose_layout(planes), (number + at) % PLANE_EVERY == 0
                 references = {c.index: len(c.references) for c in layout.channels}

@@ -14,8 +14,9 @@ from inrcodec.contents import planes_of
 from inrcodec.files.images import EXTENSIONS, read_image
 from inrcodec.files.picture import Picture
 from inrcodec.history.chain import Chain
+from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.jfif import Jfif
-from inrcodec.history.planes import Planes
+from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
 
 JPEG_XL = ".jxl"
 
@@ -191,3 +192,66 @@ def jpegs(image: Image, rng: np.random.Generator) -> list[Make]:
         found += [partial(turned, samples, n) for n in range(8)]
         return [*found, partial(saved, 2)]
     return [partial(saved, times) for times in (1, 1, 1, 2, 2, 2)]
+
+
+# How often a source of subsampled chroma is drawn, by the name of its conversion.
+SOURCES = {"jfif": 2, "photo cd": 4, "bt.601": 2, "bt.601 full": 1, "bt.709": 2, "bt.709 full": 1}
+LATTICES = (Lattice(2, 2), Lattice(2, 2), Lattice(2, 2), Lattice(1, 2), Lattice(2, 1))
+
+
+def subsampled(image: Image, rng: np.random.Generator) -> list[Callable[[], Planes]]:
+    """Planes with subsampled chroma, as Photo CD, video and JPEG have them, of a photograph in
+    several versions, half of which were compressed; of a scientific image none."""
+    if not image.photograph:
+        return []
+
+    def compressed(source: np.ndarray) -> np.ndarray:
+        level, subsampling = int(rng.integers(60, 97)), ("444", "422", "420")[rng.integers(3)]
+        pixels = np.rint(np.clip(source, 0, 255)).astype(np.uint8)
+        data = imagecodecs.jpeg_encode(pixels, level=level, subsampling=subsampling)
+        return np.asarray(imagecodecs.jpeg_decode(data))
+
+    def made(change: Callable[[np.ndarray], np.ndarray], squeeze: bool) -> Planes:
+        source = change(image.samples.astype(np.float64))
+        source = turned(source, int(rng.integers(8)))
+        gain = rng.uniform(0.5, 1.0)
+        source = 255 * gain * (np.clip(source, 0, 255) / 255) ** rng.uniform(0.6, 1.5)
+        return converted(compressed(source) if squeeze else source, rng)
+
+    def half(source: np.ndarray) -> np.ndarray:
+        return halved(source, 2)
+
+    changes: list[Callable[[np.ndarray], np.ndarray]] = [
+        half,
+        lambda source: halved(source, 3),
+        lambda source: saturated(half(source), rng),
+        lambda source: filtered(half(source), rng),
+        lambda source: demosaiced(half(source) if image.jpeg else source, rng),
+        lambda source: filtered(saturated(half(source), rng), rng),
+    ]
+    return [partial(made, change, squeeze) for change in changes for squeeze in (False, True)]
+
+
+def converted(rgb: np.ndarray, rng: np.random.Generator) -> Planes:
+    """R, G, B as Y, Cb, Cr of some source, with chroma of a half of the size, of means or of a
+    filter about each sample."""
+    weights = np.array([SOURCES[each.name] for each in CONVERSIONS], dtype=np.float64)
+    conversion = CONVERSIONS[rng.choice(len(CONVERSIONS), p=weights / weights.sum())]
+    lattice = LATTICES[rng.integers(len(LATTICES))]
+    slopes, offsets = conversion.slopes
+    planes = np.moveaxis((rgb + 0.5 - offsets) @ np.linalg.inv(slopes).T, 2, 0)
+    centred = rng.integers(2)
+    channels = [planes[0]]
+    for chroma in planes[1:]:
+        for axis, step in enumerate((lattice.row_step, lattice.col_step)):
+            if step == 2:
+                chroma = np.moveaxis(chroma, axis, 0)
+                before = np.concatenate([chroma[:1], chroma[:-1]])
+                behind = np.concatenate([chroma[1:], chroma[-1:]])
+                mean = (chroma + behind) / 2 if centred else (before + 2 * chroma + behind) / 4
+                chroma = np.moveaxis(mean[::2], 0, axis)
+        channels.append(chroma)
+    whole = [np.clip(np.rint(channel), 0, 255).astype(np.uint8) for channel in channels]
+    height, width = rgb.shape[:2]
+    geometry = Geometry(height, width, 8, YCC, False, (WHOLE, lattice, lattice))
+    return Planes(geometry, tuple(whole))

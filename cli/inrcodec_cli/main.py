@@ -95,6 +95,11 @@ def cli() -> None:
     help="Stop fitting in time to be done in about S seconds an image.",
 )
 @click.option(
+    "--no-history",
+    is_flag=True,
+    help="Do not look for what images came from: Photo CD, video, JPEG.",
+)
+@click.option(
     "--strip", is_flag=True, help="Leave metadata out: colour profile, resolution, text, EXIF."
 )
 @threads_option
@@ -115,6 +120,7 @@ def encode(
     device: str,
     seed: int,
     time_limit: float | None,
+    no_history: bool,
     strip: bool,
     threads: int | None,
     limits: Limits,
@@ -184,6 +190,7 @@ def encode(
                     seed=seed,
                     threads=threads,
                     time_limit=time_limit,
+                    history=not no_history,
                     limits=limits,
                     progress=progress,
                     # what the planes took is counted only where it will be shown

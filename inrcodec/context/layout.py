@@ -34,9 +34,13 @@ class Layout:
 
     @property
     def chroma(self) -> bool:
-        """Whether later channels are chroma, which is predicted from its own neighbours alone and
-        has networks of its own."""
+        """Whether later channels are chroma, which is predicted from its own neighbours alone."""
         return self.geometry.kind == YCC
+
+    @property
+    def conversion(self) -> int:
+        """Which networks of a prior: 0, 1 for Y, Cb, Cr, or 2 where chroma is subsampled."""
+        return 0 if not self.chroma else 1 if self.geometry.whole else 2
 
 
 def lay_out(

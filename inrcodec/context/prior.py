@@ -37,7 +37,7 @@ PRIORS = {
 # What encoders use: small networks, which may do as they are, and large ones, to fit from.
 QUICK, THOROUGH = 1, 2
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
-CONVERSIONS = 2  # of G, R, B and of Y, Cb, Cr
+CONVERSIONS = 3  # of G, R, B, of Y, Cb, Cr, and of these with subsampled chroma
 
 
 @cache
@@ -65,7 +65,7 @@ def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
     found = []
     for channel in layout.channels:
         if channel.planes:
-            at = 3 * (POSITIONS * layout.chroma + len(channel.references))
+            at = 3 * (POSITIONS * layout.conversion + len(channel.references))
             found += _networks(prior)[at : at + 3]
     return found
 

@@ -31,10 +31,10 @@ class Chain:
         return Chain((*self.steps, found), found.forward(self.planes))
 
 
-def chains(plain: Chain) -> list[Chain]:
-    """The ways to code planes as channels: without their colour history if they have one, and as
-    ranks where they may pay."""
-    converted = plain.then(Subsampled) or plain.then(Jfif)
+def chains(plain: Chain, history: bool = True) -> list[Chain]:
+    """The ways to code planes as channels: as what they came from if that is found, where history
+    is looked for, and as ranks where they may pay."""
+    converted = (plain.then(Subsampled) or plain.then(Jfif)) if history else None
     found = [converted or plain]
     if converted is not None and _doubtful(converted):
         found.append(plain)
