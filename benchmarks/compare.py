@@ -103,10 +103,10 @@ def squeezed(image: np.ndarray) -> np.ndarray:
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
 
 
-def own(effort: int, threads: int) -> Codec:
-    """inrcodec at an effort."""
+def own(effort: int, threads: int, history: bool = True) -> Codec:
+    """inrcodec at an effort, with or without what images came from."""
     return (
-        lambda x: inrcodec.encode(x, effort=effort, threads=threads),
+        lambda x: inrcodec.encode(x, effort=effort, threads=threads, history=history),
         lambda data: inrcodec.decode(data, threads=threads),
     )
 
@@ -198,6 +198,9 @@ def compare(path: Path, efforts: Sequence[int], threads: int, process: bool) -> 
         if process and data is not None:
             measured |= measure_processes(path, image, effort, threads)
         rows.append({"codec": own_name(effort), **measured})
+        if data is not None and inrcodec.info(bytes(data), planes=False)["history"]:
+            measured = measure(image, own(effort, threads, history=False))[1]
+        rows.append({"codec": own_name(effort, history=False), **measured})
     for row in rows:
         size = row.get("bytes")
         if size is not None:

@@ -19,8 +19,8 @@ Row = dict[str, Any]
 Image = dict[str, Row]  # the rows of one image, by codec
 
 
-def own_name(effort: int) -> str:
-    return f"inrcodec e{effort}"
+def own_name(effort: int, history: bool = True) -> str:
+    return f"inrcodec e{effort}" + ("" if history else ", no history")
 
 
 def table(rows: list[Row]) -> bytes:

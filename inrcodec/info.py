@@ -102,6 +102,7 @@ def describe(
         "weights": None,
         "prior": None,
         "rank": None,
+        "history": [past for past in (step.past() for step in contents.steps) if past],
         "steps": [{"step": step.name, **step.facts()} for step in contents.steps],
         "metadata": [] if contents.metadata is None else contents.metadata.facts(),
     }

@@ -108,6 +108,8 @@ def show(name: str, facts: dict[str, Any]) -> None:
     for entry in facts["metadata"]:
         keyword = f": {entry['keyword']}" if entry.get("keyword") else ""
         click.echo(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}")
+    if facts["history"]:
+        click.echo(f"  history  {', '.join(facts['history'])}")
     for step in facts["steps"]:
         told = ", ".join(f"{key} {_listed(value)}" for key, value in step.items() if key != "step")
         click.echo(f"  step     {step['step']}: {told}")

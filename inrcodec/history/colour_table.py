@@ -118,6 +118,9 @@ class ColourTable:
         """How many colours the table has."""
         return {"colours": len(self.table)}
 
+    def past(self) -> None:
+        """None."""
+
 
 def _strips(planes: Planes):  # type: ignore[no-untyped-def]
     """Strips of rows, and their colours as one number each."""

@@ -113,8 +113,17 @@ class Jfif:
         return cls(unpack_exceptions(payload, before.height * before.width, 3))
 
     def facts(self) -> dict[str, Any]:
-        """How many pixels are exceptions."""
-        return {"exceptions": 0 if self.exceptions is None else len(self.exceptions.positions)}
+        """How many pixels are exceptions, and the bytes that they take."""
+        if self.exceptions is None:
+            return {"exceptions": 0, "exceptions_bytes": 0}
+        return {
+            "exceptions": len(self.exceptions.positions),
+            "exceptions_bytes": len(self.exceptions.pack()),
+        }
+
+    def past(self) -> str:
+        """A JPEG whose chroma was whole."""
+        return "jfif 4:4:4"
 
 
 def _applies(geometry: Geometry) -> bool:

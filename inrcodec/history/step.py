@@ -43,3 +43,6 @@ class Step(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """What info() says of it, besides its name."""
+
+    def past(self) -> str | None:
+        """What the picture came from, in a few words; None where the step is no history."""

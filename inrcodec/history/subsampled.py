@@ -21,6 +21,7 @@ from .exceptions import Exceptions, unpack_exceptions
 from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 from .upsampling import COSITED, REPEATED, RULES, upsample
 
+SAMPLINGS = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}  # by steps of chroma
 MAX_EXCEPTIONS = 1 / 8  # of the pixels: a caption or a border takes less
 
 
@@ -128,15 +129,19 @@ class Subsampled:
     def facts(self) -> dict[str, Any]:
         """Where the picture came from, and what is left of it."""
         lattice, exceptions = self.source.lattice, self.exceptions
-        names = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}
         return {
             "source": self.source.conversion.name,
-            "chroma": names[lattice.row_step, lattice.col_step],
+            "chroma": SAMPLINGS[lattice.row_step, lattice.col_step],
             "phase": [lattice.row_phase, lattice.col_phase],
             "upsampling": self.source.rule,
             "exceptions": 0 if exceptions is None else len(exceptions.positions),
             "exceptions_bytes": 0 if exceptions is None else len(exceptions.pack()),
         }
+
+    def past(self) -> str:
+        """The source."""
+        facts = self.facts()
+        return f"{facts['source']} {facts['chroma']}"
 
 
 def _applies(geometry: Geometry) -> bool:

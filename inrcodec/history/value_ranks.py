@@ -111,6 +111,9 @@ class ValueRanks:
         """How many values each channel uses that is coded as ranks; None for the others."""
         return {"values": [None if used is None else len(used) for used in self.values]}
 
+    def past(self) -> None:
+        """None."""
+
 
 def _values(plane: np.ndarray) -> np.ndarray | None:
     """The values of a channel, if ranks may pay."""

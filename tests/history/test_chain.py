@@ -69,8 +69,17 @@ def test_the_smaller_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, both = sys.modules["inrcodec.encode"], size()
     sizes = []
     for way in ways:
-        monkeypatch.setattr(encoder, "chains", lambda _, only=way: [only])
+        monkeypatch.setattr(encoder, "chains", lambda *_, only=way: [only])
         sizes.append(size())
     # by what the prior does with each, which a fit may turn round by a little
     assert both in sizes
     assert both < min(sizes) * 1.01 < max(sizes)
+
+
+def test_a_history_is_looked_for_unless_told_otherwise() -> None:
+    image = jpeg_scene(70, 80)
+    found = inrcodec.encode(image, effort=1, model="context", device="cpu")
+    plain = inrcodec.encode(image, effort=1, model="context", device="cpu", history=False)
+    for data, history in ((found, ["jfif 4:4:4"]), (plain, [])):
+        assert inrcodec.info(data)["history"] == history
+        assert np.array_equal(inrcodec.decode(data), image)

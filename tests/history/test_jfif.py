@@ -69,7 +69,10 @@ def test_round_trip(exceptions: int) -> None:
     data = unfitted_file(image)
     assert np.array_equal(inrcodec.decode(data), image)
     facts = inrcodec.info(data)
-    assert facts["steps"] == [{"step": "jfif", "exceptions": exceptions}]
+    (step,) = facts["steps"]
+    assert (step["step"], step["exceptions"]) == ("jfif", exceptions)
+    assert (step["exceptions_bytes"] > 0) == (exceptions > 0)
+    assert facts["history"] == ["jfif 4:4:4"]
     names = [row["channel"] for row in facts["planes"]]
     assert list(dict.fromkeys(names)) == ["Y", "Cb", "Cr"]
     for scale in (2, 4, 8):
