@@ -16,11 +16,13 @@ import numpy as np
 from .. import kernels
 from ..kernels.chroma import ChromaStruct
 from .chroma_search import RGB, Source, clipped
-from .upsampling import COSITED, RULES, Tap, taps
+from .upsampling import COSITED, RULES, TRIANGLE, Tap, taps
 
 ROUNDS = 20  # of projections
 INSIDE = 0.3  # of a value, how far projections go behind a bound, as chroma will be rounded
 REACHES = (4, 4, 4, 4)  # how far free samples move in each sweep at most
+SMALL_REACHES = (1, 1, 1, 2, 4)  # where all are free, and most are right
+STEPS = 16  # of conjugate gradients
 SMOOTHINGS = 4  # of what is filled in, at each of its sizes
 OPEN = 1e4  # a bound of a clipped channel
 
@@ -29,7 +31,10 @@ def chroma_samples(rgb: RGB, source: Source) -> np.ndarray:
     """Cb and Cr of the source's lattice, uint8 (2, rows, cols), that explain most of a picture's
     pixels, R, G, B uint8 (H, W) each."""
     chroma, told = _told(rgb, source)
-    if not told.all():
+    if source.rule == TRIANGLE:
+        chroma = _filtered_back(rgb, source, _filled(chroma, told))
+        told = np.zeros_like(told)
+    elif not told.all():
         chroma = _projected(rgb, source, _filled(chroma, told), told)
     return _moved(rgb, source, np.rint(chroma).astype(np.uint8), told)
 
@@ -73,6 +78,73 @@ def _filled(chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
         mean = near[:, :-2, 1:-1] + near[:, 2:, 1:-1] + near[:, 1:-1, :-2] + near[:, 1:-1, 2:]
         found = np.where(told, chroma, mean / 4)
     return found
+
+
+def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
+    """Chroma, float64 (2, rows, cols), whose upsampling is nearest to what the pixels tell that are
+    not clipped, by least squares (conjugate gradients; Hestenes & Stiefel 1952)."""
+    lattice, (height, width) = source.lattice, rgb[0].shape
+    rows, cols = start.shape[1:]
+    down = _Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
+    across = _Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
+    found, exact = source.conversion.preimages(tuple(c.reshape(-1) for c in rgb))
+    sure = (exact & ~clipped(rgb).reshape(-1)).reshape(height, width).astype(np.float64)
+    result = []
+    for wanted, chroma in zip(found[1:].reshape(2, height, width), start, strict=True):
+
+        def back(pixels: np.ndarray) -> np.ndarray:
+            return across.back(down.back(pixels * sure, 0), 1)
+
+        def there(samples: np.ndarray) -> np.ndarray:
+            return across.there(down.there(samples, 0), 1)
+
+        residual = back(wanted - there(chroma))
+        direction, size = residual, float((residual**2).sum())
+        for _ in range(STEPS):
+            if size < 1e-6 * chroma.size:
+                break
+            moved = back(there(direction))
+            step = size / max(float((direction * moved).sum()), 1e-12)
+            chroma = chroma + step * direction
+            residual = residual - step * moved
+            before, size = size, float((residual**2).sum())
+            direction = residual + size / before * direction
+        result.append(np.clip(chroma, 0, 255))
+    return np.stack(result)
+
+
+class _Doubling:
+    """The filter of one direction, from samples to places and, transposed, back."""
+
+    def __init__(self, found: list[Tap], samples: int) -> None:
+        self._taps = found
+        # of each sample the places that it is a part of, one list for each that has several
+        places = np.tile(np.arange(found[0].sample.size), len(found))
+        of, part = (np.concatenate([getattr(t, name) for t in found]) for name in Tap._fields)
+        order = np.argsort(of, kind="stable")
+        number = np.bincount(of, minlength=samples)
+        rank = np.arange(of.size) - np.repeat(np.cumsum(number) - number, number)
+        self._back = []
+        for n in range(int(number.max())):
+            chosen = order[rank == n]
+            place, weight = np.zeros(samples, dtype=np.int64), np.zeros(samples)
+            place[of[chosen]], weight[of[chosen]] = places[chosen], part[chosen]
+            self._back.append(Tap(place, weight))
+
+    def there(self, samples: np.ndarray, axis: int) -> np.ndarray:
+        """Samples along an axis at the places."""
+        return _summed(self._taps, samples, axis)
+
+    def back(self, pixels: np.ndarray, axis: int) -> np.ndarray:
+        """The transposed."""
+        return _summed(self._back, pixels, axis)
+
+
+def _summed(found: list[Tap], values: np.ndarray, axis: int) -> np.ndarray:
+    parts = (
+        (t.part[:, None] if axis == 0 else t.part) * values.take(t.sample, axis) for t in found
+    )
+    return np.asarray(sum(parts))
 
 
 @dataclass(frozen=True)
@@ -162,7 +234,7 @@ def _moved(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np
     (c.red_least, c.red_most), (c.blue_least, c.blue_most) = (
         [ends.ctypes.data for ends in interval] for interval in conversion.intervals
     )
-    for reach in REACHES:
+    for reach in SMALL_REACHES if source.rule == TRIANGLE else REACHES:
         if not library.move_chroma(ctypes.addressof(c), reach):
             break
     return chroma

@@ -10,12 +10,13 @@ import numpy as np
 
 from .conversions import CONVERSIONS, Conversion
 from .planes import Lattice
-from .upsampling import COSITED, REPEATED, RULES, upsample
+from .upsampling import COSITED, REPEATED, TRIANGLE, upsample
 
 PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversion
 CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
 PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
 EXPLAINED = 0.85  # of the pixels of the patches
+TRIANGULAR = 0.99  # of the places there: all, but for a caption
 
 RGB = tuple[np.ndarray, np.ndarray, np.ndarray]
 LATTICES = tuple(
@@ -58,18 +59,19 @@ def find_source(rgb: RGB) -> Source | None:
         return None
     conversion = CONVERSIONS[best]
     shape = patches[0].shape
-    found, exact = conversion.preimages(tuple(c.reshape(-1) for c in patches))
-    chroma, known = found[1:].reshape(2, *shape), exact.reshape(shape) & ~clipped(patches)
+    made, exact = conversion.preimages(tuple(c.reshape(-1) for c in patches))
+    chroma, known = made[1:].reshape(2, *shape), exact.reshape(shape) & ~clipped(patches)
     explained = {
         (rule, lattice): _explained(chroma, known, rule, lattice)
-        for rule in RULES
+        for rule in (COSITED, REPEATED)
         for lattice in LATTICES
     }
     # of those that explain as much, the one of fewest samples
     rule, lattice = max(explained, key=lambda way: round(explained[way], 2))
-    if explained[rule, lattice] < EXPLAINED:
-        return None
-    return Source(conversion, rule, lattice)
+    if explained[rule, lattice] >= EXPLAINED:
+        return Source(conversion, rule, lattice)
+    found = _triangle_lattice(chroma, known)
+    return None if found is None else Source(conversion, TRIANGLE, found)
 
 
 def clipped(rgb: RGB) -> np.ndarray:
@@ -125,3 +127,32 @@ def _explained(chroma: np.ndarray, known: np.ndarray, rule: str, lattice: Lattic
     sure &= varies
     told = int(sure.sum())
     return float((part == made).all(0)[sure].mean()) if told >= LEAST_PIXELS else 0.0
+
+
+def _triangle_lattice(chroma: np.ndarray, known: np.ndarray) -> Lattice | None:
+    """The lattice from whose samples a triangle filter can have made the patches' chroma
+    (2, n PATCH, PATCH); None if none.
+
+    Of four places in a row the second and the first tell one sample, the third and the fourth it
+    again: 3 (b - c) = a - d, but for the rounding of each.
+    """
+    steps, phases = [1, 1], [0, 0]
+    for axis in (0, 1):
+        shares = [_triangle_share(chroma, known, axis, phase) for phase in (0, 1)]
+        best = int(np.argmax(shares))
+        if shares[best] >= TRIANGULAR and shares[1 - best] < shares[best]:
+            steps[axis], phases[axis] = 2, best
+    return None if steps == [1, 1] else Lattice(*steps, *phases)
+
+
+def _triangle_share(chroma: np.ndarray, known: np.ndarray, axis: int, phase: int) -> float:
+    """Of the known places that a phase puts second in the chroma that varies, those that fit."""
+    shape = -1, PATCH, PATCH
+    values = np.moveaxis(chroma.reshape(2, *shape).astype(np.int16), 2 + axis, 3)
+    sure = np.moveaxis(known.reshape(shape), 1 + axis, 2)
+    first = np.arange(1 - phase, PATCH - 3, 2)
+    a, b, c, d = (values[..., first + n] for n in range(4))
+    told = (a != b) | (b != c) | (c != d)
+    where = np.asarray(told.any(0) & np.stack([sure[..., first + n] for n in range(4)]).all(0))
+    fits = (np.abs(3 * (b - c) - (a - d)) <= 4).all(0)
+    return float(fits[where].mean()) if where.sum() >= LEAST_PIXELS else 0.0
