@@ -152,7 +152,7 @@ def _triangle_share(chroma: np.ndarray, known: np.ndarray, axis: int, phase: int
     sure = np.moveaxis(known.reshape(shape), 1 + axis, 2)
     first = np.arange(1 - phase, PATCH - 3, 2)
     a, b, c, d = (values[..., first + n] for n in range(4))
-    told = (a != b) | (b != c) | (c != d)
-    where = np.asarray(told.any(0) & np.stack([sure[..., first + n] for n in range(4)]).all(0))
+    told = ((a != b) | (b != c) | (c != d)).any(axis=0)
+    where = np.logical_and.reduce([told, *(sure[..., first + n] for n in range(4))])
     fits = (np.abs(3 * (b - c) - (a - d)) <= 4).all(0)
     return float(fits[where].mean()) if where.sum() >= LEAST_PIXELS else 0.0
