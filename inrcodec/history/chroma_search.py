@@ -154,5 +154,5 @@ def _triangle_share(chroma: np.ndarray, known: np.ndarray, axis: int, phase: int
     a, b, c, d = (values[..., first + n] for n in range(4))
     told = ((a != b) | (b != c) | (c != d)).any(axis=0)
     where = np.logical_and.reduce([told, *(sure[..., first + n] for n in range(4))])
-    fits = (np.abs(3 * (b - c) - (a - d)) <= 4).all(0)
-    return float(fits[where].mean()) if where.sum() >= LEAST_PIXELS else 0.0
+    fits = np.all(np.abs(3 * (b - c) - (a - d)) <= 4, axis=0)
+    return float(np.mean(fits[where])) if where.sum() >= LEAST_PIXELS else 0.0
