@@ -16,7 +16,7 @@ import numpy as np
 from .. import kernels
 from ..kernels.chroma import ChromaStruct
 from .chroma_search import RGB, Source, clipped
-from .upsampling import COSITED, RULES, TRIANGLE, Tap, taps
+from .upsampling import BICUBIC, COSITED, RULES, TRIANGLE, Tap, summed, taps
 
 ROUNDS = 20  # of projections
 INSIDE = 0.3  # of a value, how far projections go behind a bound, as chroma will be rounded
@@ -31,9 +31,11 @@ def chroma_samples(rgb: RGB, source: Source) -> np.ndarray:
     """Cb and Cr of the source's lattice, uint8 (2, rows, cols), that explain most of a picture's
     pixels, R, G, B uint8 (H, W) each."""
     chroma, told = _told(rgb, source)
-    if source.rule == TRIANGLE:
+    if source.rule in (TRIANGLE, BICUBIC):
         chroma = _filtered_back(rgb, source, _filled(chroma, told))
         told = np.zeros_like(told)
+        if source.rule == BICUBIC:
+            return np.rint(chroma).astype(np.uint8)
     elif not told.all():
         chroma = _projected(rgb, source, _filled(chroma, told), told)
     return _moved(rgb, source, np.rint(chroma).astype(np.uint8), told)
@@ -56,9 +58,10 @@ def _told(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:
             )
             pixels = np.ix_(y[own[0][:, 0]], x[own[1][0]])
             i, j = np.nonzero(~told[own] & ~cut[pixels])
-            found, exact = source.conversion.preimages(tuple(c[pixels][i, j] for c in rgb))
-            i, j = own[0][i[exact], 0], own[1][0, j[exact]]
-            chroma[:, i, j], told[i, j] = found[1:, exact], True
+            r, g, b = (c[pixels][i, j] for c in rgb)
+            found, sure = source.told((r, g, b))
+            i, j = own[0][i[sure], 0], own[1][0, j[sure]]
+            chroma[:, i, j], told[i, j] = found[:, sure], True
     return chroma, told
 
 
@@ -87,10 +90,11 @@ def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
     rows, cols = start.shape[1:]
     down = _Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
     across = _Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
-    found, exact = source.conversion.preimages(tuple(c.reshape(-1) for c in rgb))
-    sure = (exact & ~clipped(rgb).reshape(-1)).reshape(height, width).astype(np.float64)
+    r, g, b = (c.reshape(-1) for c in rgb)
+    found, sure = source.told((r, g, b))
+    sure = sure.reshape(height, width).astype(np.float64)
     result = []
-    for wanted, chroma in zip(found[1:].reshape(2, height, width), start, strict=True):
+    for wanted, chroma in zip(found.reshape(2, height, width), start, strict=True):
 
         def back(pixels: np.ndarray) -> np.ndarray:
             return across.back(down.back(pixels * sure, 0), 1)
@@ -133,18 +137,11 @@ class _Doubling:
 
     def there(self, samples: np.ndarray, axis: int) -> np.ndarray:
         """Samples along an axis at the places."""
-        return _summed(self._taps, samples, axis)
+        return summed(self._taps, samples, axis)
 
     def back(self, pixels: np.ndarray, axis: int) -> np.ndarray:
         """The transposed."""
-        return _summed(self._back, pixels, axis)
-
-
-def _summed(found: list[Tap], values: np.ndarray, axis: int) -> np.ndarray:
-    parts = (
-        (t.part[:, None] if axis == 0 else t.part) * values.take(t.sample, axis) for t in found
-    )
-    return np.asarray(sum(parts))
+        return summed(self._back, pixels, axis)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .conversions import CONVERSIONS, Conversion
+from .fine_conversions import FINE_CONVERSIONS, FineConversion
 from .planes import Lattice
-from .upsampling import COSITED, REPEATED, TRIANGLE, upsample
+from .upsampling import BICUBIC, COSITED, REPEATED, TRIANGLE, fits_bicubic, upsample
 
 PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversion
 CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
+WHOLE_LUMA = 0.23  # rms distance of Y to whole numbers: 0.29 by chance, below 0.2 where they were
 PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
 EXPLAINED = 0.85  # of the pixels of the patches
 TRIANGULAR = 0.99  # of the places there: all, but for a caption
@@ -35,6 +37,21 @@ class Source:
     rule: str
     lattice: Lattice
 
+    @property
+    def converts(self) -> Conversion | FineConversion:
+        """What converts upsampled chroma."""
+        if self.rule == BICUBIC:
+            return FINE_CONVERSIONS[self.conversion.name]
+        return self.conversion
+
+    def told(self, rgb: RGB) -> tuple[np.ndarray, np.ndarray]:
+        """What pixels (n,) say of their chroma: (2, n), and where that is sure."""
+        sure = ~clipped(rgb)
+        if self.rule == BICUBIC:
+            return FINE_CONVERSIONS[self.conversion.name].estimate(rgb)[1:], sure
+        found, exact = self.conversion.preimages(rgb)
+        return found[1:], exact & sure
+
 
 def find_source(rgb: RGB) -> Source | None:
     """The source of a picture, R, G, B uint8 (H, W) each; None if there is none with fewer chroma
@@ -53,7 +70,7 @@ def find_source(rgb: RGB) -> Source | None:
         shares = [float(conversion.preimages(few)[1].mean()) for conversion in CONVERSIONS]
         best, share = int(np.argmax(shares)), max(shares)
         if share < CONVERTED:
-            return None
+            return _bicubic_source(few, height, width)
     patches = _patches(rgb, rng)
     if patches is None:
         return None
@@ -72,6 +89,21 @@ def find_source(rgb: RGB) -> Source | None:
         return Source(conversion, rule, lattice)
     found = _triangle_lattice(chroma, known)
     return None if found is None else Source(conversion, TRIANGLE, found)
+
+
+def _bicubic_source(some: RGB, height: int, width: int) -> Source | None:
+    """The source with fine chroma for which the Y of pixels (n,) are whole numbers, nearly."""
+    lattice = Lattice(2, 2)
+    if some[0].size < LEAST_PIXELS or not fits_bicubic(lattice, height, width):
+        return None
+    off = {}
+    for conversion in CONVERSIONS:
+        fine = FINE_CONVERSIONS.get(conversion.name)
+        if fine is not None:
+            luma = fine.estimate(some)[0]
+            off[conversion] = float(np.sqrt(np.mean((luma - np.rint(luma)) ** 2)))
+    best = min(off, key=lambda each: off[each])
+    return Source(best, BICUBIC, lattice) if off[best] < WHOLE_LUMA else None
 
 
 def clipped(rgb: RGB) -> np.ndarray:

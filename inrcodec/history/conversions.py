@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .fine_conversions import FINE_CONVERSIONS, FineConversion
+
 VALUES = np.arange(256, dtype=np.int64)
 NONE = 1 << 10  # an end of an interval that is empty
 LUMA_REACH = 12  # from an estimate
@@ -193,23 +195,20 @@ def _photo_cd() -> Conversion:
     )
 
 
-def _swscale(name: str, black: int, luma: int, factors: tuple[int, int, int, int]) -> Conversion:
-    """FFmpeg's swscale on x86 without accurate_rnd: factors in 1/8192 of Cr in R, of Cb and of Cr
-    in G and of Cb in B."""
+def _swscale(name: str, fine: FineConversion) -> Conversion:
+    """FFmpeg's swscale on x86 without accurate_rnd, with the factors of its fine conversion."""
 
     def times(values: np.ndarray, factor: int) -> np.ndarray:
         return (8 * values * factor) >> 16
 
-    r_cr, g_cb, g_cr, b_cb = (times(VALUES - 128, factor) for factor in factors)
-    return Conversion(name, 1, times(VALUES - black, luma), r_cr, b_cb, g_cb, g_cr)
+    r_cr, g_cb, g_cr, b_cb = (times(VALUES - 128, factor) for factor in fine.factors)
+    luma = times(VALUES - fine.black, fine.luma)
+    return Conversion(name, 1, luma, r_cr, b_cb, g_cb, g_cr)
 
 
-# Numbers in files are places in this list, from 1 on.
+# Numbers in files are places in this list.
 CONVERSIONS = (
     _jfif(),
     _photo_cd(),
-    _swscale("bt.601", 16, 9539, (13075, -3209, -6660, 16525)),
-    _swscale("bt.601 full", 0, 8192, (11485, -2819, -5850, 14516)),
-    _swscale("bt.709", 16, 9539, (14686, -1747, -4366, 17305)),
-    _swscale("bt.709 full", 0, 8192, (12901, -1534, -3835, 15201)),
+    *(_swscale(name, fine) for name, fine in FINE_CONVERSIONS.items()),
 )

@@ -18,8 +18,9 @@ from .chroma_samples import chroma_samples
 from .chroma_search import Source, find_source
 from .conversions import CONVERSIONS
 from .exceptions import Exceptions, unpack_exceptions
+from .fine_conversions import FINE_CONVERSIONS
 from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
-from .upsampling import COSITED, REPEATED, RULES, upsample
+from .upsampling import BICUBIC, COSITED, REPEATED, RULES, fits_bicubic, upsample
 
 SAMPLINGS = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}  # by steps of chroma
 MAX_EXCEPTIONS = 1 / 8  # of the pixels: a caption or a border takes less
@@ -53,7 +54,7 @@ class Subsampled:
         cb, cr = chroma_samples(rgb, source)
         height, width = rgb[0].shape
         upsampled = [upsample(c, source.lattice, source.rule, height, width) for c in (cb, cr)]
-        y = source.conversion.choose_luma(rgb, *upsampled)
+        y = source.converts.choose_luma(rgb, *upsampled)
         step = cls(source)
         channels = (y, cb, cr, *planes.channels[3:])
         found = Planes(step.geometry(planes.geometry), channels)
@@ -81,15 +82,15 @@ class Subsampled:
         """
         source, lattice, scale = self.source, self.source.lattice, planes.scale
         y, cb, cr = planes.channels[:3]
-        rule, near = source.rule, False
+        rule, converts, near = source.rule, source.converts, False
         if scale > 1:
             step = max(1, scale // lattice.least_step)
             rows, cols = (max(1, s * step // scale) for s in (lattice.row_step, lattice.col_step))
             exact = (lattice.row_phase, lattice.col_phase, rows, cols) == (0, 0, 1, 1)
             near = not (exact and rule in (COSITED, REPEATED))
-            rule, lattice = REPEATED, Lattice(rows, cols)
+            rule, lattice, converts = REPEATED, Lattice(rows, cols), source.conversion
         cb, cr = (upsample(c, lattice, rule, *y.shape) for c in (cb, cr))
-        rgb = source.conversion.rgb(y, cb, cr)
+        rgb = converts.rgb(y, cb, cr)
         if self.exceptions is not None:
             self.exceptions.apply(rgb, planes.geometry.width, scale, 8, near)
         lattices = (WHOLE,) * 3 + planes.geometry.lattices[3:]
@@ -121,6 +122,9 @@ class Subsampled:
             raise CorruptError(f"the chroma of {cls.name} planes has {error}") from None
         if lattice == WHOLE:
             raise CorruptError("subsampled chroma that has a sample for each pixel")
+        fine = conversion.name in FINE_CONVERSIONS
+        if rule == BICUBIC and not (fine and fits_bicubic(lattice, before.height, before.width)):
+            raise CorruptError("bicubic chroma of another size or conversion than that is for")
         payload, exceptions = sections.optional(cls.tag), None
         if payload is not None:
             exceptions = unpack_exceptions(payload, before.height * before.width, 3)

@@ -11,17 +11,36 @@ triangle: three parts of the sample and one of the nearest other, as libjpeg's f
 it (jdsample.c: h2v1, h1v2 and h2v2, whose rows come first and are not rounded).
 
 Behind the last sample the last one is repeated, and before the first the first.
+
+bicubic: FFmpeg's swscale with the flags bicubic, accurate_rnd and full_chroma_int, for pictures of
+even sizes with half the chroma in both directions: four taps across, then four down, in integers,
+and what comes of it is not rounded to a sample. Its taps at the ends are its own (measured).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .planes import Lattice
 
-COSITED, REPEATED, TRIANGLE = RULES = ("cosited", "repeated", "triangle")
+COSITED, REPEATED, TRIANGLE, BICUBIC = RULES = ("cosited", "repeated", "triangle", "bicubic")
+FINE = 512  # of bicubic chroma in one
+# Taps of two places of the middle, from two (one) samples before theirs on, and of the first three
+# and the last three places by sample from the first, and back from the last: across in 2^-14, down
+# in 2^-12.
+LEAST_BICUBIC = 4  # samples of a direction
+_ACROSS = (
+    ((-461, 3943, 14284, -1382), (-1382, 14284, 3943, -461)),
+    ((17729, -1345), (12902, 3943, -461), (3835, 13894, -1345)),
+    ((17766, -1382), (12902, 3943, -461), (3482, 14284, -1382)),
+)
+_DOWN = (
+    ((-115, 985, 3572, -346), (-346, 3572, 985, -115)),
+    ((4432, -336), (3226, 985, -115), (959, 3473, -336)),
+    ((4442, -346), (3226, 985, -115), (870, 3572, -346)),
+)
 
 
 class Tap(NamedTuple):
@@ -35,7 +54,9 @@ def upsample(
     samples: np.ndarray, lattice: Lattice, rule: str, height: int, width: int
 ) -> np.ndarray:
     """The samples of a lattice (or of a part of one that begins as it does) at the size of a
-    picture: uint8 (height, width)."""
+    picture: uint8 (height, width); for bicubic int32, FINE times the difference to 128."""
+    if rule == BICUBIC:
+        return _bicubic(samples)
     if rule == REPEATED:
         for axis, step in enumerate((lattice.row_step, lattice.col_step)):
             samples = samples.repeat(step, axis) if step == 2 else samples
@@ -85,8 +106,47 @@ def _triangle(samples: np.ndarray, rows: bool, cols: bool) -> np.ndarray:
     return (samples + (add if cols else add[:, None])) >> (4 if rows and cols else 2)
 
 
+def fits_bicubic(lattice: Lattice, height: int, width: int) -> bool:
+    """Whether the bicubic rule is for pictures of that size with that lattice."""
+    least = 2 * LEAST_BICUBIC
+    even = height % 2 == 0 and width % 2 == 0
+    return lattice == Lattice(2, 2) and even and min(height, width) >= least
+
+
+def _bicubic(samples: np.ndarray) -> np.ndarray:
+    rows, cols = samples.shape
+    across = summed(_bicubic_taps(_ACROSS, cols), samples.astype(np.int64), 1)
+    across = np.minimum(across >> 7, 32767)
+    down = summed(_bicubic_taps(_DOWN, rows), across, 0)
+    return ((down + FINE - (128 << 19)) >> 10).astype(np.int32)
+
+
+def _bicubic_taps(kernel: tuple[Any, ...], samples: int) -> list[Tap]:
+    """Of a direction of so many samples, LEAST_BICUBIC at least; parts are int64."""
+    middle, first, last = kernel
+    places = np.arange(2 * samples)
+    sample = np.clip(places // 2 + places % 2 - 2 + np.arange(4)[:, None], 0, samples - 1)
+    part = np.array(middle, dtype=np.int64)[places % 2].T.copy()
+    for ends, at, step in ((first, np.arange(4), 1), (last, samples - 1 - np.arange(4), -1)):
+        for n, numbers in enumerate(ends):
+            place = n if step > 0 else 2 * samples - 1 - n
+            sample[:, place], part[:, place] = at, 0
+            part[: len(numbers), place] = numbers
+    return [Tap(*each) for each in zip(sample, part, strict=True)]
+
+
+def summed(found: list[Tap], values: np.ndarray, axis: int) -> np.ndarray:
+    """The sum of the taps' parts of values along an axis."""
+    parts = (
+        (t.part[:, None] if axis == 0 else t.part) * values.take(t.sample, axis) for t in found
+    )
+    return np.asarray(sum(parts))
+
+
 def taps(rule: str, step: int, phase: int, places: int, samples: int) -> list[Tap]:
     """What the first places of a direction are made of, before anything is rounded."""
+    if rule == BICUBIC:
+        return [Tap(t.sample, t.part / (1 << 14)) for t in _bicubic_taps(_ACROSS, samples)]
     place = np.arange(places) + phase
     if step == 1 or rule == REPEATED:
         return [Tap(place // step, np.ones(places))]
