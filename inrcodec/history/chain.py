@@ -13,7 +13,8 @@ from .subsampled import Subsampled
 from .value_ranks import ValueRanks
 
 STEPS: tuple[type[Step], ...] = (Subsampled, Jfif, ValueRanks, ColourTable)
-FEW_EXCEPTIONS = 1 / 1024  # of the pixels: so few leave no doubt of a step
+# Of the pixels: so few leave no doubt of a step. Fewer samples are worth more than another colour.
+FEW_EXCEPTIONS = {Jfif.number: 1 / 1024, Subsampled.number: 1 / 64}
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ def chains(plain: Chain, history: bool = True) -> list[Chain]:
 
 def _doubtful(chain: Chain) -> bool:
     """Whether the last step has so many exceptions that planes may take less as they were."""
-    size = chain.planes.geometry
-    return chain.steps[-1].facts()["exceptions"] > FEW_EXCEPTIONS * size.height * size.width
+    step, size = chain.steps[-1], chain.planes.geometry
+    return step.facts()["exceptions"] > FEW_EXCEPTIONS[step.number] * size.height * size.width
 
 
 def undo(steps: Sequence[Step], planes: Planes) -> Planes:
