@@ -32,7 +32,7 @@ from .info import bit_map, info
 from .limits import Limits
 from .progress import Progress
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 __all__ = [
     "ChecksumError",
