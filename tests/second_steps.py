@@ -4,7 +4,6 @@ the specification alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
