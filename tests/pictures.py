@@ -165,7 +165,7 @@ def made_files() -> dict[str, bytes]:
         "context_ranks": inrcodec.encode(wide, model="context", effort=1),
         "context_jfif": inrcodec.encode(jpeg_scene(33, 40, 1), model="context", effort=1),
         "context_changes": changed_prior_file(scene(12, 9, 4, np.uint8)),
-        **subsampled_files(),
+        "context_subsampled": photo_cd_file(),
         "coordinate_set": inrcodec.encode_set(
             [scene(6, 7, 3, np.uint8, seed) for seed in range(3)],
             coordinate=Coordinate(**fitted),
@@ -178,16 +178,17 @@ def made_files() -> dict[str, bytes]:
     return files
 
 
-def subsampled_files() -> dict[str, bytes]:
-    """One that is found, with exceptions as differences, and one with values and a phase."""
-    photo_cd = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
-    image = chroma_scene(33, 40, photo_cd)
+def photo_cd_file() -> bytes:
+    """A file with subsampled chroma as the encoder finds it, with exceptions as differences."""
+    image = chroma_scene(33, 40, Source(CONVERSIONS[1], COSITED, Lattice(2, 2)))
     image[5:25:7, 3::9, 1] += 1
+    return inrcodec.encode(image, model="context", effort=1)
+
+
+def video_file() -> bytes:
+    """A file with subsampled chroma, a phase and exceptions as values. (Not every pixel of its
+    reduced images is the image's.)"""
     video = Source(CONVERSIONS[4], REPEATED, Lattice(1, 2, 0, 1))
-    planes = chroma_planes(20, 31, video)
-    other = chroma_scene(20, 31, video)
-    other[:2], other[:, -3:] = (20, 20, 20), (250, 90, 60)
-    return {
-        "context_subsampled": inrcodec.encode(image, model="context", effort=1),
-        "context_subsampled_values": subsampled_file(planes, video, other),
-    }
+    planes, image = chroma_planes(20, 31, video), chroma_scene(20, 31, video)
+    image[:2], image[:, -3:] = (20, 20, 20), (250, 90, 60)
+    return subsampled_file(planes, video, image)

@@ -14,6 +14,7 @@ from .upsampling import COSITED, REPEATED, RULES, upsample
 
 PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversion
 CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
+FEW_CONVERTED = 0.7  # of the first ones, whose share is off by 0.05 or 0.1
 PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
 EXPLAINED = 0.85  # of the pixels of the patches
 
@@ -47,11 +48,12 @@ def find_source(rgb: RGB) -> Source | None:
     if len(np.unique(np.stack(some), axis=1).T) < LEAST_PIXELS:
         return None  # of few colours any could have preimages by chance
     best, share = 0, 0.0
-    for number in (LEAST_PIXELS, PIXELS):  # few tell most images that have none
+    # few tell most images that have none
+    for number, least in ((LEAST_PIXELS, FEW_CONVERTED), (PIXELS, CONVERTED)):
         few = tuple(c[:number] for c in some)
         shares = [float(conversion.preimages(few)[1].mean()) for conversion in CONVERSIONS]
         best, share = int(np.argmax(shares)), max(shares)
-        if share < CONVERTED:
+        if share < least:
             return None
     patches = _patches(rgb, rng)
     if patches is None:

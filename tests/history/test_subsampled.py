@@ -30,9 +30,9 @@ from tests.pictures import (
     chroma_planes,
     chroma_scene,
     jpeg_scene,
+    photo_cd_file,
     scene,
     subsampled_file,
-    subsampled_files,
 )
 
 PHOTO_CD = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
@@ -247,7 +247,7 @@ def test_reduced_images(rule: str, lattice: Lattice) -> None:
         assert abs(small.astype(int) - want).mean() < 12
 
 
-GOOD = subsampled_files()["context_subsampled"]
+GOOD = photo_cd_file()
 
 
 @pytest.mark.parametrize(
