@@ -29,7 +29,20 @@ from second_files import (
 
 import inrcodec
 from inrcodec import Coordinate
-from tests.pictures import changed_prior_file, made_files, scene, unfitted_file
+from inrcodec.history.chroma_search import LATTICES, Source
+from inrcodec.history.conversions import CONVERSIONS
+from inrcodec.history.planes import Lattice
+from inrcodec.history.upsampling import RULES
+from tests.pictures import (
+    changed_prior_file,
+    chroma_planes,
+    chroma_scene,
+    made_files,
+    scene,
+    subsampled_file,
+    unfitted_file,
+    video_file,
+)
 
 FOLDER = Path(__file__).parent / "golden"
 WANT = json.loads((FOLDER / "golden.json").read_text())
@@ -52,7 +65,7 @@ def same(got: np.ndarray, want: np.ndarray) -> bool:
 @cache
 def files() -> dict[str, bytes]:
     """Of all models, steps, forms of weights and numbers of channels."""
-    made = dict(made_files())
+    made = dict(made_files()) | {"subsampled_values": video_file()}
     for name, shape in SIZES.items():
         made[name] = inrcodec.encode(scene(*shape, np.uint16), model="context", effort=1)
     for form in ("int", "fp16", "ternary"):
@@ -79,6 +92,20 @@ def test_reduced_images() -> None:
         for scale in (2, 4, 8):
             want = inrcodec.decode(data, scale=scale)
             assert same(show(*decode(data, scale=scale)), want), (name, scale)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("lattice", LATTICES, ids=str)
+def test_subsampled_chroma(rule: str, lattice: Lattice) -> None:
+    for n, conversion in enumerate(CONVERSIONS):
+        source = Source(conversion, rule, lattice)
+        size = (9 + n, 14 - n) if n else (1, 3)
+        planes, image = chroma_planes(*size, source, n, 90), chroma_scene(*size, source, n, 90)
+        image[::3, 1::3], image[0, -1] = (255, 0, 255) if n % 2 else image[::3, 1::3] // 2, 9
+        data = subsampled_file(planes, source, image)
+        assert same(decode(data)[0], image)
+        for scale in (2, 4, 8):
+            assert same(decode(data, scale=scale)[0], inrcodec.decode(data, scale=scale))
 
 
 def test_sections_and_streams_and_their_front_parts() -> None:
@@ -154,7 +181,9 @@ def test_what_is_read_all_the_same() -> None:
 
 
 def test_bytes_behind_what_a_stream_codes() -> None:
-    for name, tags in (("context_jfif", "DX"), ("context_changes", "WD")):
+    for name, tags in (
+        ("context_jfif", "DX"), ("context_changes", "WD"), ("subsampled_values", "DY")
+    ):  # fmt: skip
         for tag in tags:
             data = with_end(tag, b"\1\2\3")(files()[name])
             want = inrcodec.decode(files()[name])

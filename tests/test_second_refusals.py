@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -70,10 +71,15 @@ def streams(count: int, *lengths: int) -> Change:
     return lambda data: with_sections(D=head + read_sections(data)["D"][0][1:])(data)
 
 
+def step_4(**keys: Any) -> Change:
+    return with_header(t=[[4, STEP_4[1] | keys]])
+
+
 def runs(count: int, stream: bytes = b"") -> Change:
     return with_sections(X=struct.pack("<I", count) + stream)
 
 
+STEP_4: list[Any] = [4, {"c": 1, "u": 0, "l": [2, 2, 0, 0]}]
 REFUSALS: list[tuple[str, Change, str]] = [
     ("example", lambda data: SIGNATURE + b"\1" + data[9:], "major version"),
     ("example", with_more("T", b""), "unknown section T"),
@@ -111,9 +117,24 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("context_jfif", with_header(t=[[1, {}], [1, {}]]), "a step twice"),
     ("context_jfif", with_header(t=[[1, {"z": 1}]]), "fields of a step"),
     ("context_jfif", with_header(t=[[1]]), "number and fields"),
-    ("context_jfif", with_header(t=[[4, {}]]), "a number"),
+    ("context_jfif", with_header(t=[[200, {}]]), "a number"),
     ("context_jfif", with_header(t=[]), "number of steps"),
     ("example", with_header(t=[[1, {}]]), "colour conversion"),
+    ("context_subsampled", with_header(t=[[4, {}]]), "fields of a step"),
+    ("context_subsampled", step_4(z=0), "fields of a step"),
+    ("context_subsampled", step_4(c=6), "a number"),
+    ("context_subsampled", step_4(u=3), "a number"),
+    ("context_subsampled", step_4(l=[2, 2, 0]), "list"),
+    ("context_subsampled", step_4(l=[2, 2, 0, 3]), "a number"),
+    ("context_subsampled", step_4(l=[1, 1, 0, 0]), "steps of subsampled"),
+    ("context_subsampled", step_4(l=[1, 2, 1, 0]), "phases of subsampled"),
+    ("context_subsampled", with_header(t=[[1, {}], STEP_4]), "colour conversion"),
+    ("context_subsampled", with_header(t=[STEP_4, [1, {}]]), "not whole"),
+    ("context_subsampled", with_header(t=[STEP_4], m=[0, {}]), "not whole"),
+    ("context_subsampled", no_steps, "section Y"),
+    ("context_subsampled", with_sections(Y=[b"", b""]), "section Y"),
+    ("context_jfif", with_sections(Y=b""), "section Y"),
+    ("example", with_header(t=[STEP_4]), "colour conversion"),
     # keys and values of the header
     *(
         (name, with_header(z=1), "header keys")
@@ -197,6 +218,10 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("context_jfif", with_sections(X=bytes(3)), "number of runs"),
     ("context_jfif", runs(0), "number of runs"),
     ("context_jfif", runs(161), "number of runs"),
+    ("context_jfif", runs(2**31), "number of runs"),
+    ("context_jfif", runs(2**31 + 161), "number of runs"),
+    ("context_subsampled", with_sections(Y=bytes(3)), "number of runs"),
+    ("context_subsampled", with_sections(Y=None), "digest"),
     ("context_jfif", runs(1, b"\xff" * 40), "an exception without a difference|low|beyond|pixels"),
 ]
 

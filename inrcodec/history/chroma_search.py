@@ -15,6 +15,7 @@ from .upsampling import BICUBIC, COSITED, REPEATED, TRIANGLE, fits_bicubic, upsa
 
 PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversion
 CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
+FEW_CONVERTED = 0.7  # of the first ones, whose share is off by 0.05 or 0.1
 WHOLE_LUMA = 0.23  # rms distance of Y to whole numbers: 0.29 by chance, below 0.2 where they were
 PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
 EXPLAINED = 0.85  # of the pixels of the patches
@@ -61,16 +62,18 @@ def find_source(rgb: RGB) -> Source | None:
     places = rng.integers(0, height * width, 16 * PIXELS)
     some = tuple(c[places // width, places % width] for c in rgb)
     keep = ~clipped(some)
-    some = tuple(c[keep] for c in some)
-    if len(np.unique(np.stack(some), axis=1).T) < LEAST_PIXELS:
-        return None  # of few colours any could have preimages by chance
+    r, g, b = some = tuple(c[keep][:PIXELS] for c in some)
+    colours = (r.astype(np.int32) << 16) + (g.astype(np.int32) << 8) + b
+    if len(np.unique(colours)) < LEAST_PIXELS:
+        return None  # of few any could have preimages by chance
     best, share = 0, 0.0
-    for number in (LEAST_PIXELS, PIXELS):  # few tell most images that have none
+    # few tell most images that have none
+    for number, least in ((LEAST_PIXELS, FEW_CONVERTED), (PIXELS, CONVERTED)):
         few = tuple(c[:number] for c in some)
         shares = [float(conversion.preimages(few)[1].mean()) for conversion in CONVERSIONS]
         best, share = int(np.argmax(shares)), max(shares)
-        if share < CONVERTED:
-            return _bicubic_source(few, height, width)
+        if share < least:
+            return _bicubic_source(some, height, width)
     patches = _patches(rgb, rng)
     if patches is None:
         return None

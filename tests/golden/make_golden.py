@@ -4,14 +4,16 @@
 
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
-where there is more to the picture, that of what test_golden.about() says of it. Fits differ
-from machine to machine, and with them the files; what they decode to does not.
+where there is more to the picture, that of what test_golden.about() says of it. (Of subsampled
+chroma the second decoder tells what every 2nd, 4th and 8th row and column are.) Fits differ from
+machine to machine, and with them the files; what they decode to does not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +25,7 @@ from inrcodec import Metadata, Picture, PixelType
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.rangecoder import Encoder
 from inrcodec.coding.weights import pack_weights
-from inrcodec.contents import Contents, pack, planes_of
+from inrcodec.contents import Contents, pack, parse, planes_of
 from inrcodec.context.file import ContextImage, Models, network_shapes, read_networks
 from inrcodec.context.fit import Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
@@ -33,13 +35,17 @@ from inrcodec.context.scans import ScanEncoder
 from inrcodec.context.traversal import traverse
 from inrcodec.decode import digest
 from inrcodec.history.chain import Chain
+from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
+from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.jfif import Jfif
-from inrcodec.history.planes import Planes
+from inrcodec.history.planes import Lattice, Planes
 from inrcodec.history.step import Step
+from inrcodec.history.subsampled import Subsampled
+from inrcodec.history.upsampling import COSITED, REPEATED, TRIANGLE
 from inrcodec.history.value_ranks import ValueRanks
 from tests.golden import models
-from tests.pictures import jpeg_scene, scene
+from tests.pictures import chroma_planes, chroma_scene, jpeg_scene, scene, subsampled_file
 from tests.test_golden import FOLDER, SCALES, about, hashed
 
 KINDS = ("grey", "grey_alpha", "rgb", "rgba")
@@ -295,6 +301,38 @@ def steps() -> Iterator[Made]:
         yield name, picture, sealed(picture, chain, models.StoredImage.encode(chain.planes))
 
 
+def subsampled() -> Iterator[Made]:
+    """Subsampled chroma, with exceptions in both forms."""
+    photo_cd = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
+    video = Source(CONVERSIONS[2], REPEATED, Lattice(1, 2))
+    high = Source(CONVERSIONS[5], COSITED, Lattice(2, 2, 1, 1))
+    jpeg = Source(CONVERSIONS[0], TRIANGLE, Lattice(2, 1, 1, 0))
+    touched, framed = chroma_scene(45, 50, photo_cd), chroma_scene(38, 52, video)[:, 1:]
+    touched[4:40:9, ::11, 1] += 1
+    framed[:2], framed[:, -2:] = (16, 20, 90), (250, 90, 60)
+    planes = chroma_planes(40, 44, video)
+    even = replace(planes, channels=tuple(plane // 4 * 4 for plane in planes.channels))
+    for name, image, recipe in (
+        ("420_photo_cd_rgb8", touched, Recipe(prior=1, steps=(Subsampled,))),
+        ("422_phase_rgb8", framed, Recipe(prior=2, steps=(Subsampled,), streams=(1, 2, 3))),
+        ("420_phases_rgba8", with_alpha(chroma_scene(33, 36, high)), Recipe(steps=(Subsampled,))),
+        (
+            "values_rgb8",
+            Subsampled(video).undo(even).array(),
+            Recipe(prior=1, steps=(Subsampled, ValueRanks)),
+        ),
+    ):
+        yield f"subsampled_{name}", Picture(image), context(image, recipe)
+    for name, source, border in (
+        ("440_triangle_rgb8", jpeg, 0),
+        ("422_border_rgb8", replace(video, lattice=Lattice(1, 2, 0, 1)), 2),
+    ):
+        planes, image = chroma_planes(21, 26, source), chroma_scene(21, 26, source)
+        image[:border], image[21 - border :] = (24, 24, 20), (250, 250, 90)
+        data = subsampled_file(planes, source, image)
+        yield f"subsampled_{name}", Picture(image), data
+
+
 def coarse_jpeg(height: int, width: int) -> np.ndarray:
     """An RGB picture as a JPEG decoder makes them of few Y, Cb and Cr."""
     planes = chained(Picture(jpeg_scene(height, width)), (Jfif,)).planes
@@ -366,17 +404,22 @@ def types() -> Iterator[Made]:
 
 def files() -> Iterator[Made]:
     """All golden files."""
-    for room in (networks, exponents, sections, tiny, priors, steps, types):
+    for room in (networks, exponents, sections, tiny, priors, steps, subsampled, types):
         yield from room()
     yield from models.files()
 
 
-def facts(picture: Picture) -> dict[str, Any]:
+def facts(picture: Picture, data: bytes) -> dict[str, Any]:
     """What golden.json says of a file of a picture."""
     image = picture.array()
     said: dict[str, Any] = {"shape": list(image.shape), "bits": 8 * image.itemsize}
     said["sha256"] = hashed(image)
     said["scales"] = {str(scale): hashed(image[::scale, ::scale]) for scale in SCALES}
+    if any(isinstance(step, Subsampled) for step in parse(data).steps):
+        sys.path.append(str(FOLDER.parent))
+        from second_decoder import decode
+
+        said["scales"] = {str(scale): hashed(decode(data, scale=scale)[0]) for scale in SCALES}
     if picture.type != PixelType() or picture.metadata is not None:
         said["about"] = hashlib.sha256(about(picture).encode()).hexdigest()
     return said
@@ -388,7 +431,7 @@ def main() -> None:
     for name, picture, data in files():
         assert name not in made, name
         assert np.array_equal(inrcodec.decode(data), picture.array()), name
-        made[name], said[f"{name}.linr"] = data, facts(picture)
+        made[name], said[f"{name}.linr"] = data, facts(picture, data)
     for path in FOLDER.glob("*.linr"):
         path.unlink()
     for name, data in made.items():

@@ -17,7 +17,11 @@ from inrcodec.contents import Contents, pack, planes_of
 from inrcodec.decode import digest
 from inrcodec.files.picture import PLAIN
 from inrcodec.history.chain import Chain
+from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
+from inrcodec.history.conversions import CONVERSIONS
+from inrcodec.history.planes import Lattice
+from inrcodec.history.upsampling import REPEATED
 from tests.container.test_damage import sealed, sections, with_fields
 from tests.must_fail.faults import (
     CHECKSUM,
@@ -38,7 +42,14 @@ from tests.must_fail.faults import (
     with_section,
     without,
 )
-from tests.pictures import jpeg_scene, scene, unfitted_file
+from tests.pictures import (
+    chroma_planes,
+    chroma_scene,
+    jpeg_scene,
+    scene,
+    subsampled_file,
+    unfitted_file,
+)
 
 
 def container() -> Iterator[Case]:
@@ -246,8 +257,14 @@ def stored() -> Iterator[Case]:
     yield "images_of_stored", images, CORRUPT, "several stored images"
 
 
+def of(data: bytes, fields: dict[str, Any], **changes: Any) -> bytes:
+    """The file with other fields of step 4, without those that are None."""
+    kept = {key: value for key, value in (fields | changes).items() if value is not None}
+    return with_fields(data, {"t": [[4, kept]]})
+
+
 def steps() -> Iterator[Case]:
-    """Colour history, value ranks, colour table."""
+    """Colour history, subsampled chroma, value ranks, colour table."""
     jpeg = unfitted_file(jpeg_scene(33, 40, 1))
     exceptions = dict(sections(jpeg))[b"X"]
     one = [[0], [0], [0], [0]]  # a run of one pixel: gap and length, high and low parts
@@ -296,6 +313,49 @@ def steps() -> Iterator[Case]:
     ):  # fmt: skip
         yield f"exceptions_{name}", replaced(jpeg, b"X", payload), error, reason
 
+    video = Source(CONVERSIONS[2], REPEATED, Lattice(1, 2, 0, 1))
+    planes, image = chroma_planes(9, 13, video), chroma_scene(9, 13, video)
+    image[0] = (9, 200, 3)
+    half = subsampled_file(planes, video, image)
+    exceptions = dict(sections(half))[b"Y"]
+    own: dict[str, Any] = {"c": 2, "u": 1, "l": [1, 2, 0, 1]}
+    chain = {"t": [[4, own]]}
+    for name, changes, error, reason in (
+        ("subsampled_of_grey", with_fields(STORED, chain), CORRUPT, "subsampled chroma of grey"),
+        ("subsampled_of_16_bits", with_fields(deep, chain), CORRUPT, "of 16 bits"),
+        ("subsampled_stored", with_fields(half, {"m": [0, {}]}), CORRUPT,
+         "a stored image of channels that are not whole"),
+        ("subsampled_jfif", with_fields(half, {"t": [[4, own], [1, {}]]}), CORRUPT,
+         "a conversion of what is converted"),
+        ("subsampled_conversion_6", of(half, own, c=6), CORRUPT, "a conversion that is not there"),
+        ("subsampled_upsampling_3", of(half, own, u=3), CORRUPT, "an upsampling that is not there"),
+        ("subsampled_c_missing", of(half, own, c=None), CORRUPT, "no conversion"),
+        ("subsampled_l_missing", of(half, own, l=None), CORRUPT, "no lattice"),
+        ("subsampled_key_unknown", of(half, own, z=0), NEWER, "a step's key of a newer version"),
+        ("subsampled_whole", of(half, own, l=[1, 1, 0, 0]), CORRUPT, "chroma that is whole"),
+        ("subsampled_phase_1_of_1", of(half, own, l=[1, 2, 1, 0]), CORRUPT, "a phase of 1 of 1"),
+        ("subsampled_step_0", of(half, own, l=[0, 2, 0, 0]), CORRUPT, "a lattice of step 0"),
+        ("subsampled_other", of(half, own, c=3), CHECKSUM, "another conversion"),
+        ("subsampled_without_step", with_fields(half, {"t": None}), CORRUPT,
+         "exceptions to no subsampled chroma"),
+        ("subsampled_exceptions_missing", without(half, b"Y"), CHECKSUM,
+         "no exception where the samples have one"),
+        ("subsampled_exceptions_twice", with_section(half, (b"Y", exceptions)), CORRUPT,
+         "two sections of exceptions"),
+        ("exceptions_values_none", replaced(half, b"Y", b"\0\0\0\x80" + bytes(5)), CORRUPT,
+         "no runs of values"),
+        ("exceptions_values_beyond",
+         replaced(half, b"Y", b"\1\0\0\x80" + integers(*one, [200], [100], [0])), CORRUPT,
+         "a value above 255"),
+        ("exceptions_values_negative",
+         replaced(half, b"Y", b"\1\0\0\x80" + integers(*one, [0], [-1], [0])), CORRUPT,
+         "a value below 0"),
+        ("exceptions_values_wrong",
+         replaced(half, b"Y", b"\1\0\0\x80" + integers(*one, [0], [0], [0])), CHECKSUM,
+         "a black pixel that the samples do not have"),
+    ):  # fmt: skip
+        yield name, changes, error, reason
+
     grey = unfitted_file(scene(20, 20, 1, np.uint8) // 8 * 8)
     values = dict(sections(grey))[b"V"]
     stored = with_fields(STORED, {"t": [[2, {}]]})
@@ -321,11 +381,11 @@ def steps() -> Iterator[Case]:
             yield "values_too_few_stored", few, CORRUPT, "ranks of a stored image beyond them"
 
     image = np.array([[[1, 2, 3], [9, 9, 9]] * 4] * 4, np.uint8)
-    chain = Chain((), planes_of(Picture(image))).then(ColourTable)
-    assert chain is not None
-    coded = StoredImage.encode(chain.planes)
+    indexed = Chain((), planes_of(Picture(image))).then(ColourTable)
+    assert indexed is not None
+    coded = StoredImage.encode(indexed.planes)
     picture = planes_of(Picture(image)).geometry
-    table = pack(Contents(picture, digest(image), PLAIN, None, chain.steps, coded))
+    table = pack(Contents(picture, digest(image), PLAIN, None, indexed.steps, coded))
     colours = zlib.decompress(dict(sections(table))[b"C"], -15)
     assert len(colours) == 6
     yield "table_missing", without(table, b"C"), CORRUPT, "no table"
