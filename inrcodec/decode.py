@@ -40,8 +40,9 @@ def decode(
 
     index: which, of a file of several (info(data)["images"] of them); ValueError beyond. scale: 1,
     or 2, 4 or 8 for every scale-th row and column alone, pixel (i, j) being pixel (i * scale,
-    j * scale) of the image; what is behind the data for these may be missing, and the digest, which
-    is of all samples, cannot be checked. device: "cpu" (NumPy) or "cuda" (torch); threads: how many
+    j * scale) of the image (where chroma is subsampled, with that of a sample next to it); what is
+    behind the data for these may be missing, and the digest, which is of all samples, cannot be
+    checked. device: "cpu" (NumPy) or "cuda" (torch); threads: how many
     to use, default all cores. Neither changes a bit of the result. limits: what the file may ask
     for; LimitError above.
 
