@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .colour_table import ColourTable
+from .enlarged import Enlarged
 from .jfif import Jfif
 from .planes import Planes
 from .step import Step
 from .subsampled import Subsampled
 from .value_ranks import ValueRanks
 
-STEPS: tuple[type[Step], ...] = (Subsampled, Jfif, ValueRanks, ColourTable)
+STEPS: tuple[type[Step], ...] = (Enlarged, Subsampled, Jfif, ValueRanks, ColourTable)
 FEW_EXCEPTIONS = 1 / 1024  # of the pixels: so few leave no doubt of a step
+FEW_PIXELS = 1 << 14  # of which the fields of a step may be more than it saves
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,23 @@ class Chain:
         return Chain((*self.steps, found), found.forward(self.planes))
 
 
+def beginnings(plain: Chain) -> list[Chain]:
+    """What all ways to code a picture begin with: its own size if it was enlarged, before which it
+    stands as it is where that may take less."""
+    small = plain.then(Enlarged)
+    if small is None:
+        return [plain]
+    size = plain.planes.geometry
+    doubtful = _doubtful(small, plain) or size.height * size.width <= FEW_PIXELS
+    return [plain, small] if doubtful else [small]
+
+
 def chains(plain: Chain) -> list[Chain]:
-    """The ways to code planes as channels: without their colour history if they have one, and as
-    ranks where they may pay."""
+    """The ways to code planes of a beginning as channels: without their colour history if they have
+    one, and as ranks where they may pay."""
     converted = plain.then(Subsampled) or plain.then(Jfif)
     found = [converted or plain]
-    if converted is not None and _doubtful(converted):
+    if converted is not None and _doubtful(converted, plain):
         found.append(plain)
     for start in (converted, plain):
         ranked = start and start.then(ValueRanks)
@@ -45,9 +58,9 @@ def chains(plain: Chain) -> list[Chain]:
     return found
 
 
-def _doubtful(chain: Chain) -> bool:
+def _doubtful(chain: Chain, before: Chain) -> bool:
     """Whether the last step has so many exceptions that planes may take less as they were."""
-    size = chain.planes.geometry
+    size = before.planes.geometry
     return chain.steps[-1].facts()["exceptions"] > FEW_EXCEPTIONS * size.height * size.width
 
 
