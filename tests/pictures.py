@@ -19,8 +19,13 @@ from inrcodec.context.prior import QUICK
 from inrcodec.decode import digest
 from inrcodec.files.picture import PLAIN, Picture, PixelType
 from inrcodec.history.chain import Chain, chains
+from inrcodec.history.chroma_search import Source
+from inrcodec.history.conversions import CONVERSIONS
+from inrcodec.history.exceptions import Exceptions
 from inrcodec.history.jfif import Jfif
-from inrcodec.history.planes import WHOLE, YCC, Geometry, Planes
+from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
+from inrcodec.history.subsampled import Subsampled
+from inrcodec.history.upsampling import COSITED, REPEATED
 
 
 def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) -> np.ndarray:
@@ -49,6 +54,42 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
     )
     image.reshape(-1, 3)[5 : 5 + 7 * exceptions : 7] = (200, 20, 30)  # which no JPEG decodes to
     return image
+
+
+def chroma_planes(height: int, width: int, source: Source, seed: int = 0, vivid: int = 25) -> Planes:
+    """Y, Cb, Cr as a source has them, smooth with some noise; vivid: how far chroma is from its
+    middle, where there are the colours of the source."""
+    rng, lattices = np.random.default_rng(seed), (WHOLE, source.lattice, source.lattice)
+    grey = source.conversion.estimate(tuple(np.full((1, 1), 120, np.uint8) for _ in range(3)))
+    channels = []
+    for lattice, middle, reach in zip(lattices, grey.ravel(), (60, vivid, vivid), strict=True):
+        y, x = (np.arange(n)[:, None] for n in lattice.size(height, width))
+        turns = rng.uniform(6, 12, 3)
+        wave = np.sin(y / turns[0] + seed) + np.cos(x.T / turns[1]) + np.sin((y + x.T) / turns[2])
+        values = middle + reach * wave / 3 + rng.normal(0, 1.5, wave.shape)
+        channels.append(np.clip(values, 0, 255).astype(np.uint8))
+    return Planes(Geometry(height, width, 8, YCC, False, lattices), tuple(channels))
+
+
+def chroma_scene(
+    height: int, width: int, source: Source, seed: int = 0, vivid: int = 25
+) -> np.ndarray:
+    """The RGB picture of chroma_planes."""
+    return Subsampled(source).undo(chroma_planes(height, width, source, seed, vivid)).array()
+
+
+def subsampled_file(planes: Planes, source: Source, image: np.ndarray) -> bytes:
+    """The context file of a picture as Y, Cb, Cr of a source, whatever an encoder finds."""
+    restored = Subsampled(source).undo(planes).array()
+    exceptions = None
+    if not np.array_equal(restored, image):
+        pairs = (np.moveaxis(each, 2, 0)[:3] for each in (image, restored))
+        exceptions = Exceptions.between(*map(list, pairs))
+    layout = choose_layout(planes)
+    with Workers(numpy_backend(), 1) as workers:
+        coded = code(planes, layout, Models.of_prior(QUICK, 0), b"", workers)
+    step, picture = Subsampled(source, exceptions), planes_of(Picture(image)).geometry
+    return pack(Contents(picture, digest(image), PLAIN, None, (step,), coded))
 
 
 def unfitted_file(image: np.ndarray, form: str = "int") -> bytes:
@@ -122,6 +163,7 @@ def made_files() -> dict[str, bytes]:
         "context_ranks": inrcodec.encode(wide, model="context", effort=1),
         "context_jfif": inrcodec.encode(jpeg_scene(33, 40, 1), model="context", effort=1),
         "context_changes": changed_prior_file(scene(12, 9, 4, np.uint8)),
+        **subsampled_files(),
         "coordinate_set": inrcodec.encode_set(
             [scene(6, 7, 3, np.uint8, seed) for seed in range(3)],
             coordinate=Coordinate(**fitted),
@@ -132,3 +174,18 @@ def made_files() -> dict[str, bytes]:
             image, model="coordinate", coordinate=Coordinate(**fitted, **options), weights=form
         )
     return files
+
+
+def subsampled_files() -> dict[str, bytes]:
+    """One that the encoder finds, with exceptions as differences, and one with values and a phase."""
+    photo_cd = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
+    image = chroma_scene(33, 40, photo_cd)
+    image[5:25:7, 3::9, 1] += 1
+    video = Source(CONVERSIONS[4], REPEATED, Lattice(1, 2, 0, 1))
+    planes = chroma_planes(20, 31, video)
+    other = chroma_scene(20, 31, video)
+    other[:2], other[:, -3:] = (20, 20, 20), (250, 90, 60)
+    return {
+        "context_subsampled": inrcodec.encode(image, model="context", effort=1),
+        "context_subsampled_values": subsampled_file(planes, video, other),
+    }

@@ -18,9 +18,9 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmXVCWAD"
+KNOWN = "HPmXVCYWAD"
 STORED, CONTEXT, COORDINATE = range(3)
-JFIF, RANKS, TABLE = 1, 2, 3
+JFIF, RANKS, TABLE, SUBSAMPLED = 1, 2, 3, 4
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
 HEAD_CUT = re.compile(rb"[A-Za-z][\x80-\xff]{0,7}")
 OWN_CHUNKS = ["PLTE", "tRNS", "IDAT"]
@@ -118,11 +118,12 @@ def read_header(sections: Sections) -> Fields:  # 1.1
     assert type(steps) is list, "steps"
     assert 1 <= len(steps) <= 8, "number of steps"
     for step in steps:
-        check_pair(step, JFIF, TABLE)
-        check_keys(step[1], "", "", "fields of a step")
-    steps = [number for number, _ in header.get("t", [])]
-    assert len(set(steps)) == len(steps), "a step twice"
-    check_belongings(sections, header["m"], steps)
+        check_pair(step, JFIF, SUBSAMPLED)
+        check_keys(step[1], "cul" if step[0] == SUBSAMPLED else "", "", "fields of a step")
+    steps = header.get("t", [])
+    numbers = [number for number, _ in steps]
+    assert len(set(numbers)) == len(numbers), "a step twice"
+    check_belongings(sections, header["m"], numbers)
     return header | {"t": steps}
 
 
@@ -137,6 +138,7 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     times |= {"X": optional} if JFIF in steps else {}
     times |= {"V": (1, 1)} if RANKS in steps else {}
     times |= {"C": (1, 1)} if TABLE in steps else {}
+    times |= {"Y": optional} if SUBSAMPLED in steps else {}
     times |= {"W": optional if number == CONTEXT and prior else (1, 1)} if number else {}
     times |= {"A": optional} if number == COORDINATE else {}
     times |= {"D": (1, 4) if number == CONTEXT else (1, 1)}

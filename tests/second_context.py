@@ -1,13 +1,10 @@
-"""Context images, chapter 4 of format_spec.md, for the second decoder: from the page alone.
-
-All lattices of this version are whole, so shifts are 0 and a reference's lattice is as it is.
-"""
+"""Context images, chapter 4 of format_spec.md, for the second decoder: from the page alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -15,7 +12,7 @@ from second_coding import RangeDecoder, log2, logistic
 from second_container import Array, Fields, check_keys, check_numbers, leb128
 from second_inputs import Points, View
 from second_networks import Mixture, Network, evaluate, read_networks
-from second_steps import Planes
+from second_steps import Lattice, Planes
 
 LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
 
@@ -111,50 +108,91 @@ def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]
         view.own[points] = lo
 
 
+@dataclass
+class Channel:
+    """values: those that are known, and zeros; level: the last one that was visited."""
+
+    lattice: Lattice
+    values: Array
+    planes: int
+    level: int
+
+    @property
+    def shift(self) -> int:  # 4.2
+        return min(self.lattice.row_step, self.lattice.col_step) - 1
+
+    def known(self, level: int) -> Array:
+        return self.values[:: 2**level, :: 2**level]
+
+    def reduced(self, least_level: int) -> Array:  # 4.10
+        return self.known(max(0, least_level - self.shift))
+
+
+def reference(of: Channel, ref: Channel, k: int) -> Array:  # 4.4
+    """A reference as a channel sees it that is at its level and at level k of the image."""
+    shape, known = of.known(of.level).shape, ref.known(ref.level)
+    if ref.level + ref.shift == k and known.shape == shape:
+        return known
+    places = []
+    for n, own, its in zip((0, 1), of.lattice.directions, ref.lattice.directions, strict=True):
+        place = np.arange(shape[n]) * 2**of.level * own[0] - own[1]
+        place = (place + its[1]) // its[0] // 2**ref.level
+        places.append(np.clip(place, 0, known.shape[n] - 1))
+    return known[np.ix_(*places)]
+
+
 def context_image(
     payloads: list[bytes], weights: bytes | None, fields: Fields, planes: Planes, least_level: int
-) -> Array:
-    """The samples (rows, columns, channels) whose row and column are multiples of
-    2^least_level."""
+) -> list[Array]:
+    """The samples of each channel, at 1/2^least_level of the image's size."""
     check_fields(fields, planes, weights is not None)
-    height, width, channels = planes.height, planes.width, planes.channels
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
-    lines, columns = (-(-side // 2**least_level) for side in (height, width))
-    pixels = lines * columns
-    bits, most = pixels * sum(fields["p"]), 363409 * (sum(map(len, payloads)) + 16)
+    channels = [
+        Channel(planes.lattices[c], np.zeros(size, np.int64), p, (max(size) - 1).bit_length())
+        for c, p in zip(order, fields["p"], strict=True)
+        for size in [planes.size(c)]
+    ]
+    sizes = [channel.reduced(least_level).shape for channel in channels]
+    bits = sum(h * w * p for (h, w), p in zip(sizes, fields["p"], strict=True))
+    most = 363409 * (sum(map(len, payloads)) + 16)
     assert bits <= most, "more bits than the data can hold"
-    colours = channels - planes.alpha
+    colours = len(channels) - planes.alpha
     counts = [i if c < colours else 0 for i, c in enumerate(order)]
     coded = [i for i, p in enumerate(fields["p"]) if p]
     networks = read_networks(
         weights,
         [counts[i] for i in coded],
         fields,
-        lines * 64 * -(-columns // 64),
+        [sizes[i][0] * 64 * -(-sizes[i][1] // 64) for i in coded],
         planes.kind == "YCC",
     )
-    t = (max(height, width) - 1).bit_length()
+    networks_of = dict(zip(coded, networks, strict=True))
+    tops = [channel.level for channel in channels]
+    t = max(top + channel.shift for top, channel in zip(tops, channels, strict=True))
     first = max(0, n - 1 - max(0, t - 1))
     needed = max(first, n - 1 - least_level)
     assert len(payloads) > needed, "less data than is needed"
     streams = [read_streams(payload) for payload in payloads[: needed + 1]]
-    values = np.zeros((channels, height, width), np.int64)
     for i in coded:
-        values[i, 0, 0] = streams[first][0].bits(fields["p"][i])
-    for level in range(t - 1, least_level - 1, -1):
-        lattices = values[:, :: 2**level, :: 2**level]
-        for i, own_networks in zip(coded, networks, strict=True):
-            refs = [*lattices[: counts[i]][::-1]]
+        channels[i].values[0, 0] = streams[first][0].bits(fields["p"][i])
+    for k in range(t - 1, least_level - 1, -1):
+        for i, channel in enumerate(channels):
+            if not 0 <= k - channel.shift < tops[i]:
+                continue
+            channel.level = k - channel.shift
+            if not channel.planes:
+                continue
+            refs = [reference(channel, ref, k) for ref in channels[: counts[i]][::-1]]
             for step in "AB":
                 view = View(
-                    step, level, (height, width), fields["p"][i], fields["e"],
-                    planes.kind == "YCC", lattices[i], refs,
+                    step, channel.level, channel.values.shape, channel.planes, fields["e"],
+                    planes.kind == "YCC", channel.known(channel.level), refs,
                 )  # fmt: skip
-                decode_step(view, own_networks, streams[max(0, n - 1 - level)])
-    reduced = values[:, :: 2**least_level, :: 2**least_level]
-    samples = np.zeros((*reduced.shape[1:], channels), np.int64)
-    for i, c in enumerate(order):
-        samples[..., c] = reduced[i] + fields["l"][i]
-    assert samples.max() < 2**planes.array_bits, "samples"
-    return samples
+                decode_step(view, networks_of[i], streams[max(0, n - 1 - k)])
+    samples = {
+        c: channel.reduced(least_level) + lowest
+        for c, channel, lowest in zip(order, channels, fields["l"], strict=True)
+    }
+    assert max(part.max() for part in samples.values()) < 2**planes.array_bits, "samples"
+    return [samples[c] for c in range(len(channels))]

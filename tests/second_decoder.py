@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from itertools import accumulate
 
+import numpy as np
 from second_coding import stored_image
 from second_container import (
     CONTEXT,
@@ -26,7 +27,7 @@ from second_container import (
 )
 from second_context import context_image
 from second_coordinate import coordinate_image
-from second_steps import picture_planes, planes_after, undo
+from second_steps import channels_of, check_whole, picture_planes, planes_after, undo
 
 
 def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
@@ -49,15 +50,18 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
     if model == STORED:
         check_keys(fields, "", "", "fields of a stored image")
         shape = planes.height, planes.width, planes.channels
-        samples = stored_image(sections["D"][0], shape, planes.bits)
+        check_whole(planes)
+        samples = channels_of(stored_image(sections["D"][0], shape, planes.bits))
     elif model == CONTEXT:
         weights, there = sections.get("W", [None])[0], scale
         samples = context_image(sections["D"], weights, fields, planes, there.bit_length() - 1)
     else:
-        samples, digest = coordinate_image(sections, fields, planes, digest, index)
+        check_whole(planes)
+        image, digest = coordinate_image(sections, fields, planes, digest, index)
+        samples = channels_of(image)
     for step, before in zip(header["t"][::-1], chain[-2::-1], strict=True):
         samples = undo(step, samples, before, sections, there)
-    image = samples.astype(f"<u{header['b'] // 8}")
+    image = np.stack(samples, axis=-1).astype(f"<u{header['b'] // 8}")
     check_samples(image, pixel)
     if there == 1:
         assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == digest, "digest"

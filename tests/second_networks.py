@@ -55,10 +55,10 @@ def prior(q: int) -> list[Tensors]:  # 6.3
 
 
 def read_networks(
-    payload: bytes | None, counts: list[int], fields: Fields, samples: int, ycc: bool
+    payload: bytes | None, counts: list[int], fields: Fields, samples: list[int], ycc: bool
 ) -> list[list[Network]]:
     """For each channel with planes trunk A, trunk B and plane; counts are the channels' numbers of
-    references."""
+    references, samples how many of each are computed."""
     q = fields.get("q")
     widths = fields["w"] if q is None else [PRIORS[q][0], 16]
     shapes = network_shapes(counts, widths)
@@ -66,7 +66,8 @@ def read_networks(
     assert sum(numbers) <= 2**24, "numbers in all networks"
     planes = [p for p in fields["p"] if p]
     work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
-    assert samples * sum(work) <= 2**44, "multiply-adds"
+    total = sum(number * each for number, each in zip(samples, work, strict=True))
+    assert total <= 2**44, "multiply-adds"
     if q is not None:
         tensors = [network for r in counts for network in prior(q)[9 * ycc + 3 * r :][:3]]
         if payload is not None:

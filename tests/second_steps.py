@@ -1,79 +1,156 @@
 """Planes and the steps that made them, chapter 3 of format_spec.md, for the second decoder: from
-the specification alone. All lattices of this version are whole."""
+the specification alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from second_coding import RangeDecoder
-from second_container import JFIF, RANKS, TABLE, Array, Fields, Sections, inflate
+from second_container import (
+    JFIF,
+    RANKS,
+    SUBSAMPLED,
+    TABLE,
+    Array,
+    Fields,
+    Sections,
+    check_numbers,
+    inflate,
+)
+
+Step = tuple[int, Fields]  # number and fields
+
+
+class Lattice(NamedTuple):  # 3.1
+    row_step: int
+    col_step: int
+    row_phase: int
+    col_phase: int
+
+    @property
+    def directions(self) -> list[tuple[int, int]]:
+        """Step and phase of rows and of columns."""
+        return [(self.row_step, self.row_phase), (self.col_step, self.col_phase)]
+
+
+WHOLE = Lattice(1, 1, 0, 0)
 
 
 @dataclass(frozen=True)
 class Planes:  # 3.1
     height: int
     width: int
-    channels: int
     bits: int
     kind: str  # grey, index, RGB or YCC
     alpha: bool  # whether the last channel is
+    lattices: tuple[Lattice, ...]
+
+    @property
+    def channels(self) -> int:
+        return len(self.lattices)
 
     @property
     def array_bits(self) -> int:
         """B."""
         return 8 if self.bits <= 8 else 16
 
+    def size(self, channel: int) -> tuple[int, int]:
+        """Rows and columns of a channel's samples."""
+        rows, cols = (
+            (n + phase + step - 1) // step
+            for n, (step, phase) in zip(
+                (self.height, self.width), self.lattices[channel].directions, strict=True
+            )
+        )
+        return rows, cols
+
+
+def check_whole(planes: Planes) -> None:
+    assert set(planes.lattices) == {WHOLE}, "lattices that are not whole"
+
+
+def channels_of(samples: Array) -> list[Array]:
+    """Those of (rows, columns, channels)."""
+    return [*np.moveaxis(samples, -1, 0)]
+
 
 def picture_planes(header: Fields, pixel: Fields) -> Planes:
     height, width, channels = header["s"]
     kind = "index" if "c" in pixel else "grey" if channels < 3 else "RGB"
-    return Planes(height, width, channels, pixel.get("d", header["b"]), kind, channels % 2 == 0)
+    bits, alpha = pixel.get("d", header["b"]), channels % 2 == 0
+    return Planes(height, width, bits, kind, alpha, (WHOLE,) * channels)
 
 
-def planes_after(step: int, before: Planes, sections: Sections) -> Planes:
-    if step == JFIF:
+def planes_after(step: Step, before: Planes, sections: Sections) -> Planes:
+    number, fields = step
+    if number != RANKS:
+        check_whole(before)
+    if number in (JFIF, SUBSAMPLED):
         assert (before.kind, before.bits) == ("RGB", 8), "colour conversion of other planes"
-        return replace(before, kind="YCC")
-    if step == TABLE:
+        chroma = read_lattice(fields) if number == SUBSAMPLED else WHOLE
+        return replace(before, kind="YCC", lattices=(WHOLE, chroma, chroma, *before.lattices[3:]))
+    if number == TABLE:
         count = len(read_colours(sections["C"][0], before))
         bits = next(bits for bits in (1, 2, 4, 8) if count <= 2**bits)
-        return replace(before, channels=1, bits=bits, kind="index", alpha=False)
+        return replace(before, bits=bits, kind="index", alpha=False, lattices=(WHOLE,))
     return before
 
 
-def undo(step: int, samples: Array, before: Planes, sections: Sections, scale: int) -> Array:
-    """Samples are (rows, columns, channels) of every scale-th row and column."""
-    if step == RANKS:
+def undo(
+    step: Step, samples: list[Array], before: Planes, sections: Sections, scale: int
+) -> list[Array]:
+    """Samples are the channels' of every scale-th row and column."""
+    number, fields = step
+    if number == RANKS:
         return undo_ranks(samples, before, sections["V"][0])
-    if step == TABLE:
+    if number == TABLE:
         colours = read_colours(sections["C"][0], before)
-        assert samples.max() < len(colours), "index beyond the table"
-        return colours[samples[..., 0]]
-    samples = undo_jfif(samples)
-    if "X" in sections:
-        shape = before.height, before.width
-        differences = exceptions(sections["X"][0], shape)[::scale, ::scale]
-        samples[..., :3] += differences
-        assert np.all(samples[differences.any(axis=-1)] >> 8 == 0), "exceptions beyond a sample"
-    return samples
+        assert samples[0].max() < len(colours), "index beyond the table"
+        return [column[samples[0]] for column in colours.T]
+    if number == JFIF:
+        rgb = undo_jfif(*samples[:3])
+        if "X" in sections:
+            add_exceptions(rgb, sections["X"][0], before, scale)
+    else:
+        rgb = undo_subsampled(*samples[:3], fields, scale)
+        if "Y" in sections:
+            same = fields["u"] < 2 and fields["l"] == [2, 2, 0, 0]
+            add_exceptions(rgb, sections["Y"][0], before, scale, clipped=scale > 1 and not same)
+    return channels_of(rgb) + samples[3:]
 
 
-def undo_jfif(samples: Array) -> Array:  # 3.2
-    y, u, v = (samples[..., c] - shift for c, shift in enumerate((0, 128, 128)))
+def undo_jfif(y: Array, cb: Array, cr: Array) -> Array:  # 3.2
+    u, v = cb - 128, cr - 128
     r = y + ((91881 * v + 32768) >> 16)
     g = y + ((-22554 * u - 46802 * v + 32768) >> 16)
     b = y + ((116130 * u + 32768) >> 16)
-    rgb = np.clip(np.stack([r, g, b], axis=-1), 0, 255)
-    return np.concatenate([rgb, samples[..., 3:]], axis=-1)
+    return np.clip(np.stack([r, g, b], axis=-1), 0, 255)
 
 
-def exceptions(payload: bytes, shape: tuple[int, int]) -> Array:
-    """The differences (height, width, 3); 0 where there is no exception."""
-    most = min(prod(shape), 8 * (len(payload) + 16))
+def add_exceptions(
+    rgb: Array, payload: bytes, planes: Planes, scale: int, clipped: bool = False
+) -> None:
+    """Puts them right in (rows, columns, 3)."""
+    form, pixels, numbers = exceptions(payload, planes.height * planes.width)
+    row, col = np.divmod(pixels, planes.width)
+    there = (row % scale == 0) & (col % scale == 0)
+    here = row[there] // scale, col[there] // scale
+    wanted = numbers[there].cumsum(axis=1) if form else rgb[here] + numbers[there]
+    if clipped and not form:
+        wanted = np.clip(wanted, 0, 255)
+    assert np.all(wanted >> 8 == 0), "exceptions beyond a sample"
+    rgb[here] = wanted
+
+
+def exceptions(payload: bytes, size: int) -> tuple[int, Array, Array]:
+    """The form, the pixels (n,) and their numbers (n, 3)."""
+    most = min(size, 8 * (len(payload) + 16))
     assert len(payload) >= 4, "number of runs"
-    count, decoder = int.from_bytes(payload[:4], "little"), RangeDecoder(payload[4:])
+    form, count = divmod(int.from_bytes(payload[:4], "little"), 2**31)
+    decoder = RangeDecoder(payload[4:])
     assert 1 <= count <= most, "number of runs"
 
     def numbers() -> list[int]:
@@ -86,37 +163,35 @@ def exceptions(payload: bytes, shape: tuple[int, int]) -> Array:
     gaps, lengths = numbers(), [n + 1 for n in numbers()]
     assert min(gaps[1:], default=1) > 0, "runs that touch"
     assert sum(lengths) <= most, "pixels of the runs"
-    assert sum(gaps) + sum(lengths) <= prod(shape), "a run beyond the last pixel"
+    assert sum(gaps) + sum(lengths) <= size, "a run beyond the last pixel"
     pixels, end = list[int](), 0
     for gap, length in zip(gaps, lengths, strict=True):
         pixels += range(end + gap, end + gap + length)
         end += gap + length
-    differences = np.zeros((len(pixels), 3), np.int64)
-    differences[:, 0] = decoder.integers(len(pixels))
+    result = np.zeros((len(pixels), 3), np.int64)
+    result[:, 0] = decoder.integers(len(pixels))
     for c in (1, 2):
-        changed = differences[:, :c].any(axis=1)
+        changed = result[:, :c].any(axis=1)
         for group in (~changed, changed):
-            differences[group, c] = decoder.integers(np.count_nonzero(group))
-    assert np.all(differences.any(axis=1)), "an exception without a difference"
-    image = np.zeros((*shape, 3), np.int64)
-    image.reshape(-1, 3)[pixels] = differences
-    return image
+            result[group, c] = decoder.integers(np.count_nonzero(group))
+    assert form or np.all(result.any(axis=1)), "an exception without a difference"
+    return form, np.array(pixels), result
 
 
-def undo_ranks(samples: Array, before: Planes, payload: bytes) -> Array:  # 3.3
+def undo_ranks(samples: list[Array], before: Planes, payload: bytes) -> list[Array]:  # 3.3
     ranked = [c for c in range(8) if payload[0] >> c & 1]
     assert ranked, "no channel of ranks"
     assert max(ranked) < before.channels, "ranks of a channel that is not there"
     size = 2**before.array_bits // 8
     table = inflate(payload[1:], len(ranked) * size)
     assert len(table) == len(ranked) * size, "values in use"
-    result = samples.copy()
+    result = [*samples]
     for n, c in enumerate(ranked):
         row = np.frombuffer(table[n * size : (n + 1) * size], np.uint8)
         in_use = np.flatnonzero(np.unpackbits(row, bitorder="little"))
         assert in_use.size, "no value in use"
-        assert samples[..., c].max() < in_use.size, "a rank beyond the values in use"
-        result[..., c] = in_use[samples[..., c]]
+        assert samples[c].max() < in_use.size, "a rank beyond the values in use"
+        result[c] = in_use[samples[c]]
     return result
 
 
@@ -127,3 +202,65 @@ def read_colours(payload: bytes, before: Planes) -> Array:  # 3.4
     assert data, "no colours"
     assert len(data) % (before.channels * size) == 0, "colours that are not whole"
     return np.frombuffer(data, f"<u{size}").astype(np.int64).reshape(before.channels, -1).T
+
+
+def read_lattice(fields: Fields) -> Lattice:  # 3.5
+    check_numbers([fields["c"]], 1, 0, 5)
+    check_numbers([fields["u"]], 1, 0, 2)
+    check_numbers(fields["l"], 4, 0, 2)
+    lattice = Lattice(*fields["l"])
+    assert lattice[:2] in [(2, 2), (1, 2), (2, 1)], "steps of subsampled chroma"
+    assert all(phase < step for step, phase in lattice.directions), "phases of subsampled chroma"
+    return lattice
+
+
+def undo_subsampled(y: Array, cb: Array, cr: Array, fields: Fields, scale: int) -> Array:
+    lattice = Lattice(*fields["l"])
+    if scale == 1:
+        u, v = (upsampled(chroma, fields["u"], lattice, y.shape) for chroma in (cb, cr))
+    else:
+        a, b = lattice[:2] if lattice[:2] != (2, 2) else (1, 1)
+        i, j = np.ix_(*(np.arange(n) for n in y.shape))
+        u, v = (chroma[i // a, j // b] for chroma in (cb, cr))
+    return converted(fields["c"], y, u, v)
+
+
+def upsampled(chroma: Array, rule: int, lattice: Lattice, shape: tuple[int, ...]) -> Array:
+    total, last = 1, np.zeros(1, np.int64)
+    for axis, (step, phase) in enumerate(lattice.directions):
+        s, q = np.moveaxis(chroma, axis, 0), np.arange(shape[axis]) + phase
+        k, odd = q // step, q[:, None] % 2
+        if step == 1 or rule == 1:
+            s = s[k]
+        else:
+            before, behind = s[np.maximum(k - 1, 0)], s[np.minimum(k + 1, len(s) - 1)]
+            one, other, w = (2, 1, 2) if rule == 0 else (3, 3, 4)
+            even = one * s[k] + (0 if rule == 0 else before)
+            s, total = np.where(odd, other * s[k] + behind, even), total * w
+            last = odd.T if axis else odd
+        chroma = np.moveaxis(s, 0, axis)
+    add = total // 2 if rule < 2 else 8 - last if total == 16 else 1 + last
+    return (chroma + add) // total
+
+
+def converted(c: int, y: Array, u: Array, v: Array) -> Array:
+    def times(a: Array, f: int) -> Array:
+        return (a * f) // 2**13
+
+    if c == 0:
+        return undo_jfif(y, u, v)
+    if c == 1:
+        d, light, red, blue = 10000, 13584 * y, 18215 * (v - 137), 22179 * (u - 156)
+        green = -1940 * (blue // 10000) - 5090 * (red // 10000)
+    else:
+        d, light = 1, y if c in (3, 5) else times(y - 16, 9539)
+        f_red, f_blue, f_u, f_v = {
+            2: (13075, 16525, -3209, -6660),
+            3: (11485, 14516, -2819, -5850),
+            4: (14686, 17305, -1747, -4366),
+            5: (12901, 15201, -1534, -3835),
+        }[c]
+        red, blue = times(v - 128, f_red), times(u - 128, f_blue)
+        green = times(u - 128, f_u) + times(v - 128, f_v)
+    rgb = np.stack([light + red, light + green, light + blue], axis=-1)
+    return np.clip(rgb // d, 0, 255)

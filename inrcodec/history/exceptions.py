@@ -73,7 +73,7 @@ class Exceptions:
             samples = samples.cumsum(axis=1)
         for channel, plane in enumerate(channels):
             found = samples[:, channel] + (0 if self.values else plane[rows, cols])
-            if near:
+            if near and not self.values:
                 found = np.clip(found, 0, (1 << bits) - 1)
             if np.any(found >> bits):
                 raise CorruptError("an exception leads beyond the bits of a sample")
