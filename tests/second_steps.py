@@ -4,12 +4,12 @@ the specification alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from second_coding import RangeDecoder
 from second_container import (
+    ENLARGED,
     JFIF,
     RANKS,
     SUBSAMPLED,
@@ -92,6 +92,11 @@ def planes_after(step: Step, before: Planes, sections: Sections) -> Planes:
         assert (before.kind, before.bits) == ("RGB", 8), "colour conversion of other planes"
         chroma = read_lattice(fields) if number == SUBSAMPLED else WHOLE
         return replace(before, kind="YCC", lattices=(WHOLE, chroma, chroma, *before.lattices[3:]))
+    if number == ENLARGED:
+        rows, cols = read_grids(fields)
+        sizes = zip((before.height, before.width), (rows, cols), strict=True)
+        height, width = ((n + phase + factor - 1) // factor for n, (factor, phase) in sizes)
+        return replace(before, height=height, width=width)
     if number == TABLE:
         count = len(read_colours(sections["C"][0], before))
         bits = next(bits for bits in (1, 2, 4, 8) if count <= 2**bits)
@@ -110,6 +115,11 @@ def undo(
         colours = read_colours(sections["C"][0], before)
         assert samples[0].max() < len(colours), "index beyond the table"
         return [column[samples[0]] for column in colours.T]
+    if number == ENLARGED:
+        image = undo_enlarged(samples, fields, before)
+        if "E" in sections:
+            add_exceptions(image, sections["E"][0], before, scale)
+        return channels_of(image)
     if number == JFIF:
         rgb = undo_jfif(*samples[:3])
         if "X" in sections:
@@ -131,22 +141,23 @@ def undo_jfif(y: Array, cb: Array, cr: Array) -> Array:  # 3.2
 
 
 def add_exceptions(
-    rgb: Array, payload: bytes, planes: Planes, scale: int, clipped: bool = False
+    image: Array, payload: bytes, planes: Planes, scale: int, clipped: bool = False
 ) -> None:
-    """Puts them right in (rows, columns, 3)."""
-    form, pixels, numbers = exceptions(payload, planes.height * planes.width)
+    """Puts them right in (rows, columns, channels)."""
+    channels = image.shape[2]
+    form, pixels, numbers = exceptions(payload, planes.height * planes.width, channels)
     row, col = np.divmod(pixels, planes.width)
     there = (row % scale == 0) & (col % scale == 0)
     here = row[there] // scale, col[there] // scale
-    wanted = numbers[there].cumsum(axis=1) if form else rgb[here] + numbers[there]
+    wanted = numbers[there].cumsum(axis=1) if form else image[here] + numbers[there]
     if clipped and not form:
         wanted = np.clip(wanted, 0, 255)
-    assert np.all(wanted >> 8 == 0), "exceptions beyond a sample"
-    rgb[here] = wanted
+    assert np.all(wanted >> planes.bits == 0), "exceptions beyond a sample"
+    image[here] = wanted
 
 
-def exceptions(payload: bytes, size: int) -> tuple[int, Array, Array]:
-    """The form, the pixels (n,) and their numbers (n, 3)."""
+def exceptions(payload: bytes, size: int, channels: int) -> tuple[int, Array, Array]:
+    """The form, the pixels (n,) and their numbers (n, channels)."""
     most = min(size, 8 * (len(payload) + 16))
     assert len(payload) >= 4, "number of runs"
     form, count = divmod(int.from_bytes(payload[:4], "little"), 2**31)
@@ -168,9 +179,9 @@ def exceptions(payload: bytes, size: int) -> tuple[int, Array, Array]:
     for gap, length in zip(gaps, lengths, strict=True):
         pixels += range(end + gap, end + gap + length)
         end += gap + length
-    result = np.zeros((len(pixels), 3), np.int64)
+    result = np.zeros((len(pixels), channels), np.int64)
     result[:, 0] = decoder.integers(len(pixels))
-    for c in (1, 2):
+    for c in range(1, channels):
         changed = result[:, :c].any(axis=1)
         for group in (~changed, changed):
             result[group, c] = decoder.integers(np.count_nonzero(group))
@@ -264,3 +275,19 @@ def converted(c: int, y: Array, u: Array, v: Array) -> Array:
         green = times(u - 128, f_u) + times(v - 128, f_v)
     rgb = np.stack([light + red, light + green, light + blue], axis=-1)
     return np.clip(rgb // d, 0, 255)
+
+
+def read_grids(fields: Fields) -> list[tuple[int, int]]:  # 3.6
+    """Factor and phase of rows and of columns."""
+    check_numbers(fields["f"], 2, 1, 64)
+    check_numbers(fields["p"], 2, 0, 63)
+    assert fields["f"] != [1, 1], "enlarged by 1"
+    grids = [*zip(fields["f"], fields["p"], strict=True)]
+    assert all(phase < factor for factor, phase in grids), "phases of an enlarged picture"
+    return grids
+
+
+def undo_enlarged(samples: list[Array], fields: Fields, before: Planes) -> Array:
+    sizes = zip((before.height, before.width), read_grids(fields), strict=True)
+    rows, cols = ((np.arange(n) + phase) // factor for n, (factor, phase) in sizes)
+    return np.stack([plane[np.ix_(rows, cols)] for plane in samples], axis=-1)

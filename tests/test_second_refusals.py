@@ -197,6 +197,15 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("context_jfif", with_sections(X=bytes(3)), "number of runs"),
     ("context_jfif", runs(0), "number of runs"),
     ("context_jfif", runs(161), "number of runs"),
+    ("context_enlarged", with_header(t=[[5, {}]]), "fields"),
+    ("context_enlarged", with_header(t=[[5, {"f": [3, 2], "p": [3, 0]}]]), "phases"),
+    ("context_enlarged", with_header(t=[[5, {"f": [1, 1], "p": [0, 0]}]]), "by 1"),
+    ("context_enlarged", with_header(t=[[5, {"f": [3, 65], "p": [1, 1]}]]), "number"),
+    ("context_enlarged", with_header(t=[[5, {"f": [3, 2], "p": [1]}]]), "list"),
+    ("context_enlarged", no_steps, "section E"),
+    ("context_enlarged", with_more("E"), "section E behind"),
+    ("context_enlarged", with_sections(E=bytes(3)), "number of runs"),
+    ("context_enlarged", with_sections(E=bytes(9)), "number of runs"),
     ("context_jfif", runs(1, b"\xff" * 40), "an exception without a difference|low|beyond|pixels"),
 ]
 

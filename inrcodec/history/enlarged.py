@@ -25,7 +25,7 @@ MAX_EXCEPTIONS = 1 / 16  # of the pixels: a cursor or a caption takes less
 MAX_EDGES = 1 / 8  # and of those that differ from the one before where that is repeated
 SAMPLES = 32, 256  # lines across rows that tell whether a search is worth it, and that decide
 SHARE, OFF = 8, 1 / 4  # how much more often rows differ at the grid; of all, elsewhere at most
-MIN_BITS = 16  # of evidence, more than its search may find by chance
+MIN_BITS = 8, 16  # of evidence beyond what a search finds by chance: a direction's, both's
 CLEAR, ALIKE = 1 / 16, 2  # differences off the grid, of all; how many times as many as the fewest
 TRIES = 3  # pairs of factors
 AT_ONCE = 1 << 20  # pixels of cells
@@ -46,7 +46,14 @@ class Grid(NamedTuple):
         return (np.arange(places) + self.phase) // self.factor
 
 
-AS_IT_IS = Grid(1, 0)
+class Found(NamedTuple):
+    """A grid that may be one, and how much speaks for it: log2 of how unlikely it is by chance."""
+
+    grid: Grid
+    bits: float
+
+
+AS_IT_IS = Found(Grid(1, 0), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +81,8 @@ class Enlarged:
             return None
         rows = _grids(planes.channels)
         cols = _grids([plane.T for plane in planes.channels])
-        for pair in islice(_pairs(rows, cols), TRIES):
-            found = cls(planes.geometry, *pair)._fitted(planes)
+        for grids in islice(_pairs(rows, cols), TRIES):
+            found = cls(planes.geometry, *grids)._fitted(planes)
             if found is not None:
                 return found
         return None
@@ -207,16 +214,16 @@ class Enlarged:
         }
 
 
-def _pairs(rows: list[Grid], cols: list[Grid]) -> Iterator[tuple[Grid, Grid]]:
-    """Grids of both directions to try, the largest factors first; none where there is none."""
+def _pairs(rows: list[Found], cols: list[Found]) -> Iterator[tuple[Grid, Grid]]:
+    """Grids of both directions to try, the largest factors first; none without evidence."""
+    rows, cols = rows or [AS_IT_IS], cols or [AS_IT_IS]
     for number in range(max(len(rows), len(cols))):
-        yield (
-            rows[min(number, len(rows) - 1)] if rows else AS_IT_IS,
-            cols[min(number, len(cols) - 1)] if cols else AS_IT_IS,
-        )
+        pair = [found[min(number, len(found) - 1)] for found in (rows, cols)]
+        if sum(found.bits for found in pair) >= MIN_BITS[1]:
+            yield pair[0].grid, pair[1].grid
 
 
-def _grids(channels: Sequence[np.ndarray]) -> list[Grid]:
+def _grids(channels: Sequence[np.ndarray]) -> list[Found]:
     """The grids that rows may have been repeated on, the largest factor first.
 
     Most images are ruled out by a few columns: of an enlarged one half of the rows at least are
@@ -244,13 +251,14 @@ def _grids(channels: Sequence[np.ndarray]) -> list[Grid]:
             continue
         chance = np.array([1 / factor, 1 - 1 / factor])
         shares = np.array([on, off]) / total
-        bits = (shares * np.log2(np.maximum(shares, 1e-9) / chance)).sum()
-        if (counting - 1) * bits - np.log2(MAX_FACTOR) >= MIN_BITS:
-            held.append((Grid(factor, -place % factor), off, elsewhere))
+        each = (shares * np.log2(np.maximum(shares, 1e-9) / chance)).sum()
+        bits = (counting - 1) * each - np.log2(MAX_FACTOR)
+        if bits >= MIN_BITS[0]:
+            held.append((Found(Grid(factor, -place % factor), bits), off, elsewhere))
     fewest = min((elsewhere for _, _, elsewhere in held), default=0)
     return [
-        grid
-        for grid, off, elsewhere in reversed(held)
+        found
+        for found, off, elsewhere in reversed(held)
         if off <= CLEAR * total or elsewhere <= ALIKE * fewest
     ]
 

@@ -34,12 +34,13 @@ from inrcodec.context.traversal import traverse
 from inrcodec.decode import digest
 from inrcodec.history.chain import Chain
 from inrcodec.history.colour_table import ColourTable
+from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
 from inrcodec.history.planes import Planes
 from inrcodec.history.step import Step
 from inrcodec.history.value_ranks import ValueRanks
 from tests.golden import models
-from tests.pictures import jpeg_scene, scene
+from tests.pictures import enlarged, jpeg_scene, scene
 from tests.test_golden import FOLDER, SCALES, about, hashed
 
 KINDS = ("grey", "grey_alpha", "rgb", "rgba")
@@ -267,6 +268,10 @@ def steps() -> Iterator[Made]:
     table16 = table8.astype(np.uint16) * np.uint16(200) + np.uint16(5)
     graphic = np.stack([few * 36, 255 - few], axis=-1)
     coarse = coarse_jpeg(40, 41)
+    art = spoilt(enlarged(table8, 3, 4, 2, 1))
+    large = enlarged(scene(27, 29, 4, np.uint16), 2, 1, 1)
+    photo = enlarged(jpeg_scene(31, 24), 2, 3, 0, 2)
+    photo[3:9, 5:11] = photo[40:46, 31:37]
     for name, image, recipe in (
         ("values_prior1_grey16", grey, Recipe(prior=1, steps=(ValueRanks,))),
         ("values_networks_grey16", grey, Recipe(steps=(ValueRanks,))),
@@ -281,6 +286,11 @@ def steps() -> Iterator[Made]:
         ("chain_jfif_values_rgb8", coarse, Recipe(prior=1, steps=(Jfif, ValueRanks))),
         ("chain_jfif_table_rgb8", coarse, Recipe(prior=2, steps=(Jfif, ColourTable))),
         ("chain_of_three_rgb8", coarse, Recipe(steps=(Jfif, ValueRanks, ColourTable))),
+        ("enlarged_prior1_rgb8", art, Recipe(prior=1, steps=(Enlarged,))),
+        ("enlarged_networks_rgba16", large, Recipe(steps=(Enlarged,), streams=(2, 1, 3))),
+        ("chain_enlarged_table_rgb8", art, Recipe(prior=1, steps=(Enlarged, ColourTable))),
+        ("chain_enlarged_jfif_rgb8", photo, Recipe(prior=2, steps=(Enlarged, Jfif))),
+        ("chain_jfif_enlarged_rgb8", photo, Recipe(prior=1, steps=(Jfif, Enlarged))),
     ):
         yield name, Picture(image), context(image, recipe)
     for name, image, its in (
@@ -289,6 +299,7 @@ def steps() -> Iterator[Made]:
         ("values_stored_grey16", grey, (ValueRanks,)),
         ("chain_stored_rgb16", table16, (ValueRanks, ColourTable)),
         ("jfif_stored_rgb8", spoilt(jpeg_scene(24, 23)), (Jfif,)),
+        ("enlarged_stored_grey_alpha8", speckled(enlarged(graphic, 5, 64, 4, 63)), (Enlarged,)),
     ):
         picture = Picture(image)
         chain = chained(picture, its)
@@ -314,6 +325,13 @@ def spoilt(image: np.ndarray) -> np.ndarray:
     pixels[11:14] = (255, 0, 255)
     pixels[40:400:90] = (0, 255, 0)
     pixels[-1] = (200, 20, 30)
+    return image
+
+
+def speckled(image: np.ndarray) -> np.ndarray:
+    """A picture with some samples of its first channel that are others by one."""
+    image = image.copy()
+    image.reshape(-1, image.shape[2])[77::4999, 0] ^= 1
     return image
 
 
@@ -344,6 +362,8 @@ def types() -> Iterator[Made]:
         ("palette_table_context_indexed8", few * 9, PixelType(0, palette, bytes(9)), png,
          Recipe(prior=1, steps=(ColourTable,))),
         ("palette_networks_indexed4", few % 13, PixelType(4, palette[:39]), None, Recipe()),
+        ("palette_enlarged_indexed4", enlarged(few % 13, 3, 3, 1), PixelType(4, palette[:39]), None,
+         Recipe(prior=1, steps=(Enlarged,))),
         ("depth_stored_grey1", few % 2, PixelType(1), None, None),
         ("depth_stored_grey2", few % 4, PixelType(2), None, None),
         ("depth_stored_grey4", few % 16, PixelType(4), None, None),
