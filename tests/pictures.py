@@ -64,7 +64,9 @@ def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
     return image
 
 
-def chroma_planes(height: int, width: int, source: Source, seed: int = 0, vivid: int = 25) -> Planes:
+def chroma_planes(
+    height: int, width: int, source: Source, seed: int = 0, vivid: int = 25
+) -> Planes:
     """Y, Cb, Cr as a source has them, smooth with some noise; vivid: how far chroma is from its
     middle, where there are the colours of the source."""
     rng, lattices = np.random.default_rng(seed), (WHOLE, source.lattice, source.lattice)
@@ -188,7 +190,7 @@ def made_files() -> dict[str, bytes]:
 
 
 def subsampled_files() -> dict[str, bytes]:
-    """One that the encoder finds, with exceptions as differences, and one with values and a phase."""
+    """One that is found, with exceptions as differences, and one with values and a phase."""
     photo_cd = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
     image = chroma_scene(33, 40, photo_cd)
     image[5:25:7, 3::9, 1] += 1

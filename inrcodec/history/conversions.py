@@ -71,8 +71,8 @@ class Conversion:
     def choose_luma(
         self, rgb: tuple[np.ndarray, ...], cb: np.ndarray, cr: np.ndarray
     ) -> np.ndarray:
-        """Y, uint8, that leads to R, G, B: of several, where all were clipped, the one next to those
-        of the pixels that were not; where none does, one that leads to about R, G, B."""
+        """Y, uint8, that leads to R, G, B: of several, where all were clipped, the one next to
+        those of pixels that were not; where none does, one that leads to about R, G, B."""
         lumas = self.lumas(rgb, cb, cr)
         y = np.where(lumas.most < 255, lumas.most, lumas.least)
         lost = lumas.least > lumas.most

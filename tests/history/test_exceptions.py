@@ -25,6 +25,21 @@ def some(seed: int, shape: tuple[int, int], bits: int, channels: int, share: flo
     return wanted, [plane.astype(dtype) for plane in restored]
 
 
+def both(found: Exceptions, wanted: list[np.ndarray], restored: list[np.ndarray]) -> list:
+    """The exceptions as differences and as values, of which the one that was found is shorter."""
+    at = found.positions
+    there, made = (
+        np.stack([plane.reshape(-1)[at].astype(np.int64) for plane in planes], axis=1)
+        for planes in (wanted, restored)
+    )
+    ways = [
+        Exceptions(at, there - made),
+        Exceptions(at, np.diff(there, axis=1, prepend=0), values=True),
+    ]
+    assert found.pack() == min((way.pack() for way in ways), key=len)
+    return ways
+
+
 @given(
     st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30), st.sampled_from([8, 12, 16]),
     st.integers(1, 4), st.sampled_from([0.02, 0.5, 1.0]), st.sampled_from([1, 2, 4, 8]),
@@ -36,13 +51,57 @@ def test_round_trip(
     found = Exceptions.between(wanted, restored)
     if not found.positions.size:
         return
-    read = unpack_exceptions(found.pack(), height * width, channels)
-    assert np.array_equal(read.positions, found.positions)
-    assert np.array_equal(read.differences, found.differences)
-    planes = [plane[::scale, ::scale].copy() for plane in restored]
-    read.apply(planes, width, scale, bits)
-    for plane, want in zip(planes, wanted, strict=True):
-        assert np.array_equal(plane, want[::scale, ::scale])
+    for way in both(found, wanted, restored):
+        read = unpack_exceptions(way.pack(), height * width, channels)
+        assert read.values == way.values
+        assert np.array_equal(read.positions, found.positions)
+        assert np.array_equal(read.numbers, way.numbers)
+        planes = [plane[::scale, ::scale].copy() for plane in restored]
+        read.apply(planes, width, scale, bits)
+        for plane, want in zip(planes, wanted, strict=True):
+            assert np.array_equal(plane, want[::scale, ::scale])
+
+
+def test_borders_are_values_and_small_errors_are_differences() -> None:
+    rng = np.random.default_rng(0)
+    restored = [rng.integers(20, 230, (40, 50)).astype(np.uint8) for _ in range(3)]
+    border, off = ([plane.copy() for plane in restored] for _ in range(2))
+    mask = rng.random((40, 50)) < 0.2
+    for channel in range(3):
+        border[channel][:3] = (9, 60, 200)[channel]
+        off[channel][mask] += 1
+    found = Exceptions.between(border, restored)
+    values, differences = (len(way.pack()) for way in both(found, border, restored)[::-1])
+    assert found.values
+    assert values < 0.9 * differences
+    found = Exceptions.between(off, restored)
+    values, differences = (len(way.pack()) for way in both(found, off, restored)[::-1])
+    assert not found.values
+    assert differences < 0.5 * values
+    black = [plane.copy() for plane in restored]
+    for plane in black:
+        plane[5, 7:40] = 0  # three numbers of 0, which are no difference
+    found = Exceptions.between(black, restored)
+    assert found.values
+    assert not found.numbers.any()
+    read = unpack_exceptions(found.pack(), 2000, 3)
+    read.apply(restored, 50, 1, 8)
+    assert all(np.array_equal(a, b) for a, b in zip(restored, black, strict=True))
+
+
+def test_values_do_not_ask_what_was_restored() -> None:
+    found = Exceptions(np.array([1]), np.array([[30, 5, -6]]), values=True)
+    for start in (0, 7, 255):
+        planes = [np.full((2, 2), start, np.uint8) for _ in range(3)]
+        found.apply(planes, 2, 1, 8, near=bool(start))
+        assert [int(plane[0, 1]) for plane in planes] == [30, 35, 29]
+        assert all((np.delete(plane.reshape(-1), 1) == start).all() for plane in planes)
+
+
+def test_differences_to_what_is_near_are_cut() -> None:
+    planes = [np.full((2, 2), 250, np.uint8)]
+    Exceptions(np.array([0, 3]), np.array([[9], [-2]])).apply(planes, 2, 1, 8, near=True)
+    assert planes[0].tolist() == [[255, 250], [250, 248]]
 
 
 def test_far_apart() -> None:
@@ -60,10 +119,10 @@ def test_runs_of_one_colour_take_little() -> None:
     assert len(found.pack()) < len(positions) // 2
 
 
-def test_damage() -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_damage(number: int) -> None:
     wanted, restored = some(1, (20, 30), 8, 3, 0.1)
-    found = Exceptions.between(wanted, restored)
-    payload = found.pack()
+    payload = both(Exceptions.between(wanted, restored), wanted, restored)[number].pack()
     for at in range(len(payload)):
         for change in (1, 0x10, 0xFF):
             damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
@@ -92,11 +151,13 @@ def packed(runs: int, *numbers: list[int]) -> bytes:
     "payload",
     [
         packed(0),
+        packed(1 << 31),
         packed(1000, [0] * 1000),  # more than the bytes have bits for
         packed(2, [0, 0], [0, 0], [0, 0], [0, 0], [1, 1]),  # runs that touch
         packed(1, [0], [1 << 14], [0], [0], [1]),  # a low part of 15 bits
         packed(1, [1 << 20], [0], [0], [0], [1]),  # beyond the image
         packed(1, [0], [0], [1 << 20], [0], [1]),  # as long as no image
+        packed((1 << 31) + 601, *[[0] * 601] * 4, [1] * 601),  # more runs than pixels
         packed(1, [0], [0], [0], [0], [0]),  # no difference
     ],
 )
@@ -110,3 +171,8 @@ def test_samples_beyond_their_bits_are_refused() -> None:
         planes = [np.full((2, 2), start, np.uint8 if bits == 8 else np.uint16)]
         with pytest.raises(inrcodec.CorruptError, match="beyond"):
             Exceptions(np.array([2]), np.array([[difference]])).apply(planes, 2, 1, bits)
+    for values in ([[256]], [[-1]], [[200, 56]], [[3, -4]]):
+        planes = [np.zeros((2, 2), np.uint8) for _ in values[0]]
+        for near in (False, True):
+            with pytest.raises(inrcodec.CorruptError, match="beyond"):
+                Exceptions(np.array([2]), np.array(values), True).apply(planes, 2, 1, 8, near)
