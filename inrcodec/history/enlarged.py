@@ -45,6 +45,10 @@ class Grid(NamedTuple):
         """Where each of so many comes from."""
         return (np.arange(places) + self.phase) // self.factor
 
+    def first(self, places: int) -> np.ndarray:
+        """The first of so many that comes from each."""
+        return np.maximum(np.arange(self.size(places)) * self.factor - self.phase, 0)
+
 
 class Found(NamedTuple):
     """A grid that may be one, and how much speaks for it: log2 of how unlikely it is by chance."""
@@ -90,12 +94,7 @@ class Enlarged:
     def _fitted(self, planes: Planes) -> Enlarged | None:
         """The step with the small planes of these, where that leaves few exceptions."""
         height, width = planes.channels[0].shape
-        first = np.ix_(
-            *(
-                np.maximum(np.arange(grid.size(n)) * grid.factor - grid.phase, 0)
-                for grid, n in ((self.rows, height), (self.cols, width))
-            )
-        )
+        first = np.ix_(self.rows.first(height), self.cols.first(width))
         small = [plane[first] for plane in planes.channels]
         others = self._others(planes.channels, small)
         if others.any():
