@@ -31,14 +31,17 @@ TYPE, METADATA = b"P", b"m"
 class Model(Protocol):
     """Planes as a model codes them.
 
-    number: in the header; tags: of its sections; name: for people; weights, data: the bytes of what
-    its networks and the pixels take; digests: where there are several images, of each one's
-    samples, whose own digest is then the file's.
+    number: in the header; tags: of its sections; name: for people; geometry: of the planes;
+    weights, data: the bytes of what its networks and the pixels take; digests: where there are
+    several images, of each one's samples, whose own digest is then the file's.
     """
 
     number: ClassVar[int]
     name: ClassVar[str]
     tags: ClassVar[frozenset[bytes]]
+
+    @property
+    def geometry(self) -> Geometry: ...
 
     @property
     def weights(self) -> bytes: ...
@@ -65,6 +68,7 @@ class Model(Protocol):
 
 MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage)
 TAGS = frozenset({TYPE, METADATA, *(step.tag for step in STEPS)}).union(*(m.tags for m in MODELS))
+ENTIRE = frozenset(step.number for step in STEPS if step.all_data)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def pack(contents: Contents) -> bytes:
 def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Contents:
     """Takes a file apart and checks it, short of its pixels; arguments and errors are
     container.linr.parse's."""
-    container = linr.parse(source, limits, data)
+    container = linr.parse(source, limits, data, ENTIRE)
     header, sections = container.header, Sections(container.sections)
     sections.check(TAGS)
     pixels = PLAIN

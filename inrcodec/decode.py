@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -120,15 +121,17 @@ def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
     for an index beyond its images, and ChecksumError where the digest of all samples differs."""
     if not 0 <= reading.index < contents.images:
         raise ValueError(f"index is {reading.index}; the file has {contents.images} images")
-    planes = contents.model.decode(reading)
-    samples = undo(contents.steps, planes).array()
-    if reading.scale == 1:
+    entire = any(step.all_data for step in contents.steps)
+    planes = contents.model.decode(replace(reading, scale=1) if entire else reading)
+    planes = undo(contents.steps, planes)
+    samples = planes.array()
+    if planes.scale == 1:
         want = [contents.digest, *contents.model.digests]
         if digest(samples) != want[reading.index + bool(contents.model.digests)]:
             raise ChecksumError("the decoded samples do not match the file's digest")
     if not contents.type.fits(samples):
         raise CorruptError("a decoded sample is beyond its depth or its palette")
-    return samples
+    return planes.reduced(reading.scale).array() if entire else samples
 
 
 def digest(image: np.ndarray) -> bytes:

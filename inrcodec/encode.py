@@ -37,7 +37,7 @@ from .errors import (
 from .files.atomic import write_atomic
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture
-from .history.chain import Chain, chains
+from .history.chain import Chain, beginnings, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
@@ -136,18 +136,19 @@ def encode(
         if networks.optimize == "size":
             candidates.append(stored())
     else:
-        indexed = plain.then(ColourTable)
-        storable = [plain] if indexed is None else [plain, indexed]
+        begun = beginnings(plain) if history else [plain]
+        indexed = [start.then(ColourTable) for start in begun]
+        tables = [chain for chain in indexed if chain is not None]
+        storable = begun + tables
         likely = min(estimate(chain.planes) for chain in storable)
-        if model == "stored" or (
-            model == "auto" and likely < picture.samples.nbytes * LIKELY_STORED + TINY
-        ):
+        size = sum(plane.nbytes for plane in begun[-1].planes.channels)
+        if model == "stored" or (model == "auto" and likely < size * LIKELY_STORED + TINY):
             tell(Progress("store", 0.0, None))
             candidates.append(stored())
         if model == "context" or (
             model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
         ):
-            ways = chains(plain, history) + storable[1:]
+            ways = [way for start in begun for way in chains(start, history)] + tables
             try:
                 candidates.append(encode_context(ways, options, seal))
             except RuntimeError as error:

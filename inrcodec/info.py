@@ -16,6 +16,7 @@ from .coordinate.model import PLANE_MODES
 from .decode import decode_samples
 from .errors import LinrError
 from .files.metadata import pack_metadata
+from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .limits import DEFAULT, Limits
 from .options import Reading
@@ -59,13 +60,16 @@ def survey(
     """info(), decode() and bit_map() of a file in one decoding; the last is None of another than
     the context model."""
     contents = parse(bytes(data), limits)
-    statistics, bits = PlaneStatistics(contents), BitMap(contents.picture)
-
+    statistics, bits = PlaneStatistics(contents), BitMap(contents.model.geometry)
     reading = Reading(backend_for("cpu"), threads, limits, observe=_Both(statistics, bits))
     image = contents.type.expand(decode_samples(contents, reading))
     if not isinstance(contents.model, ContextImage):
         return describe(contents, len(data)), image, None
-    return describe(contents, len(data), statistics), image, bits.array()
+    pixels = bits.array()
+    for step in reversed(contents.steps):
+        if isinstance(step, Enlarged):
+            pixels = step.spread(pixels)
+    return describe(contents, len(data), statistics), image, pixels
 
 
 def describe(
@@ -213,8 +217,8 @@ class BitMap:
 
     wants_inputs = False
 
-    def __init__(self, picture: Geometry) -> None:
-        self._picture = np.zeros((picture.height, picture.width))
+    def __init__(self, planes: Geometry) -> None:
+        self._picture = np.zeros((planes.height, planes.width))
 
     def __call__(self, codes: Codes) -> None:
         costs, unit = _cost(codes.probabilities, codes.bits).sum(axis=0), codes.unit

@@ -43,6 +43,14 @@ def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) ->
     return image[:, :, 0] if channels == 1 else image
 
 
+def enlarged(
+    image: np.ndarray, rows: int, cols: int, row_phase: int = 0, col_phase: int = 0
+) -> np.ndarray:
+    """A picture whose pixels are repeated, without the first ones of them."""
+    large = image.repeat(rows, axis=0).repeat(cols, axis=1)
+    return np.ascontiguousarray(large[row_phase:, col_phase:])
+
+
 def jpeg_scene(height: int, width: int, exceptions: int = 0) -> np.ndarray:
     """An RGB picture as a JPEG decoder makes them, but for some pixels."""
     planes = scene(height, width, 3, np.uint8)
@@ -148,6 +156,8 @@ def made_files() -> dict[str, bytes]:
     text = Metadata("png", chunks=(("tEXt", b"Comment\0hello"), *places, ("tIME", bytes(7))))
     few = np.indices((13, 11)).sum(axis=0).astype(np.uint8) // 3 % 4
     fitted = {"steps": 4, "width": 8, "depth": 2}
+    large = enlarged(scene(20, 22, 3, np.uint8) >> 3, 3, 2, 1, 1)
+    large[7, 9:12] += 100  # of a pixel the last column, of the next one the whole row
     wide = scene(20, 30, 1, np.uint8).astype(np.uint16) * np.uint16(257)
     coordinate = {
         "joint": (scene(7, 9, 3, np.uint8), {"backbone": "finer"}, "int"),
@@ -164,6 +174,7 @@ def made_files() -> dict[str, bytes]:
         ),
         "context_ranks": inrcodec.encode(wide, model="context", effort=1),
         "context_jfif": inrcodec.encode(jpeg_scene(33, 40, 1), model="context", effort=1),
+        "context_enlarged": inrcodec.encode(large, model="context", effort=1),
         "context_changes": changed_prior_file(scene(12, 9, 4, np.uint8)),
         "context_subsampled": photo_cd_file(),
         "coordinate_set": inrcodec.encode_set(

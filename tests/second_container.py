@@ -18,9 +18,9 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmXVCYWAD"
+KNOWN = "HPmXVCYEWAD"
 STORED, CONTEXT, COORDINATE = range(3)
-JFIF, RANKS, TABLE, SUBSAMPLED = 1, 2, 3, 4
+JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED = 1, 2, 3, 4, 5
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
 HEAD_CUT = re.compile(rb"[A-Za-z][\x80-\xff]{0,7}")
 OWN_CHUNKS = ["PLTE", "tRNS", "IDAT"]
@@ -118,8 +118,9 @@ def read_header(sections: Sections) -> Fields:  # 1.1
     assert type(steps) is list, "steps"
     assert 1 <= len(steps) <= 8, "number of steps"
     for step in steps:
-        check_pair(step, JFIF, SUBSAMPLED)
-        check_keys(step[1], "cul" if step[0] == SUBSAMPLED else "", "", "fields of a step")
+        check_pair(step, JFIF, ENLARGED)
+        keys = {SUBSAMPLED: "cul", ENLARGED: "fp"}.get(step[0], "")
+        check_keys(step[1], keys, "", "fields of a step")
     steps = header.get("t", [])
     numbers = [number for number, _ in steps]
     assert len(set(numbers)) == len(numbers), "a step twice"
@@ -139,6 +140,7 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     times |= {"V": (1, 1)} if RANKS in steps else {}
     times |= {"C": (1, 1)} if TABLE in steps else {}
     times |= {"Y": optional} if SUBSAMPLED in steps else {}
+    times |= {"E": optional} if ENLARGED in steps else {}
     times |= {"W": optional if number == CONTEXT and prior else (1, 1)} if number else {}
     times |= {"A": optional} if number == COORDINATE else {}
     times |= {"D": (1, 4) if number == CONTEXT else (1, 1)}

@@ -12,7 +12,7 @@ from second_coding import RangeDecoder, log2, logistic
 from second_container import Array, Fields, check_keys, check_numbers, leb128
 from second_inputs import Points, View
 from second_networks import Mixture, Network, evaluate, read_networks
-from second_steps import Lattice, Planes
+from second_steps import WHOLE, Lattice, Planes
 
 LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
 
@@ -165,7 +165,7 @@ def context_image(
         [counts[i] for i in coded],
         fields,
         [sizes[i][0] * 64 * -(-sizes[i][1] // 64) for i in coded],
-        planes.kind == "YCC",
+        0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2,
     )
     networks_of = dict(zip(coded, networks, strict=True))
     tops = [channel.level for channel in channels]

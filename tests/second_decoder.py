@@ -16,6 +16,7 @@ import numpy as np
 from second_coding import stored_image
 from second_container import (
     CONTEXT,
+    ENLARGED,
     STORED,
     Array,
     Fields,
@@ -53,7 +54,8 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
         check_whole(planes)
         samples = channels_of(stored_image(sections["D"][0], shape, planes.bits))
     elif model == CONTEXT:
-        weights, there = sections.get("W", [None])[0], scale
+        weights = sections.get("W", [None])[0]
+        there = 1 if ENLARGED in dict(header["t"]) else scale
         samples = context_image(sections["D"], weights, fields, planes, there.bit_length() - 1)
     else:
         check_whole(planes)

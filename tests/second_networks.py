@@ -51,14 +51,14 @@ def prior(q: int) -> list[Tensors]:  # 6.3
     payload = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
     width, digest = PRIORS[q]
     assert hashlib.blake2b(payload, digest_size=16).hexdigest() == digest, "prior"
-    return int_weights(payload, network_shapes([0, 1, 2, 0, 1, 2], [width, 16]))
+    return int_weights(payload, network_shapes([0, 1, 2] * 3, [width, 16]))
 
 
 def read_networks(
-    payload: bytes | None, counts: list[int], fields: Fields, samples: list[int], ycc: bool
+    payload: bytes | None, counts: list[int], fields: Fields, samples: list[int], kind: int
 ) -> list[list[Network]]:
     """For each channel with planes trunk A, trunk B and plane; counts are the channels' numbers of
-    references, samples how many of each are computed."""
+    references, samples how many of each are computed; kind: of a prior's networks."""
     q = fields.get("q")
     widths = fields["w"] if q is None else [PRIORS[q][0], 16]
     shapes = network_shapes(counts, widths)
@@ -69,7 +69,7 @@ def read_networks(
     total = sum(number * each for number, each in zip(samples, work, strict=True))
     assert total <= 2**44, "multiply-adds"
     if q is not None:
-        tensors = [network for r in counts for network in prior(q)[9 * ycc + 3 * r :][:3]]
+        tensors = [network for r in counts for network in prior(q)[9 * kind + 3 * r :][:3]]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]

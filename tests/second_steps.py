@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from second_coding import RangeDecoder
 from second_container import (
+    ENLARGED,
     JFIF,
     RANKS,
     SUBSAMPLED,
@@ -89,8 +90,14 @@ def planes_after(step: Step, before: Planes, sections: Sections) -> Planes:
         check_whole(before)
     if number in (JFIF, SUBSAMPLED):
         assert (before.kind, before.bits) == ("RGB", 8), "colour conversion of other planes"
-        chroma = read_lattice(fields) if number == SUBSAMPLED else WHOLE
+        size = before.height, before.width
+        chroma = read_lattice(fields, size) if number == SUBSAMPLED else WHOLE
         return replace(before, kind="YCC", lattices=(WHOLE, chroma, chroma, *before.lattices[3:]))
+    if number == ENLARGED:
+        rows, cols = read_grids(fields)
+        sizes = zip((before.height, before.width), (rows, cols), strict=True)
+        height, width = ((n + phase + factor - 1) // factor for n, (factor, phase) in sizes)
+        return replace(before, height=height, width=width)
     if number == TABLE:
         count = len(read_colours(sections["C"][0], before))
         bits = next(bits for bits in (1, 2, 4, 8) if count <= 2**bits)
@@ -109,6 +116,11 @@ def undo(
         colours = read_colours(sections["C"][0], before)
         assert samples[0].max() < len(colours), "index beyond the table"
         return [column[samples[0]] for column in colours.T]
+    if number == ENLARGED:
+        image = undo_enlarged(samples, fields, before)
+        if "E" in sections:
+            add_exceptions(image, sections["E"][0], before, scale)
+        return channels_of(image)
     if number == JFIF:
         rgb = undo_jfif(*samples[:3])
         if "X" in sections:
@@ -130,22 +142,23 @@ def undo_jfif(y: Array, cb: Array, cr: Array) -> Array:  # 3.2
 
 
 def add_exceptions(
-    rgb: Array, payload: bytes, planes: Planes, scale: int, clipped: bool = False
+    image: Array, payload: bytes, planes: Planes, scale: int, clipped: bool = False
 ) -> None:
-    """Puts them right in (rows, columns, 3)."""
-    form, pixels, numbers = exceptions(payload, planes.height * planes.width)
+    """Puts them right in (rows, columns, channels)."""
+    channels = image.shape[2]
+    form, pixels, numbers = exceptions(payload, planes.height * planes.width, channels)
     row, col = np.divmod(pixels, planes.width)
     there = (row % scale == 0) & (col % scale == 0)
     here = row[there] // scale, col[there] // scale
-    wanted = numbers[there].cumsum(axis=1) if form else rgb[here] + numbers[there]
+    wanted = numbers[there].cumsum(axis=1) if form else image[here] + numbers[there]
     if clipped and not form:
         wanted = np.clip(wanted, 0, 255)
-    assert np.all(wanted >> 8 == 0), "exceptions beyond a sample"
-    rgb[here] = wanted
+    assert np.all(wanted >> planes.bits == 0), "exceptions beyond a sample"
+    image[here] = wanted
 
 
-def exceptions(payload: bytes, size: int) -> tuple[int, Array, Array]:
-    """The form, the pixels (n,) and their numbers (n, 3)."""
+def exceptions(payload: bytes, size: int, channels: int) -> tuple[int, Array, Array]:
+    """The form, the pixels (n,) and their numbers (n, channels)."""
     most = min(size, 8 * (len(payload) + 16))
     assert len(payload) >= 4, "number of runs"
     form, count = divmod(int.from_bytes(payload[:4], "little"), 2**31)
@@ -167,9 +180,9 @@ def exceptions(payload: bytes, size: int) -> tuple[int, Array, Array]:
     for gap, length in zip(gaps, lengths, strict=True):
         pixels += range(end + gap, end + gap + length)
         end += gap + length
-    result = np.zeros((len(pixels), 3), np.int64)
+    result = np.zeros((len(pixels), channels), np.int64)
     result[:, 0] = decoder.integers(len(pixels))
-    for c in (1, 2):
+    for c in range(1, channels):
         changed = result[:, :c].any(axis=1)
         for group in (~changed, changed):
             result[group, c] = decoder.integers(np.count_nonzero(group))
@@ -203,18 +216,25 @@ def read_colours(payload: bytes, before: Planes) -> Array:  # 3.4
     return np.frombuffer(data, f"<u{size}").astype(np.int64).reshape(before.channels, -1).T
 
 
-def read_lattice(fields: Fields) -> Lattice:  # 3.5
+def read_lattice(fields: Fields, size: tuple[int, int]) -> Lattice:  # 3.5
     check_numbers([fields["c"]], 1, 0, 5)
-    check_numbers([fields["u"]], 1, 0, 2)
+    check_numbers([fields["u"]], 1, 0, 3)
     check_numbers(fields["l"], 4, 0, 2)
     lattice = Lattice(*fields["l"])
     assert lattice[:2] in [(2, 2), (1, 2), (2, 1)], "steps of subsampled chroma"
     assert all(phase < step for step, phase in lattice.directions), "phases of subsampled chroma"
+    if fields["u"] == 3:
+        even = all(n % 2 == 0 and n >= 8 for n in size)
+        assert fields["c"] >= 2, "bicubic conversion"
+        assert lattice == Lattice(2, 2, 0, 0), "bicubic lattice"
+        assert even, "bicubic size"
     return lattice
 
 
 def undo_subsampled(y: Array, cb: Array, cr: Array, fields: Fields, scale: int) -> Array:
     lattice = Lattice(*fields["l"])
+    if scale == 1 and fields["u"] == 3:
+        return undo_bicubic(fields["c"], y, cb, cr)
     if scale == 1:
         u, v = (upsampled(chroma, fields["u"], lattice, y.shape) for chroma in (cb, cr))
     else:
@@ -242,6 +262,14 @@ def upsampled(chroma: Array, rule: int, lattice: Lattice, shape: tuple[int, ...]
     return (chroma + add) // total
 
 
+FACTORS = {  # of A, C, E, F
+    2: (13075, 16525, -3209, -6660),
+    3: (11485, 14516, -2819, -5850),
+    4: (14686, 17305, -1747, -4366),
+    5: (12901, 15201, -1534, -3835),
+}
+
+
 def converted(c: int, y: Array, u: Array, v: Array) -> Array:
     def times(a: Array, f: int) -> Array:
         return (a * f) // 2**13
@@ -253,13 +281,62 @@ def converted(c: int, y: Array, u: Array, v: Array) -> Array:
         green = -1940 * (blue // 10000) - 5090 * (red // 10000)
     else:
         d, light = 1, y if c in (3, 5) else times(y - 16, 9539)
-        f_red, f_blue, f_u, f_v = {
-            2: (13075, 16525, -3209, -6660),
-            3: (11485, 14516, -2819, -5850),
-            4: (14686, 17305, -1747, -4366),
-            5: (12901, 15201, -1534, -3835),
-        }[c]
+        f_red, f_blue, f_u, f_v = FACTORS[c]
         red, blue = times(v - 128, f_red), times(u - 128, f_blue)
         green = times(u - 128, f_u) + times(v - 128, f_v)
     rgb = np.stack([light + red, light + green, light + blue], axis=-1)
     return np.clip(rgb // d, 0, 255)
+
+
+BICUBIC = (  # columns' and rows': even, odd, the first three places, the last three from the end
+    ((-461, 3943, 14284, -1382), (-1382, 14284, 3943, -461))
+    + ((17729, -1345), (12902, 3943, -461), (3835, 13894, -1345))
+    + ((17766, -1382), (12902, 3943, -461), (3482, 14284, -1382)),
+    ((-115, 985, 3572, -346), (-346, 3572, 985, -115))
+    + ((4432, -336), (3226, 985, -115), (959, 3473, -336))
+    + ((4442, -346), (3226, 985, -115), (870, 3572, -346)),
+)
+
+
+def undo_bicubic(c: int, y: Array, cb: Array, cr: Array) -> Array:
+    def filtered(s: Array, rows: tuple[tuple[int, ...], ...]) -> Array:
+        n = len(s)
+        out = np.zeros((2 * n, *s.shape[1:]), np.int64)
+        for q in range(2 * n):
+            if q < 3:
+                parts, at = rows[2 + q], [0, 1, 2]
+            elif 2 * n - q <= 3:
+                parts, at = rows[5 + 2 * n - 1 - q], [n - 1, n - 2, n - 3]
+            else:
+                parts = rows[q % 2]
+                at = [q // 2 - 2 + q % 2 + i for i in range(4)]
+            for part, i in zip(parts, at, strict=False):
+                out[q] += part * s[i]
+        return out
+
+    def fine(s: Array) -> Array:
+        across = np.minimum(filtered(s.T, BICUBIC[0]).T // 2**7, 32767)
+        return (filtered(across, BICUBIC[1]) + 512 - 2**26) // 2**10
+
+    u, v = fine(cb.astype(np.int64)), fine(cr.astype(np.int64))
+    black, f_y = (0, 8192) if c in (3, 5) else (16, 9539)
+    f_red, f_blue, f_u, f_v = FACTORS[c]
+    light = 512 * (y - black) * f_y + 2**21
+    sums = np.stack([light + f_red * v, light + f_u * u + f_v * v, light + f_blue * u], axis=-1)
+    return np.clip(((sums + 2**31) % 2**32 - 2**31) // 2**22, 0, 255)
+
+
+def read_grids(fields: Fields) -> list[tuple[int, int]]:  # 3.6
+    """Factor and phase of rows and of columns."""
+    check_numbers(fields["f"], 2, 1, 64)
+    check_numbers(fields["p"], 2, 0, 63)
+    assert fields["f"] != [1, 1], "enlarged by 1"
+    grids = [*zip(fields["f"], fields["p"], strict=True)]
+    assert all(phase < factor for factor, phase in grids), "phases of an enlarged picture"
+    return grids
+
+
+def undo_enlarged(samples: list[Array], fields: Fields, before: Planes) -> Array:
+    sizes = zip((before.height, before.width), read_grids(fields), strict=True)
+    rows, cols = ((np.arange(n) + phase) // factor for n, (factor, phase) in sizes)
+    return np.stack([plane[np.ix_(rows, cols)] for plane in samples], axis=-1)

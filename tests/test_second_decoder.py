@@ -32,7 +32,7 @@ from inrcodec import Coordinate
 from inrcodec.history.chroma_search import LATTICES, Source
 from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.planes import Lattice
-from inrcodec.history.upsampling import RULES
+from inrcodec.history.upsampling import BICUBIC, RULES
 from tests.pictures import (
     changed_prior_file,
     chroma_planes,
@@ -94,18 +94,28 @@ def test_reduced_images() -> None:
             assert same(show(*decode(data, scale=scale)), want), (name, scale)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != BICUBIC])
 @pytest.mark.parametrize("lattice", LATTICES, ids=str)
 def test_subsampled_chroma(rule: str, lattice: Lattice) -> None:
     n = 8 * RULES.index(rule) + LATTICES.index(lattice)
     for size in ((1, 3), (9 + n % 5, 14 - n % 3)):
-        source = Source(CONVERSIONS[n % 6], rule, lattice)
-        planes, image = chroma_planes(*size, source, n, 90), chroma_scene(*size, source, n, 90)
-        image[::3, 1::3], image[0, -1] = (255, 0, 255) if n % 2 else image[::3, 1::3] // 2, 9
-        data = subsampled_file(planes, source, image)
-        assert same(decode(data)[0], image)
-        for scale in (2, 4, 8):
-            assert same(decode(data, scale=scale)[0], inrcodec.decode(data, scale=scale))
+        check_subsampled(Source(CONVERSIONS[n % 6], rule, lattice), size, n)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_bicubic_chroma(number: int) -> None:
+    for size in ((8, 8), (8 + 2 * number, 26 - 2 * number)):
+        check_subsampled(Source(CONVERSIONS[number], BICUBIC, Lattice(2, 2)), size, number)
+
+
+def check_subsampled(source: Source, size: tuple[int, int], n: int) -> None:
+    """The second decoder has the same of a picture from a source at every scale."""
+    planes, image = chroma_planes(*size, source, n, 90), chroma_scene(*size, source, n, 90)
+    image[::3, 1::3], image[0, -1] = (255, 0, 255) if n % 2 else image[::3, 1::3] // 2, 9
+    data = subsampled_file(planes, source, image)
+    assert same(decode(data)[0], image)
+    for scale in (2, 4, 8):
+        assert same(decode(data, scale=scale)[0], inrcodec.decode(data, scale=scale))
 
 
 def test_sections_and_streams_and_their_front_parts() -> None:

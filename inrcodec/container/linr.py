@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple
@@ -141,11 +141,17 @@ def _packed(section: Section) -> bytes:
     return tag + pack_length(len(payload)) + payload + crc.to_bytes(4, "little")
 
 
-def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Container:
+def parse(
+    source: bytes | BinaryIO,
+    limits: Limits = DEFAULT,
+    data: int | None = None,
+    entire: Collection[int] = (),
+) -> Container:
     """Takes a file apart and checks what is not a model's or a step's. Raises a LinrError by cause.
 
     source: the file's bytes, or the file, open for reading and seekable. data: after so many
-    sections of data the rest is neither read nor missed.
+    sections of data the rest is neither read nor missed; but of a file with one of the steps
+    `entire`.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     head = file.read(len(SIGNATURE) + 2)
@@ -166,7 +172,7 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
         raise CorruptError("the file does not begin with a header")
     header = _header(first.payload, limits)
     sections: list[Section] = []
-    left = data
+    left = None if any(step.number in entire for step in header.steps) else data
     for section in chain:
         if section.tag == HEADER:
             raise CorruptError(f"section {HEADER!r} appears twice")

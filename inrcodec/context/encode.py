@@ -84,8 +84,7 @@ def choose_models(form: str, effort: int, pixels: int) -> Models:
 def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> bytes:
     """The smallest context file of an image: that of the chain for which the prior does best, as it
     is or after a fit. seal: makes a file of a chain and its coded planes."""
-    size = chains[0].planes.geometry
-    pixels, tell = size.height * size.width, options.tell
+    pixels, tell = _pixels(chains[-1]), options.tell
     models = choose_models(options.weights, options.effort, pixels)
     quick = Models.of_prior(QUICK)
     ways = [(chain, choose_layout(chain.planes)) for chain in chains]
@@ -116,6 +115,8 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             unchanged = [file(way, quick, b"") for way in ways]
             candidates = [min(unchanged, key=len)]
             way = ways[unchanged.index(candidates[0])]
+            pixels = _pixels(way[0])
+            models = choose_models(options.weights, options.effort, pixels)
             reserve = AFTER_FIT * (time.monotonic() - started)
             slower = models.trunk_width / quick.trunk_width
             if options.deadline - time.monotonic() > 2 * slower * reserve:
@@ -149,6 +150,12 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             weights = pack_weights(options.weights, tensors)
             candidates.append(file(way, replace(models, rank=rank), weights))
     return min(candidates, key=len)
+
+
+def _pixels(chain: Chain) -> int:
+    """How many a chain leads to."""
+    size = chain.planes.geometry
+    return size.height * size.width
 
 
 def code(

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .colour_table import ColourTable
+from .enlarged import Enlarged
 from .jfif import Jfif
 from .planes import Planes
 from .step import Step
 from .subsampled import Subsampled
 from .value_ranks import ValueRanks
 
-STEPS: tuple[type[Step], ...] = (Subsampled, Jfif, ValueRanks, ColourTable)
-# Of the pixels: so few leave no doubt of a step. Fewer samples are worth more than another colour.
-FEW_EXCEPTIONS = {Jfif.number: 1 / 1024, Subsampled.number: 1 / 64}
+STEPS: tuple[type[Step], ...] = (Enlarged, Subsampled, Jfif, ValueRanks, ColourTable)
+# Of the pixels: so few leave no doubt of a step. Fewer samples are worth more than other colours.
+FEW_EXCEPTIONS = {Enlarged.number: 1 / 1024, Jfif.number: 1 / 1024, Subsampled.number: 1 / 64}
+FEW_PIXELS = 1 << 14  # of which the fields of a step may be more than it saves
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,23 @@ class Chain:
         return Chain((*self.steps, found), found.forward(self.planes))
 
 
+def beginnings(plain: Chain) -> list[Chain]:
+    """What all ways to code a picture begin with: its own size if it was enlarged, before which it
+    stands as it is where that may take less."""
+    small = plain.then(Enlarged)
+    if small is None:
+        return [plain]
+    size = plain.planes.geometry
+    doubtful = _doubtful(small, plain) or size.height * size.width <= FEW_PIXELS
+    return [plain, small] if doubtful else [small]
+
+
 def chains(plain: Chain, history: bool = True) -> list[Chain]:
-    """The ways to code planes as channels: as what they came from if that is found, where history
-    is looked for, and as ranks where they may pay."""
+    """The ways to code planes of a beginning as channels: as what they came from if that is found,
+    where history is looked for, and as ranks where they may pay."""
     converted = (plain.then(Subsampled) or plain.then(Jfif)) if history else None
     found = [converted or plain]
-    if converted is not None and _doubtful(converted):
+    if converted is not None and _doubtful(converted, plain):
         found.append(plain)
     for start in (converted, plain):
         ranked = start and start.then(ValueRanks)
@@ -46,9 +59,9 @@ def chains(plain: Chain, history: bool = True) -> list[Chain]:
     return found
 
 
-def _doubtful(chain: Chain) -> bool:
+def _doubtful(chain: Chain, before: Chain) -> bool:
     """Whether the last step has so many exceptions that planes may take less as they were."""
-    step, size = chain.steps[-1], chain.planes.geometry
+    step, size = chain.steps[-1], before.planes.geometry
     return step.facts()["exceptions"] > FEW_EXCEPTIONS[step.number] * size.height * size.width
 
 

@@ -33,6 +33,7 @@ class ColourTable:
     number: ClassVar[int] = 3
     tag: ClassVar[bytes] = b"C"
     name: ClassVar[str] = "colour table"
+    all_data: ClassVar[bool] = False
 
     @classmethod
     def find(cls, planes: Planes) -> ColourTable | None:
@@ -45,11 +46,11 @@ class ColourTable:
         height, width = planes.channels[0].shape
         places = np.arange(0, height * width, max(1, height * width // SAMPLE))
         some = [plane[places // width, places % width] for plane in planes.channels]
-        if len(np.unique(_joined(some))) > MAX_COLOURS:
+        if len(np.unique(joined(some))) > MAX_COLOURS:
             return None
         found = np.zeros(0, dtype=np.uint64)
-        for _, joined in _strips(planes):
-            found = np.union1d(found, joined)
+        for _, keys in _strips(planes):
+            found = np.union1d(found, keys)
             if len(found) > MAX_COLOURS:
                 return None
         shifts = 8 * before.dtype.itemsize * np.arange(before.channels)
@@ -73,11 +74,11 @@ class ColourTable:
 
     def forward(self, planes: Planes) -> Planes:
         """For each pixel the row of the table that is its colour."""
-        keys = _joined(list(self.table.T))
+        keys = joined(list(self.table.T))
         order = np.argsort(keys)
         indices = np.empty(planes.channels[0].shape, dtype=np.uint8)
-        for rows, joined in _strips(planes):
-            indices[rows] = order[np.searchsorted(keys[order], joined)]
+        for rows, colours in _strips(planes):
+            indices[rows] = order[np.searchsorted(keys[order], colours)]
         return Planes(self.geometry(planes.geometry), (indices,), planes.scale)
 
     def undo(self, planes: Planes) -> Planes:
@@ -128,10 +129,10 @@ def _strips(planes: Planes):  # type: ignore[no-untyped-def]
     at_once = max(1, STRIP // width)
     for first in range(0, height, at_once):
         rows = slice(first, first + at_once)
-        yield rows, _joined([plane[rows] for plane in planes.channels])
+        yield rows, joined([plane[rows] for plane in planes.channels])
 
 
-def _joined(channels: list[np.ndarray]) -> np.ndarray:
+def joined(channels: list[np.ndarray]) -> np.ndarray:
     """Each colour, a sample of each channel, as one number: uint64, of a channel's shape."""
     joined = np.zeros(channels[0].shape, dtype=np.uint64)
     for channel, samples in enumerate(channels):

@@ -47,6 +47,7 @@ class Jfif:
     number: ClassVar[int] = 1
     tag: ClassVar[bytes] = b"X"
     name: ClassVar[str] = "jfif"
+    all_data: ClassVar[bool] = False
 
     @classmethod
     def find(cls, planes: Planes) -> Jfif | None:

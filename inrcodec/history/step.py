@@ -12,12 +12,15 @@ from .planes import Geometry, Planes
 class Step(Protocol):
     """A reversible change of representation, with its parameters.
 
-    number: in the header; tag: of its sections, which no other room has; name: for people.
+    number: in the header; tag: of its sections, which no other room has; name: for people;
+    all_data: whether it is undone on whole planes only, and then takes all data of an image that is
+    to be reduced.
     """
 
     number: ClassVar[int]
     tag: ClassVar[bytes]
     name: ClassVar[str]
+    all_data: ClassVar[bool]
 
     @classmethod
     def find(cls, planes: Planes) -> Step | None:

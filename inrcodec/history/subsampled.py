@@ -41,6 +41,7 @@ class Subsampled:
     number: ClassVar[int] = 4
     tag: ClassVar[bytes] = b"Y"
     name: ClassVar[str] = "subsampled"
+    all_data: ClassVar[bool] = False
 
     @classmethod
     def find(cls, planes: Planes) -> Subsampled | None:

@@ -32,6 +32,7 @@ class ValueRanks:
     number: ClassVar[int] = 2
     tag: ClassVar[bytes] = b"V"
     name: ClassVar[str] = "value ranks"
+    all_data: ClassVar[bool] = False
 
     @classmethod
     def find(cls, planes: Planes) -> ValueRanks | None:

@@ -38,14 +38,22 @@ from inrcodec.history.chain import Chain
 from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.conversions import CONVERSIONS
+from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
 from inrcodec.history.planes import Lattice, Planes
 from inrcodec.history.step import Step
 from inrcodec.history.subsampled import Subsampled
-from inrcodec.history.upsampling import COSITED, REPEATED, TRIANGLE
+from inrcodec.history.upsampling import BICUBIC, COSITED, REPEATED, TRIANGLE
 from inrcodec.history.value_ranks import ValueRanks
 from tests.golden import models
-from tests.pictures import chroma_planes, chroma_scene, jpeg_scene, scene, subsampled_file
+from tests.pictures import (
+    chroma_planes,
+    chroma_scene,
+    enlarged,
+    jpeg_scene,
+    scene,
+    subsampled_file,
+)
 from tests.test_golden import FOLDER, SCALES, about, hashed
 
 KINDS = ("grey", "grey_alpha", "rgb", "rgba")
@@ -273,6 +281,10 @@ def steps() -> Iterator[Made]:
     table16 = table8.astype(np.uint16) * np.uint16(200) + np.uint16(5)
     graphic = np.stack([few * 36, 255 - few], axis=-1)
     coarse = coarse_jpeg(40, 41)
+    art = spoilt(enlarged(table8, 3, 4, 2, 1))
+    large = enlarged(scene(27, 29, 4, np.uint16), 2, 1, 1)
+    photo = enlarged(jpeg_scene(31, 24), 2, 3, 0, 2)
+    photo[3:9, 5:11] = photo[40:46, 31:37]
     for name, image, recipe in (
         ("values_prior1_grey16", grey, Recipe(prior=1, steps=(ValueRanks,))),
         ("values_networks_grey16", grey, Recipe(steps=(ValueRanks,))),
@@ -287,6 +299,11 @@ def steps() -> Iterator[Made]:
         ("chain_jfif_values_rgb8", coarse, Recipe(prior=1, steps=(Jfif, ValueRanks))),
         ("chain_jfif_table_rgb8", coarse, Recipe(prior=2, steps=(Jfif, ColourTable))),
         ("chain_of_three_rgb8", coarse, Recipe(steps=(Jfif, ValueRanks, ColourTable))),
+        ("enlarged_prior1_rgb8", art, Recipe(prior=1, steps=(Enlarged,))),
+        ("enlarged_networks_rgba16", large, Recipe(steps=(Enlarged,), streams=(2, 1, 3))),
+        ("chain_enlarged_table_rgb8", art, Recipe(prior=1, steps=(Enlarged, ColourTable))),
+        ("chain_enlarged_jfif_rgb8", photo, Recipe(prior=2, steps=(Enlarged, Jfif))),
+        ("chain_jfif_enlarged_rgb8", photo, Recipe(prior=1, steps=(Jfif, Enlarged))),
     ):
         yield name, Picture(image), context(image, recipe)
     for name, image, its in (
@@ -295,6 +312,7 @@ def steps() -> Iterator[Made]:
         ("values_stored_grey16", grey, (ValueRanks,)),
         ("chain_stored_rgb16", table16, (ValueRanks, ColourTable)),
         ("jfif_stored_rgb8", spoilt(jpeg_scene(24, 23)), (Jfif,)),
+        ("enlarged_stored_grey_alpha8", speckled(enlarged(graphic, 5, 64, 4, 63)), (Enlarged,)),
     ):
         picture = Picture(image)
         chain = chained(picture, its)
@@ -325,10 +343,12 @@ def subsampled() -> Iterator[Made]:
         yield f"subsampled_{name}", Picture(image), context(image, recipe)
     for name, source, border in (
         ("440_triangle_rgb8", jpeg, 0),
+        ("420_bicubic_rgb8", Source(CONVERSIONS[4], BICUBIC, Lattice(2, 2)), 2),
         ("422_border_rgb8", replace(video, lattice=Lattice(1, 2, 0, 1)), 2),
     ):
-        planes, image = chroma_planes(21, 26, source), chroma_scene(21, 26, source)
-        image[:border], image[21 - border :] = (24, 24, 20), (250, 250, 90)
+        height = 22 if source.rule == BICUBIC else 21
+        planes, image = chroma_planes(height, 26, source), chroma_scene(height, 26, source)
+        image[:border], image[height - border :] = (24, 24, 20), (250, 250, 90)
         data = subsampled_file(planes, source, image)
         yield f"subsampled_{name}", Picture(image), data
 
@@ -352,6 +372,13 @@ def spoilt(image: np.ndarray) -> np.ndarray:
     pixels[11:14] = (255, 0, 255)
     pixels[40:400:90] = (0, 255, 0)
     pixels[-1] = (200, 20, 30)
+    return image
+
+
+def speckled(image: np.ndarray) -> np.ndarray:
+    """A picture with some samples of its first channel that are others by one."""
+    image = image.copy()
+    image.reshape(-1, image.shape[2])[77::4999, 0] ^= 1
     return image
 
 
@@ -382,6 +409,8 @@ def types() -> Iterator[Made]:
         ("palette_table_context_indexed8", few * 9, PixelType(0, palette, bytes(9)), png,
          Recipe(prior=1, steps=(ColourTable,))),
         ("palette_networks_indexed4", few % 13, PixelType(4, palette[:39]), None, Recipe()),
+        ("palette_enlarged_indexed4", enlarged(few % 13, 3, 3, 1), PixelType(4, palette[:39]), None,
+         Recipe(prior=1, steps=(Enlarged,))),
         ("depth_stored_grey1", few % 2, PixelType(1), None, None),
         ("depth_stored_grey2", few % 4, PixelType(2), None, None),
         ("depth_stored_grey4", few % 16, PixelType(4), None, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,17 @@ from inrcodec.history.chroma_search import LATTICES, Source
 from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
 from inrcodec.history.subsampled import Subsampled
-from inrcodec.history.upsampling import COSITED, REPEATED, RULES, TRIANGLE, taps, upsample
+from inrcodec.history.upsampling import (
+    BICUBIC,
+    COSITED,
+    FINE,
+    REPEATED,
+    TRIANGLE,
+    taps,
+    upsample,
+)
+
+RULES = (COSITED, REPEATED, TRIANGLE)  # that make samples of samples
 
 
 def one_pixel(samples: np.ndarray, lattice: Lattice, rule: str, row: int, col: int) -> int:
@@ -132,3 +143,38 @@ def test_triangle_is_what_libjpeg_does(
     whole = Planes(geometry, (planes[0][phase[0] :, phase[1] :], *planes[1:]))
     back = Subsampled(Source(CONVERSIONS[0], TRIANGLE, shifted)).undo(whole).array()
     assert np.array_equal(back, codecs.jpeg8_decode(jpeg)[phase[0] :, phase[1] :])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(4, 9), st.integers(4, 9))
+def test_bicubic_taps(seed: int, rows: int, cols: int) -> None:
+    # not so bright that swscale cuts sums between its two passes
+    samples = np.random.default_rng(seed).integers(0, 200, (rows, cols), np.uint8)
+    exact = np.zeros((2 * rows, 2 * cols))
+    for y in taps(BICUBIC, 2, 0, 2 * rows, rows):
+        for x in taps(BICUBIC, 2, 0, 2 * cols, cols):
+            exact += samples[np.ix_(y.sample, x.sample)] * y.part[:, None] * x.part
+    made = upsample(samples, Lattice(2, 2), BICUBIC, 2 * rows, 2 * cols) / FINE + 128
+    assert abs(made - exact).max() < 0.1
+    flat = np.full((rows, cols), seed % 256, np.uint8)
+    made = upsample(flat, Lattice(2, 2), BICUBIC, 2 * rows, 2 * cols)
+    assert (made == FINE * (seed % 256 - 128)).all()
+
+
+@pytest.mark.parametrize("rule", [BICUBIC, REPEATED])
+@pytest.mark.parametrize("name", ["bt.601", "bt.601 full", "bt.709", "bt.709 full"])
+def test_video_is_what_ffmpeg_does(name: str, rule: str) -> None:
+    """swscale.npz: a frame of noisy waves, yuv420p of 28 x 24, as FFmpeg 9.0.2 made rgb24 of it, by
+
+    ffmpeg -f rawvideo -pix_fmt yuv420p -s 28x24 -i FRAME -vf scale=flags=bicubic+accurate_rnd+
+    full_chroma_int:in_color_matrix=bt601:in_range=tv -pix_fmt rgb24 -f rawvideo OUT
+
+    and its like; without the two last flags for what is repeated.
+    """
+    data = np.load(Path(__file__).with_name("swscale.npz"))
+    y, cb, cr = np.split(data["yuv"], [28 * 24, 28 * 24 * 5 // 4])
+    whole, half = (24, 28), Lattice(2, 2)
+    geometry = Geometry(*whole, 8, YCC, False, (WHOLE, half, half))
+    planes = Planes(geometry, (y.reshape(whole), cb.reshape(12, 14), cr.reshape(12, 14)))
+    conversion = next(each for each in CONVERSIONS if each.name == name)
+    made = Subsampled(Source(conversion, rule, half)).undo(planes).array()
+    assert np.array_equal(made, data[f"{name} {rule}"])

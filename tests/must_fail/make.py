@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.must_fail.faults import Case
-from tests.must_fail.of_files import container, header, pictures, steps, stored
+from tests.must_fail.of_files import container, enlargements, header, pictures, steps, stored
 from tests.must_fail.of_models import context, coordinate
 
 FOLDER = Path(__file__).parent
@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 
 def cases() -> Iterator[Case]:
     """All files."""
-    for part in (container, header, pictures, stored, steps, context, coordinate):
+    for part in (container, header, pictures, stored, steps, enlargements, context, coordinate):
         yield from part()
 
 

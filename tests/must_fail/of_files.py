@@ -20,6 +20,7 @@ from inrcodec.history.chain import Chain
 from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.conversions import CONVERSIONS
+from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.planes import Lattice
 from inrcodec.history.upsampling import REPEATED
 from tests.container.test_damage import sealed, sections, with_fields
@@ -45,6 +46,7 @@ from tests.must_fail.faults import (
 from tests.pictures import (
     chroma_planes,
     chroma_scene,
+    enlarged,
     jpeg_scene,
     scene,
     subsampled_file,
@@ -328,7 +330,7 @@ def steps() -> Iterator[Case]:
         ("subsampled_jfif", with_fields(half, {"t": [[4, own], [1, {}]]}), CORRUPT,
          "a conversion of what is converted"),
         ("subsampled_conversion_6", of(half, own, c=6), CORRUPT, "a conversion that is not there"),
-        ("subsampled_upsampling_3", of(half, own, u=3), CORRUPT, "an upsampling that is not there"),
+        ("subsampled_upsampling_4", of(half, own, u=4), CORRUPT, "an upsampling that is not there"),
         ("subsampled_c_missing", of(half, own, c=None), CORRUPT, "no conversion"),
         ("subsampled_l_missing", of(half, own, l=None), CORRUPT, "no lattice"),
         ("subsampled_key_unknown", of(half, own, z=0), NEWER, "a step's key of a newer version"),
@@ -400,3 +402,52 @@ def steps() -> Iterator[Case]:
         ("wrong_colour", deflated(colours[::-1]), CHECKSUM, "other colours than the digest's"),
     ):
         yield f"table_{name}", replaced(table, b"C", payload), error, reason
+
+
+def enlargements() -> Iterator[Case]:
+    """Enlarged pictures."""
+    image = enlarged(scene(20, 20, 3, np.uint8), 3, 2, 1, 1)
+    image[7, 8, 1] ^= 1
+    chain = Chain((), planes_of(Picture(image))).then(Enlarged)
+    assert chain is not None
+    coded = StoredImage.encode(chain.planes)
+    picture = planes_of(Picture(image)).geometry
+    good = pack(Contents(picture, digest(image), PLAIN, None, chain.steps, coded))
+    exceptions = dict(sections(good))[b"E"]
+    for name, fields, error, reason in (
+        ("by_0", {"f": [0, 2], "p": [0, 0]}, CORRUPT, "a factor of 0"),
+        ("by_1", {"f": [1, 1], "p": [0, 0]}, CORRUPT, "factors of 1"),
+        ("by_65", {"f": [3, 65], "p": [1, 1]}, CORRUPT, "a factor of 65"),
+        ("by_one_number", {"f": [3], "p": [1, 1]}, CORRUPT, "one factor"),
+        ("by_a_bool", {"f": [3, True], "p": [1, 0]}, CORRUPT, "a factor that is no integer"),
+        ("phase_of_factor", {"f": [3, 2], "p": [1, 2]}, CORRUPT, "a phase as large as its factor"),
+        ("phase_negative", {"f": [3, 2], "p": [-1, 1]}, CORRUPT, "a phase below 0"),
+        ("phase_wrong", {"f": [3, 2], "p": [0, 1]}, CHECKSUM, "another phase than the digest's"),
+        ("of_another_size", {"f": [3, 3], "p": [1, 1]}, CORRUPT, "more samples than pixels say"),
+        ("f_missing", {"p": [1, 1]}, CORRUPT, "no factors"),
+        ("p_missing", {"f": [3, 2]}, CORRUPT, "no phases"),
+        ("key_unknown", {"f": [3, 2], "p": [1, 1], "z": 0}, NEWER, "a key of a newer version"),
+    ):
+        yield f"enlarged_{name}", with_fields(good, {"t": [[5, fields]]}), error, reason
+    fields = {"f": [3, 2], "p": [1, 1]}
+    twice = with_fields(good, {"t": [[5, fields], [5, fields]]})
+    yield "enlarged_twice", twice, CORRUPT, "a step twice"
+    chroma = [4, {"c": 0, "u": 0, "l": [2, 2, 0, 0]}]
+    subsampled = with_fields(good, {"t": [chroma, [5, fields]]})
+    yield "enlarged_subsampled", subsampled, CORRUPT, "channels of different sizes"
+    other = with_section(STORED, (b"E", exceptions))
+    yield "enlarged_exceptions_without_step", other, CORRUPT, "exceptions to no enlargement"
+    lost = without(good, b"E")
+    yield "enlarged_exceptions_missing", lost, CHECKSUM, "no exception where the samples have one"
+    twice = with_section(good, (b"E", exceptions))
+    yield "enlarged_exceptions_twice", twice, CORRUPT, "two sections of exceptions"
+    one = [[0], [0], [0], [0]]
+    for name, payload, reason in (
+        ("empty", b"", "a section of exceptions without bytes"),
+        ("beyond", integers([0], [image[..., 0].size * 2], [0], [0], [1]), "behind the last pixel"),
+        ("beyond_a_sample", integers(*one, [0], [0], [256]), "a sample above 255"),
+        ("without_difference", integers(*one, [0], [0], [0]), "an exception that is none"),
+    ):
+        whole = b"\1\0\0\0" + payload if payload else payload
+        changed = replaced(good, b"E", whole)
+        yield f"enlarged_exceptions_{name}", changed, CORRUPT, reason
