@@ -14,7 +14,9 @@ import numpy as np
 from ..container.fields import Fields
 from ..container.linr import Section, Sections
 from ..errors import CorruptError
+from .bands import Band, bands
 from .chroma_samples import chroma_samples
+from .chroma_search import RGB as Rgb
 from .chroma_search import Source, find_source
 from .conversions import CONVERSIONS
 from .exceptions import Exceptions, unpack_exceptions
@@ -23,6 +25,7 @@ from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 from .upsampling import BICUBIC, COSITED, REPEATED, RULES, fits_bicubic, upsample
 
 SAMPLINGS = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}  # by steps of chroma
+BANDS = 3  # of a large picture that tell whether it is worth looking at all
 MAX_EXCEPTIONS = 1 / 8  # of the pixels: a caption or a border takes less
 
 
@@ -48,24 +51,48 @@ class Subsampled:
         """The step if an image of 8 bits, whole channels and three colours has such a past."""
         if not _applies(planes.geometry):
             return None
-        rgb = planes.channels[0], planes.channels[1], planes.channels[2]
-        source = find_source(rgb)
+        r, g, b = planes.channels[:3]
+        source = find_source((r, g, b))
         if source is None:
             return None
-        cb, cr = chroma_samples(rgb, source)
-        height, width = rgb[0].shape
-        upsampled = [upsample(c, source.lattice, source.rule, height, width) for c in (cb, cr)]
-        y = source.converts.choose_luma(rgb, *upsampled)
-        step = cls(source)
-        channels = (y, cb, cr, *planes.channels[3:])
-        found = Planes(step.geometry(planes.geometry), channels)
-        restored = step.undo(found).channels[:3]
-        exceptions = None
-        if any(not np.array_equal(a, b) for a, b in zip(rgb, restored, strict=True)):
-            exceptions = Exceptions.between(rgb, restored)
-            if len(exceptions.positions) > MAX_EXCEPTIONS * height * width:
+        height, width = r.shape
+        parts = bands(height, width, source.lattice, source.rule)
+        if len(parts) > 2 * BANDS:
+            few = parts[:: len(parts) // BANDS]
+            lost = sum(_lost((r, g, b), source, band) for band in few)
+            if lost > MAX_EXCEPTIONS * sum(r[band.rows].size for band in few):
                 return None
-        return cls(source, exceptions, found)
+        return cls._of((r, g, b), source, parts, planes)
+
+    @classmethod
+    def _of(cls, rgb: Rgb, source: Source, parts: list[Band], planes: Planes) -> Subsampled | None:
+        """The step of a source, if most pixels have it."""
+        height, width = rgb[0].shape
+        y, chroma = np.empty_like(rgb[0]), np.empty((2, *source.lattice.size(height, width)), "u1")
+        for band in parts:
+            chroma[:, band.own] = _chroma(rgb, source, band)[:, band.kept]
+        positions: list[np.ndarray] = []
+        wanted: list[np.ndarray] = []
+        made: list[np.ndarray] = []
+        for band in parts:
+            here = tuple(c[band.rows] for c in rgb)
+            cb, cr = (band.upsampled(c, source.lattice, source.rule, width) for c in chroma)
+            y[band.rows] = source.converts.choose_luma(here, cb, cr)
+            restored = source.converts.rgb(y[band.rows], cb, cr)
+            other = np.logical_or.reduce([a != b for a, b in zip(here, restored, strict=True)])
+            rows, cols = np.nonzero(other)
+            positions.append((rows + band.rows.start) * width + cols)
+            for found, samples in ((wanted, here), (made, restored)):
+                found.append(np.stack([c[rows, cols].astype(np.int64) for c in samples], axis=1))
+            if sum(map(len, positions)) > MAX_EXCEPTIONS * height * width:
+                return None
+        exceptions = None
+        if any(map(len, positions)):
+            parts_of = (np.concatenate(each) for each in (positions, wanted, made))
+            exceptions = Exceptions.shorter(*parts_of)
+        step = cls(source, exceptions)
+        channels = (y, *chroma, *planes.channels[3:])
+        return replace(step, found=Planes(step.geometry(planes.geometry), channels))
 
     def geometry(self, before: Geometry) -> Geometry:
         """Of Y, and of Cb and Cr on their lattice."""
@@ -90,10 +117,14 @@ class Subsampled:
             exact = (lattice.row_phase, lattice.col_phase, rows, cols) == (0, 0, 1, 1)
             near = not (exact and rule in (COSITED, REPEATED))
             rule, lattice, converts = REPEATED, Lattice(rows, cols), source.conversion
-        cb, cr = (upsample(c, lattice, rule, *y.shape) for c in (cb, cr))
-        rgb = converts.rgb(y, cb, cr)
+        height, width = y.shape
+        rgb = np.empty((3, height, width), dtype=np.uint8)
+        for band in bands(height, width, lattice, rule):
+            upsampled = (band.upsampled(c, lattice, rule, width) for c in (cb, cr))
+            for channel, part in zip(rgb, converts.rgb(y[band.rows], *upsampled), strict=True):
+                channel[band.rows] = part
         if self.exceptions is not None:
-            self.exceptions.apply(rgb, planes.geometry.width, scale, 8, near)
+            self.exceptions.apply(list(rgb), planes.geometry.width, scale, 8, near)
         lattices = (WHOLE,) * 3 + planes.geometry.lattices[3:]
         before = replace(planes.geometry, kind=RGB, lattices=lattices)
         return replace(planes, geometry=before, channels=(*rgb, *planes.channels[3:]))
@@ -147,6 +178,23 @@ class Subsampled:
         """The source."""
         facts = self.facts()
         return f"{facts['source']} {facts['chroma']}"
+
+
+def _chroma(rgb: Rgb, source: Source, band: Band) -> np.ndarray:
+    """Cb and Cr of the rows that a band sees: uint8 (2, rows, cols)."""
+    r, g, b = (c[band.seen] for c in rgb)
+    return chroma_samples((r, g, b), source)
+
+
+def _lost(rgb: Rgb, source: Source, band: Band) -> int:
+    """How many pixels of a band would be exceptions, about."""
+    seen = tuple(c[band.seen] for c in rgb)
+    chroma = _chroma(rgb, source, band)
+    upsampled = [upsample(c, source.lattice, source.rule, *seen[0].shape) for c in chroma]
+    y = source.converts.choose_luma(seen, *upsampled)
+    made = source.converts.rgb(y, *upsampled)
+    other = np.logical_or.reduce([a != b for a, b in zip(seen, made, strict=True)])
+    return int(other[band.inner].sum())
 
 
 def _applies(geometry: Geometry) -> bool:

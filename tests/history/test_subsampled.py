@@ -19,7 +19,7 @@ from inrcodec.container.fields import Fields
 from inrcodec.container.linr import Sections
 from inrcodec.contents import parse, planes_of
 from inrcodec.files.picture import Picture
-from inrcodec.history import chroma_samples
+from inrcodec.history import bands, chroma_samples
 from inrcodec.history.chroma_search import LATTICES, Source, clipped
 from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.planes import WHOLE, YCC, Lattice
@@ -145,6 +145,24 @@ def test_turned_pictures(turned: Any) -> None:
     for source, size in ((VIDEO, (40, 46)), (PHOTO_CD, (41, 47))):
         image = np.ascontiguousarray(turned(chroma_scene(*size, source, 3)))
         assert exceptions_of(image, source) <= 0.02 * image.size / 3
+
+
+@pytest.mark.parametrize("rule", [COSITED, REPEATED, TRIANGLE])
+@pytest.mark.parametrize("lattice", LATTICES, ids=str)
+def test_bands_do_not_matter(rule: str, lattice: Lattice, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(CONVERSIONS[1], rule, lattice)
+    planes, image = chroma_planes(67, 45, source, 6), chroma_scene(67, 45, source, 6, vivid=45)
+    step = Subsampled(source)
+    whole = [step.undo(planes.reduced(scale)).array() for scale in (1, 2, 4)]
+    few = exceptions_of(image, source)
+    monkeypatch.setattr(bands, "PIXELS", 45 * 6)
+    assert len(bands.bands(67, 45, lattice, rule)) == 12
+    for scale, wanted in zip((1, 2, 4), whole, strict=True):
+        assert np.array_equal(step.undo(planes.reduced(scale)).array(), wanted)
+    # free samples next to another band may be others, of pixels that are clipped
+    assert exceptions_of(image, source) <= few + 0.02 * image.size / 3
+    image[::3, ::2] ^= 9
+    assert find(image) is None  # as some bands tell
 
 
 def test_alpha_is_kept() -> None:
