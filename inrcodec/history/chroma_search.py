@@ -17,8 +17,6 @@ PIXELS, LEAST_PIXELS = 512, 64  # that are not clipped and decide on a conversio
 CONVERTED = 0.85  # of them that have a preimage: other images have it for 0.05 to 0.5
 FEW_CONVERTED = 0.7  # of the first ones, whose share is off by 0.05 or 0.1
 WHOLE_LUMA = 0.25  # rms distance of Y to whole numbers: 0.29 by chance, below 0.22 if they are
-    0.25  # rms distance of Y to whole numbers: 0.29 by chance, 0.17 to 0.22 where they were
-)
 PATCH, PATCHES, LOOKED_AT = 16, 24, 400  # pixels a side of a patch; the most varied are compared
 EXPLAINED = 0.85  # of the pixels of the patches
 TRIANGULAR = 0.99  # of the places there: all, but for a caption
