@@ -16,7 +16,7 @@ import numpy as np
 from .. import kernels
 from ..kernels.chroma import ChromaStruct
 from .chroma_search import RGB, Source, clipped
-from .upsampling import BICUBIC, COSITED, RULES, TRIANGLE, Tap, summed, taps
+from .upsampling import BICUBIC, COSITED, RULES, TRIANGLE, Tap, summed, taps, upsample
 
 ROUNDS = 20  # of projections
 INSIDE = 0.3  # of a value, how far projections go behind a bound, as chroma will be rounded
@@ -189,8 +189,9 @@ def _half_planes(source: Source, values: np.ndarray) -> list[tuple[np.ndarray, n
 
 
 def _projected(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
-    """Chroma whose free samples went to where the pixels that they reach allow them."""
-    reached = _Reached.of(rgb, source, told)
+    """Chroma whose free samples went to where the pixels that they reach allow them; those that
+    reach no pixel that is unexplained stay where they are."""
+    reached = _Reached.of(rgb, source, ~_doubtful(rgb, source, chroma, told))
     planes = _half_planes(source, reached.values)
     flat = chroma.reshape(2, -1).copy()
     for _ in range(ROUNDS):
@@ -208,6 +209,22 @@ def _projected(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -
             asked = np.bincount(samples, (free * move).reshape(-1), flat.shape[1])
             flat[channel] += asked / np.maximum(weights, 1e-9)
     return np.clip(flat, 0, 255).reshape(chroma.shape)
+
+
+def _doubtful(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """The free samples that reach pixels which chroma, rounded, does not explain: bool."""
+    lattice, (height, width) = source.lattice, rgb[0].shape
+    cb, cr = (
+        upsample(c, lattice, source.rule, height, width) for c in np.rint(chroma).astype(np.uint8)
+    )
+    lumas = source.conversion.lumas(rgb, cb, cr)
+    y, x = np.nonzero(lumas.least > lumas.most)
+    found = np.zeros(told.shape, dtype=bool)
+    for down in taps(source.rule, lattice.row_step, lattice.row_phase, height, told.shape[0]):
+        for across in taps(source.rule, lattice.col_step, lattice.col_phase, width, told.shape[1]):
+            part = (down.part[y] > 0) & (across.part[x] > 0)
+            found[down.sample[y[part]], across.sample[x[part]]] = True
+    return found & ~told
 
 
 def _moved(rgb: RGB, source: Source, chroma: np.ndarray, told: np.ndarray) -> np.ndarray:

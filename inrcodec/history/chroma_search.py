@@ -58,11 +58,7 @@ def find_source(rgb: RGB) -> Source | None:
     """The source of a picture, R, G, B uint8 (H, W) each; None if there is none with fewer chroma
     samples than pixels. Looks at a few pixels only."""
     height, width = rgb[0].shape
-    rng = np.random.default_rng(0)
-    places = rng.integers(0, height * width, 16 * PIXELS)
-    some = tuple(c[places // width, places % width] for c in rgb)
-    keep = ~clipped(some)
-    r, g, b = some = tuple(c[keep][:PIXELS] for c in some)
+    r, g, b = some = few_unclipped(rgb)
     colours = (r.astype(np.int32) << 16) + (g.astype(np.int32) << 8) + b
     if len(np.unique(colours)) < LEAST_PIXELS:
         return None  # of few any could have preimages by chance
@@ -74,7 +70,7 @@ def find_source(rgb: RGB) -> Source | None:
         best, share = int(np.argmax(shares)), max(shares)
         if share < least:
             return _bicubic_source(some, height, width)
-    patches = _patches(rgb, rng)
+    patches = _patches(rgb, np.random.default_rng(0))
     if patches is None:
         return None
     conversion = CONVERSIONS[best]
@@ -92,6 +88,16 @@ def find_source(rgb: RGB) -> Source | None:
         return Source(conversion, rule, lattice)
     found = _triangle_lattice(chroma, known)
     return None if found is None else Source(conversion, TRIANGLE, found)
+
+
+def few_unclipped(rgb: RGB) -> RGB:
+    """A few pixels (n,) of a picture, at random, that are not clipped."""
+    height, width = rgb[0].shape
+    places = np.random.default_rng(0).integers(0, height * width, 8 * PIXELS)
+    y, x = np.divmod(places, width)
+    r, g, b = (c[y, x] for c in rgb)
+    keep = np.flatnonzero(~clipped((r, g, b)))[:PIXELS]
+    return r[keep], g[keep], b[keep]
 
 
 def _bicubic_source(some: RGB, height: int, width: int) -> Source | None:

@@ -14,12 +14,15 @@ import numpy as np
 from ..container.fields import Fields
 from ..container.linr import Section, Sections
 from ..errors import CorruptError
+from .chroma_search import LEAST_PIXELS, few_unclipped
+from .conversions import CONVERSIONS
 from .exceptions import Exceptions, unpack_exceptions
 from .planes import RGB, YCC, Geometry, Planes
 
 RADIUS = 4  # how far from the float conversion a preimage is looked for
 PIXELS, SAMPLE = 1 << 16, 4096  # pixels and colours that decide whether a search is worth it
 STRIP = 1 << 20  # pixels at a time
+LIKELY = 0.6  # of a few pixels that have a preimage, so that more are looked at
 MIN_COLOURS = 64  # of fewer any could pass by chance
 MAX_EXCEPTIONS = 1 / 16  # of the pixels: a caption or a logo takes less
 
@@ -55,6 +58,9 @@ class Jfif:
         if not _applies(planes.geometry):
             return None
         height, width = planes.channels[0].shape
+        r, g, b = few_unclipped((planes.channels[0], planes.channels[1], planes.channels[2]))
+        if r.size >= LEAST_PIXELS and CONVERSIONS[0].preimages((r, g, b))[1].mean() < LIKELY:
+            return None
         places = np.arange(0, height * width, max(1, height * width // PIXELS))
         some = np.unique(_keys(*(c[places // width, places % width] for c in planes.channels[:3])))
         if len(some) > SAMPLE:

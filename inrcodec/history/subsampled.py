@@ -14,7 +14,7 @@ import numpy as np
 from ..container.fields import Fields
 from ..container.linr import Section, Sections
 from ..errors import CorruptError
-from .bands import Band, bands
+from .bands import MARGIN, Band, bands
 from .chroma_samples import chroma_samples
 from .chroma_search import RGB as Rgb
 from .chroma_search import Source, find_source
@@ -25,7 +25,7 @@ from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 from .upsampling import BICUBIC, COSITED, REPEATED, RULES, fits_bicubic, upsample
 
 SAMPLINGS = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}  # by steps of chroma
-BANDS = 3  # of a large picture that tell whether it is worth looking at all
+WINDOW, WINDOWS, LOOKED_AT = 80, 5, 40  # a side of those that tell whether to go on
 MAX_EXCEPTIONS = 1 / 8  # of the pixels: a caption or a border takes less
 
 
@@ -57,11 +57,8 @@ class Subsampled:
             return None
         height, width = r.shape
         parts = bands(height, width, source.lattice, source.rule)
-        if len(parts) > 2 * BANDS:
-            few = parts[:: len(parts) // BANDS]
-            lost = sum(_lost((r, g, b), source, band) for band in few)
-            if lost > MAX_EXCEPTIONS * sum(r[band.rows].size for band in few):
-                return None
+        if not _worth_it((r, g, b), source):
+            return None
         return cls._of((r, g, b), source, parts, planes)
 
     @classmethod
@@ -186,15 +183,33 @@ def _chroma(rgb: Rgb, source: Source, band: Band) -> np.ndarray:
     return chroma_samples((r, g, b), source)
 
 
-def _lost(rgb: Rgb, source: Source, band: Band) -> int:
-    """How many pixels of a band would be exceptions, about."""
-    seen = tuple(c[band.seen] for c in rgb)
-    chroma = _chroma(rgb, source, band)
-    upsampled = [upsample(c, source.lattice, source.rule, *seen[0].shape) for c in chroma]
-    y = source.converts.choose_luma(seen, *upsampled)
-    made = source.converts.rgb(y, *upsampled)
-    other = np.logical_or.reduce([a != b for a, b in zip(seen, made, strict=True)])
-    return int(other[band.inner].sum())
+def _worth_it(rgb: Rgb, source: Source) -> bool:
+    """Whether most of some windows of a picture have a source, those whose chroma varies most."""
+    lost = []
+    for r, g, b in _windows(rgb):
+        chroma = chroma_samples((r, g, b), source)
+        upsampled = [upsample(c, source.lattice, source.rule, *r.shape) for c in chroma]
+        y = source.converts.choose_luma((r, g, b), *upsampled)
+        made = source.converts.rgb(y, *upsampled)
+        other = np.logical_or.reduce([a != c for a, c in zip((r, g, b), made, strict=True)])
+        lost.append(other[MARGIN : len(r) - MARGIN, MARGIN : r.shape[1] - MARGIN])
+    return float(np.median([each.mean() if each.size else 0.0 for each in lost])) <= MAX_EXCEPTIONS
+
+
+def _windows(rgb: Rgb) -> list[Rgb]:
+    """The windows, at even rows and columns, of a picture that may be smaller."""
+    rng, (height, width) = np.random.default_rng(0), rgb[0].shape
+    found = []
+    for _ in range(LOOKED_AT):
+        top, left = (2 * int(rng.integers(max(0, n - WINDOW) // 2 + 1)) for n in (height, width))
+        r, g, b = (c[top : top + WINDOW, left : left + WINDOW] for c in rgb)
+        varied = sum(
+            np.count_nonzero(np.diff(c.astype(np.int16) - g, axis=axis))
+            for c in (r, b)
+            for axis in (0, 1)
+        )
+        found.append((varied, (r, g, b)))
+    return [window for _, window in sorted(found, key=lambda each: -each[0])[:WINDOWS]]
 
 
 def _applies(geometry: Geometry) -> bool:
