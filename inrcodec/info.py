@@ -147,6 +147,7 @@ class PlaneStatistics:
 
     def __init__(self, contents: Contents) -> None:
         self._model = contents.model
+        self._pixels = contents.picture.height * contents.picture.width
         self._counts: dict[tuple[int, int], np.ndarray] = {}
 
     def __call__(self, codes: Codes) -> None:
@@ -158,7 +159,8 @@ class PlaneStatistics:
             counts += wrong.shape[1], wrong[row].sum(), costs[row].sum()
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict per channel and plane, in coding order: ber, bits spent, bits per sample."""
+        """One dict per channel and plane, in coding order: ber, of what was coded; bits spent, also
+        per pixel of the picture, as a channel of it has a sample for each."""
         assert isinstance(self._model, ContextImage), "no other model is observed"
         names = channel_names(self._model.geometry)
         return [
@@ -167,7 +169,7 @@ class PlaneStatistics:
                 "plane": plane,
                 "ber": float(wrong / count),
                 "bits": round(float(spent)),
-                "bpsp": float(spent / count),
+                "bpsp": float(spent / self._pixels),
             }
             for channel in self._model.layout.channels
             for plane in reversed(range(channel.planes))

@@ -97,7 +97,7 @@ def cli() -> None:
 @click.option(
     "--no-history",
     is_flag=True,
-    help="Do not look for what images came from: Photo CD, video, JPEG.",
+    help="Do not look for what images came from: Photo CD, video, JPEG, fewer pixels.",
 )
 @click.option(
     "--strip", is_flag=True, help="Leave metadata out: colour profile, resolution, text, EXIF."
@@ -259,7 +259,7 @@ def _preview(folder: str, source: str) -> str:
 @click.option(
     "--reduce",
     type=click.Choice(["2", "4", "8"]),
-    help="Every so many rows and columns only, of which the digest does not tell.",
+    help="Every so many rows and columns only, for previews; not checked by the digest.",
 )
 @click.option(
     "--bits",
