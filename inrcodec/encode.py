@@ -51,6 +51,9 @@ TINY = 1024
 # and not at all where the estimate is that many times what the networks take.
 LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 
+# The search for a history takes so long a sample at worst, and half of a time limit at most.
+SEARCH_SECONDS = 3e-6
+
 _BROKEN = "the encoded image does not decode to itself; please report this"
 
 
@@ -83,7 +86,8 @@ def encode(
     "context", "stored", or "auto" for the smaller; or "coordinate" for the published coordinate
     networks, with the options `coordinate` (effort is not theirs). time_limit: about how many
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
-    history: whether to look for what the image came from (Photo CD, video, JPEG) and to code that.
+    history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
+    to code that; under a time limit that the search could take half of it is not looked for.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
@@ -115,6 +119,8 @@ def encode(
         require_torch(f"effort {effort} with weights {weights}, without the compiled loops,")
     if device != "auto":
         backend_for(device)  # which says so if there is none
+    if time_limit is not None and picture.samples.size * SEARCH_SECONDS > time_limit / 2:
+        history = False
     given = digest(picture.samples)  # before anything else has seen them
     plain = Chain((), planes_of(picture))
 

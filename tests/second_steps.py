@@ -159,7 +159,7 @@ def add_exceptions(
 
 def exceptions(payload: bytes, size: int, channels: int) -> tuple[int, Array, Array]:
     """The form, the pixels (n,) and their numbers (n, channels)."""
-    most = min(size, 8 * (len(payload) + 16))
+    most = min(size, max(2**16, size // 8), 8 * (len(payload) + 16))
     assert len(payload) >= 4, "number of runs"
     form, count = divmod(int.from_bytes(payload[:4], "little"), 2**31)
     decoder = RangeDecoder(payload[4:])

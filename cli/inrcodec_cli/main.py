@@ -361,3 +361,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         code = 130
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

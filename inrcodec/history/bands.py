@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .planes import Lattice
-from .upsampling import BICUBIC, upsample
+from .upsampling import BICUBIC, bicubic, upsample
 
 PIXELS = 1 << 20  # of a band, about
 MARGIN = 8  # rows about it, even, as upsampling and free samples depend on those next to them
@@ -36,13 +36,15 @@ class Band:
 
     def upsampled(self, chroma: np.ndarray, lattice: Lattice, rule: str, width: int) -> np.ndarray:
         """All of a picture's samples of a channel at the rows."""
+        if rule == BICUBIC:
+            return bicubic(chroma, self.rows)
         height = self.seen.stop - self.seen.start
         return upsample(chroma[self.samples], lattice, rule, height, width)[self.inner]
 
 
-def bands(height: int, width: int, lattice: Lattice, rule: str) -> list[Band]:
-    """Those of a picture; one where the rule needs all of it at once."""
-    at_once = height if rule == BICUBIC else max(2, PIXELS // width // 2 * 2)
+def bands(height: int, width: int, lattice: Lattice) -> list[Band]:
+    """Those of a picture."""
+    at_once = max(MARGIN, PIXELS // width // 2 * 2)
     step, phase = lattice.row_step, lattice.row_phase
     count, _ = lattice.size(height, width)
     found = []

@@ -21,6 +21,7 @@ from ..limits import SLACK_BYTES
 COUNT_BYTES = 4
 LOW_BITS = 14  # of a gap or a length
 VALUES_BIT = 1 << 31
+FEW = 1 << 16  # exceptions, of which more are an eighth of the pixels at most: they take memory
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
         raise CorruptError("the exceptions end within their number")
     head = int.from_bytes(payload[:COUNT_BYTES], "little")
     runs, values = head % VALUES_BIT, head >= VALUES_BIT
-    most = min(pixels, 8 * (len(payload) + SLACK_BYTES))
+    most = min(pixels, max(FEW, pixels // 8), 8 * (len(payload) + SLACK_BYTES))
     if not 1 <= runs <= most:
         raise CorruptError(f"{runs} runs of exceptions in {len(payload)} bytes")
     decoder = Decoder(payload[COUNT_BYTES:])

@@ -56,7 +56,7 @@ class Subsampled:
         if source is None:
             return None
         height, width = r.shape
-        parts = bands(height, width, source.lattice, source.rule)
+        parts = bands(height, width, source.lattice)
         if not _worth_it((r, g, b), source):
             return None
         return cls._of((r, g, b), source, parts, planes)
@@ -66,8 +66,13 @@ class Subsampled:
         """The step of a source, if most pixels have it."""
         height, width = rgb[0].shape
         y, chroma = np.empty_like(rgb[0]), np.empty((2, *source.lattice.size(height, width)), "u1")
+        lost = 0
         for band in parts:
-            chroma[:, band.own] = _chroma(rgb, source, band)[:, band.kept]
+            seen = _chroma(rgb, source, band)
+            chroma[:, band.own] = seen[:, band.kept]
+            lost += int(_other(rgb, source, band.seen, seen)[band.inner].sum())
+            if lost > MAX_EXCEPTIONS * height * width:
+                return None
         positions: list[np.ndarray] = []
         wanted: list[np.ndarray] = []
         made: list[np.ndarray] = []
@@ -116,7 +121,7 @@ class Subsampled:
             rule, lattice, converts = REPEATED, Lattice(rows, cols), source.conversion
         height, width = y.shape
         rgb = np.empty((3, height, width), dtype=np.uint8)
-        for band in bands(height, width, lattice, rule):
+        for band in bands(height, width, lattice):
             upsampled = (band.upsampled(c, lattice, rule, width) for c in (cb, cr))
             for channel, part in zip(rgb, converts.rgb(y[band.rows], *upsampled), strict=True):
                 channel[band.rows] = part
@@ -185,15 +190,21 @@ def _chroma(rgb: Rgb, source: Source, band: Band) -> np.ndarray:
 
 def _worth_it(rgb: Rgb, source: Source) -> bool:
     """Whether most of some windows of a picture have a source, those whose chroma varies most."""
-    lost = []
-    for r, g, b in _windows(rgb):
-        chroma = chroma_samples((r, g, b), source)
-        upsampled = [upsample(c, source.lattice, source.rule, *r.shape) for c in chroma]
-        y = source.converts.choose_luma((r, g, b), *upsampled)
-        made = source.converts.rgb(y, *upsampled)
-        other = np.logical_or.reduce([a != c for a, c in zip((r, g, b), made, strict=True)])
-        lost.append(other[MARGIN : len(r) - MARGIN, MARGIN : r.shape[1] - MARGIN])
-    return float(np.median([each.mean() if each.size else 0.0 for each in lost])) <= MAX_EXCEPTIONS
+    shares = []
+    for window in _windows(rgb):
+        height, width = window[0].shape
+        other = _other(window, source, slice(0, height), chroma_samples(window, source))
+        other = other[MARGIN : height - MARGIN, MARGIN : width - MARGIN]
+        shares.append(other.mean() if other.size else 0.0)
+    return float(np.median(shares)) <= MAX_EXCEPTIONS
+
+
+def _other(rgb: Rgb, source: Source, rows: slice, chroma: np.ndarray) -> np.ndarray:
+    """Where some rows of a picture are others than their chroma, by itself, leads to: bool."""
+    here = rgb[0][rows], rgb[1][rows], rgb[2][rows]
+    cb, cr = (upsample(c, source.lattice, source.rule, *here[0].shape) for c in chroma)
+    made = source.converts.rgb(source.converts.choose_luma(here, cb, cr), cb, cr)
+    return np.logical_or.reduce([a != b for a, b in zip(here, made, strict=True)])
 
 
 def _windows(rgb: Rgb) -> list[Rgb]:

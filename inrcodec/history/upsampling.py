@@ -56,7 +56,7 @@ def upsample(
     """The samples of a lattice (or of a part of one that begins as it does) at the size of a
     picture: uint8 (height, width); for bicubic int32, FINE times the difference to 128."""
     if rule == BICUBIC:
-        return _bicubic(samples)
+        return bicubic(samples, slice(0, height))
     if rule == REPEATED:
         for axis, step in enumerate((lattice.row_step, lattice.col_step)):
             samples = samples.repeat(step, axis) if step == 2 else samples
@@ -113,12 +113,15 @@ def fits_bicubic(lattice: Lattice, height: int, width: int) -> bool:
     return lattice == Lattice(2, 2) and even and min(height, width) >= least
 
 
-def _bicubic(samples: np.ndarray) -> np.ndarray:
-    rows, cols = samples.shape
-    across = summed(_bicubic_taps(_ACROSS, cols), samples.astype(np.int64), 1)
+def bicubic(samples: np.ndarray, rows: slice) -> np.ndarray:
+    """All samples of a channel at some rows of the picture, by the bicubic rule."""
+    count, cols = samples.shape
+    down = [Tap(t.sample[rows], t.part[rows]) for t in _bicubic_taps(_DOWN, count)]
+    first, last = min(t.sample.min() for t in down), max(t.sample.max() for t in down)
+    across = summed(_bicubic_taps(_ACROSS, cols), samples[first : last + 1].astype(np.int64), 1)
     across = np.minimum(across >> 7, 32767)
-    down = summed(_bicubic_taps(_DOWN, rows), across, 0)
-    return ((down + FINE - (128 << 19)) >> 10).astype(np.int32)
+    made = summed([Tap(t.sample - first, t.part) for t in down], across, 0)
+    return ((made + FINE - (128 << 19)) >> 10).astype(np.int32)
 
 
 def _bicubic_taps(kernel: tuple[Any, ...], samples: int) -> list[Tap]:

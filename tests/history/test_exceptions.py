@@ -176,3 +176,16 @@ def test_samples_beyond_their_bits_are_refused() -> None:
         for near in (False, True):
             with pytest.raises(inrcodec.CorruptError, match="beyond"):
                 Exceptions(np.array([2]), np.array(values), True).apply(planes, 2, 1, 8, near)
+
+
+def test_more_than_an_eighth_of_a_large_picture_is_refused() -> None:
+    pixels = 1 << 20
+    for count, legal in ((pixels // 8, True), (pixels // 8 + 1, False)):
+        positions = np.arange(count)
+        payload = Exceptions(positions, np.ones((count, 1), np.int64), values=True).pack()
+        payload += bytes(count // 8)  # so that it is not the bytes that are too few
+        if legal:
+            assert len(unpack_exceptions(payload, pixels, 1).positions) == count
+        else:
+            with pytest.raises(inrcodec.CorruptError, match="not ascending"):
+                unpack_exceptions(payload, pixels, 1)
