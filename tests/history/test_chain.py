@@ -89,3 +89,11 @@ def test_a_history_is_looked_for_unless_told_otherwise() -> None:
     for data, history in ((found, ["jfif 4:4:4"]), (plain, [])):
         assert inrcodec.info(data)["history"] == history
         assert np.array_equal(inrcodec.decode(data), image)
+
+
+def test_a_short_time_limit_leaves_no_time_to_look_for_a_history() -> None:
+    image = jpeg_scene(70, 80)
+    for seconds, history in ((0.05, []), (600.0, ["jfif 4:4:4"])):
+        data = inrcodec.encode(image, effort=1, device="cpu", time_limit=seconds)
+        assert inrcodec.info(data)["history"] == history
+        assert np.array_equal(inrcodec.decode(data), image)
