@@ -15,151 +15,36 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
-from inrcodec.coding.backend import Workers, numpy_backend
-from inrcodec.coding.rangecoder import Encoder
-from inrcodec.coding.weights import pack_weights
-from inrcodec.contents import Contents, pack, parse, planes_of
-from inrcodec.context.file import ContextImage, Models, network_shapes, read_networks
-from inrcodec.context.fit import Plan, fit_planes, fit_trunks
-from inrcodec.context.layout import Layout, choose_layout
-from inrcodec.context.networks import Tensor
+from inrcodec.contents import parse
 from inrcodec.context.prior import PRIORS
-from inrcodec.context.scans import ScanEncoder
-from inrcodec.context.traversal import traverse
-from inrcodec.decode import digest
-from inrcodec.history.chain import Chain
-from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
-from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
-from inrcodec.history.planes import Lattice, Planes
-from inrcodec.history.step import Step
 from inrcodec.history.subsampled import Subsampled
-from inrcodec.history.upsampling import BICUBIC, COSITED, REPEATED, TRIANGLE
-from inrcodec.history.value_ranks import ValueRanks
 from tests.golden import models
+from tests.golden.of_steps import steps, subsampled
+from tests.golden.recipes import (
+    Made,
+    Recipe,
+    context,
+    kinds,
+    shallow,
+    spoilt,
+    with_alpha,
+)
 from tests.pictures import (
-    chroma_planes,
-    chroma_scene,
     enlarged,
     jpeg_scene,
     scene,
-    subsampled_file,
 )
 from tests.test_golden import FOLDER, SCALES, about, hashed
-
-KINDS = ("grey", "grey_alpha", "rgb", "rgba")
-
-Made = tuple[str, Picture, bytes]  # name, what it is of, file
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a context file is made where the encoder does not make it so by itself.
-
-    form, widths: of networks that are fitted, of a trunk and a plane INR; random: instead, they or
-    the changes to a prior are at random, of that magnitude at most, with that shift. prior, rank:
-    as in the file; without a rank the prior is as it is. steps: of its chain. exponent: another
-    than the encoder's. streams: how many each data section has, if not as the encoder chooses.
-    """
-
-    form: str = "int"
-    widths: tuple[int, int] = (5, 4)
-    random: tuple[int, int] | None = None
-    prior: int = 0
-    rank: int = 0
-    steps: tuple[type[Step], ...] = ()
-    exponent: int | None = None
-    streams: tuple[int, ...] = ()
-
-
-def context(image: np.ndarray | Picture, recipe: Recipe) -> bytes:
-    """The context file of a picture."""
-    picture = image if isinstance(image, Picture) else Picture(image)
-    chain, backend = chained(picture, recipe.steps), numpy_backend()
-    planes, layout = chain.planes, choose_layout(chain.planes)
-    if recipe.exponent is not None:
-        layout = replace(layout, exponent=recipe.exponent)
-    made = Models(recipe.form, *recipe.widths)
-    if recipe.prior:
-        made = Models.of_prior(recipe.prior, recipe.rank)
-    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
-    if recipe.streams:
-        scans.coders = [[Encoder() for _ in range(count)] for count in recipe.streams]
-    with Workers(backend, 1) as workers:
-        weights = b""
-        if recipe.random is not None:
-            weights = random_weights(layout, made, *recipe.random)
-        elif not recipe.prior:
-            weights = fitted_weights(layout, planes, made, workers)
-        networks = read_networks(layout, made, weights, backend)
-        traverse(backend, workers, layout, networks, scans, planes)
-    payloads = tuple(scans.finish())
-    return sealed(picture, chain, ContextImage(layout, made, weights, payloads, len(payloads)))
-
-
-def chained(picture: Picture, steps: tuple[type[Step], ...]) -> Chain:
-    """A picture's planes after steps, each of which applies."""
-    chain = Chain((), planes_of(picture))
-    for step in steps:
-        longer = chain.then(step)
-        assert longer is not None, step.name
-        chain = longer
-    return chain
-
-
-def sealed(picture: Picture, chain: Chain, model: Any) -> bytes:
-    """The file of a picture whose planes a model has coded."""
-    geometry, samples = planes_of(picture).geometry, digest(picture.samples)
-    return pack(Contents(geometry, samples, picture.type, picture.metadata, chain.steps, model))
-
-
-def fitted_weights(layout: Layout, planes: Planes, made: Models, workers: Workers) -> bytes:
-    """Networks after a short fit from nothing."""
-    if not any(channel.planes for channel in layout.channels):
-        return pack_weights(made.form, [])
-    backend = numpy_backend()
-    plan = Plan(5, 40, made.trunk_width, made.plane_width, 60, made.form, 0)
-    trunks = fit_trunks(backend, workers, layout, planes, plan, lambda *_: None)
-    corrections = fit_planes(backend, workers, layout, planes, trunks, plan, lambda *_: None)
-    pairs = zip(trunks, corrections, strict=True)
-    return pack_weights(made.form, [t for (a, b), plane in pairs for t in (a, b, plane)])
-
-
-def random_weights(layout: Layout, made: Models, most: int, shift: int) -> bytes:
-    """Networks, or changes to a prior, at random; biases have shifts of at most 10, outputs and
-    bypasses of networks without a prior 4 or more, as the format bounds both."""
-    rng, networks = np.random.default_rng(most), []
-    for shape in network_shapes(layout, made):
-        sizes = shape.changes(made.rank) if made.rank else shape.tensors()
-        tensors = {}
-        for name, size in sizes.items():
-            values = rng.integers(-most, most, size, endpoint=True)
-            own = max(shift, 4) if name in ("w3", "bypass") and not made.prior else shift
-            tensors[name] = Tensor(values, min(own, 10) if name in ("b1", "b2", "b3") else own)
-        networks.append(tensors)
-    return pack_weights(made.form, networks)
-
-
-def shallow(height: int, width: int, channels: int, shift: int) -> np.ndarray:
-    """A scene of few values."""
-    return scene(height, width, channels, np.uint8) >> shift
-
-
-def kinds(height: int, width: int) -> Iterator[tuple[str, np.ndarray]]:
-    """A scene of each number of channels and 8, 12 and 16 bits."""
-    for channels, kind in enumerate(KINDS, 1):
-        for bits in (8, 12, 16):
-            image = scene(height, width, channels, np.uint8 if bits == 8 else np.uint16, channels)
-            yield f"{kind}{bits}", image >> 4 if bits == 12 else image
 
 
 def networks() -> Iterator[Made]:
@@ -269,117 +154,6 @@ def priors() -> Iterator[Made]:
     for effort in (1, 2):
         name = f"effort{effort}_rgb8"
         yield name, Picture(image), inrcodec.encode(image, effort=effort, model="context")
-
-
-def steps() -> Iterator[Made]:
-    """Value ranks, tables of colours, conversions with exceptions, and chains of several steps."""
-    grey = scene(30, 34, 1, np.uint8).astype(np.uint16) * np.uint16(257)
-    rgb = shallow(30, 31, 3, 3).astype(np.uint16) * np.uint16(2113)
-    gaps = shallow(24, 20, 2, 4) * np.uint8(16)
-    few = np.indices((26, 25)).sum(axis=0).astype(np.uint8) // 3 % 7
-    table8 = np.stack([few * 36, 255 - few * 20, few // 2 * 90], axis=-1)
-    table16 = table8.astype(np.uint16) * np.uint16(200) + np.uint16(5)
-    graphic = np.stack([few * 36, 255 - few], axis=-1)
-    coarse = coarse_jpeg(40, 41)
-    art = spoilt(enlarged(table8, 3, 4, 2, 1))
-    large = enlarged(scene(27, 29, 4, np.uint16), 2, 1, 1)
-    photo = enlarged(jpeg_scene(31, 24), 2, 3, 0, 2)
-    photo[3:9, 5:11] = photo[40:46, 31:37]
-    for name, image, recipe in (
-        ("values_prior1_grey16", grey, Recipe(prior=1, steps=(ValueRanks,))),
-        ("values_networks_grey16", grey, Recipe(steps=(ValueRanks,))),
-        ("values_prior2_rgb16", rgb, Recipe(prior=2, steps=(ValueRanks,))),
-        ("values_rank4_rgb16", rgb, Recipe(prior=1, rank=4, random=(2, 8), steps=(ValueRanks,))),
-        ("values_grey_alpha8", gaps, Recipe(prior=1, steps=(ValueRanks,))),
-        ("table_prior1_rgb8", table8, Recipe(prior=1, steps=(ColourTable,))),
-        ("table_networks_rgb8", table8, Recipe(steps=(ColourTable,))),
-        ("table_prior2_rgb16", table16, Recipe(prior=2, steps=(ColourTable,))),
-        ("table_prior1_grey_alpha8", graphic, Recipe(prior=1, steps=(ColourTable,))),
-        ("chain_values_table_rgb16", table16, Recipe(prior=1, steps=(ValueRanks, ColourTable))),
-        ("chain_jfif_values_rgb8", coarse, Recipe(prior=1, steps=(Jfif, ValueRanks))),
-        ("chain_jfif_table_rgb8", coarse, Recipe(prior=2, steps=(Jfif, ColourTable))),
-        ("chain_of_three_rgb8", coarse, Recipe(steps=(Jfif, ValueRanks, ColourTable))),
-        ("enlarged_prior1_rgb8", art, Recipe(prior=1, steps=(Enlarged,))),
-        ("enlarged_networks_rgba16", large, Recipe(steps=(Enlarged,), streams=(2, 1, 3))),
-        ("chain_enlarged_table_rgb8", art, Recipe(prior=1, steps=(Enlarged, ColourTable))),
-        ("chain_enlarged_jfif_rgb8", photo, Recipe(prior=2, steps=(Enlarged, Jfif))),
-        ("chain_jfif_enlarged_rgb8", photo, Recipe(prior=1, steps=(Jfif, Enlarged))),
-    ):
-        yield name, Picture(image), context(image, recipe)
-    for name, image, its in (
-        ("table_stored_rgb16", table16, (ColourTable,)),
-        ("table_stored_grey_alpha8", graphic, (ColourTable,)),
-        ("values_stored_grey16", grey, (ValueRanks,)),
-        ("chain_stored_rgb16", table16, (ValueRanks, ColourTable)),
-        ("jfif_stored_rgb8", spoilt(jpeg_scene(24, 23)), (Jfif,)),
-        ("enlarged_stored_grey_alpha8", speckled(enlarged(graphic, 5, 64, 4, 63)), (Enlarged,)),
-    ):
-        picture = Picture(image)
-        chain = chained(picture, its)
-        yield name, picture, sealed(picture, chain, models.StoredImage.encode(chain.planes))
-
-
-def subsampled() -> Iterator[Made]:
-    """Subsampled chroma, with exceptions in both forms."""
-    photo_cd = Source(CONVERSIONS[1], COSITED, Lattice(2, 2))
-    video = Source(CONVERSIONS[2], REPEATED, Lattice(1, 2))
-    high = Source(CONVERSIONS[5], COSITED, Lattice(2, 2, 1, 1))
-    jpeg = Source(CONVERSIONS[0], TRIANGLE, Lattice(2, 1, 1, 0))
-    touched, framed = chroma_scene(45, 50, photo_cd), chroma_scene(38, 52, video)[:, 1:]
-    touched[4:40:9, ::11, 1] += 1
-    framed[:2], framed[:, -2:] = (16, 20, 90), (250, 90, 60)
-    planes = chroma_planes(40, 44, video)
-    even = replace(planes, channels=tuple(plane // 4 * 4 for plane in planes.channels))
-    for name, image, recipe in (
-        ("420_photo_cd_rgb8", touched, Recipe(prior=1, steps=(Subsampled,))),
-        ("422_phase_rgb8", framed, Recipe(prior=2, steps=(Subsampled,), streams=(1, 2, 3))),
-        ("420_phases_rgba8", with_alpha(chroma_scene(33, 36, high)), Recipe(steps=(Subsampled,))),
-        (
-            "values_rgb8",
-            Subsampled(video).undo(even).array(),
-            Recipe(prior=1, steps=(Subsampled, ValueRanks)),
-        ),
-    ):
-        yield f"subsampled_{name}", Picture(image), context(image, recipe)
-    for name, source, border in (
-        ("440_triangle_rgb8", jpeg, 0),
-        ("420_bicubic_rgb8", Source(CONVERSIONS[4], BICUBIC, Lattice(2, 2)), 2),
-        ("422_border_rgb8", replace(video, lattice=Lattice(1, 2, 0, 1)), 2),
-    ):
-        height = 22 if source.rule == BICUBIC else 21
-        planes, image = chroma_planes(height, 26, source), chroma_scene(height, 26, source)
-        image[:border], image[height - border :] = (24, 24, 20), (250, 250, 90)
-        data = subsampled_file(planes, source, image)
-        yield f"subsampled_{name}", Picture(image), data
-
-
-def coarse_jpeg(height: int, width: int) -> np.ndarray:
-    """An RGB picture as a JPEG decoder makes them of few Y, Cb and Cr."""
-    planes = chained(Picture(jpeg_scene(height, width)), (Jfif,)).planes
-    coarse = tuple(plane // 3 * 3 for plane in planes.channels)
-    return Jfif().undo(replace(planes, channels=coarse)).array()
-
-
-def with_alpha(image: np.ndarray) -> np.ndarray:
-    """An RGB picture with the alpha channel of a scene."""
-    return np.dstack([image, scene(*image.shape[:2], 4, np.uint8)[:, :, 3]])
-
-
-def spoilt(image: np.ndarray) -> np.ndarray:
-    """A picture with some pixels, alone and in runs, that no JPEG decodes to."""
-    image = image.copy()
-    pixels = image.reshape(-1, 3)
-    pixels[11:14] = (255, 0, 255)
-    pixels[40:400:90] = (0, 255, 0)
-    pixels[-1] = (200, 20, 30)
-    return image
-
-
-def speckled(image: np.ndarray) -> np.ndarray:
-    """A picture with some samples of its first channel that are others by one."""
-    image = image.copy()
-    image.reshape(-1, image.shape[2])[77::4999, 0] ^= 1
-    return image
 
 
 def types() -> Iterator[Made]:

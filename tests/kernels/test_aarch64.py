@@ -13,7 +13,9 @@ from tests.test_golden import FOLDER, WANT
 PYTHON = ROOT / "build" / "aarch64" / "python"
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="no Python for aarch64 (make emulate)")
+@pytest.mark.skipif(
+    not PYTHON.exists(), reason="make emulate gets a Python for aarch64, 40 MB, and runs this"
+)
 def test_the_golden_files() -> None:
     code = "from inrcodec import kernels; print(kernels.library().isa)" + DECODE_GOLDEN
     done = subprocess.run(

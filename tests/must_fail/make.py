@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.must_fail.faults import Case
-from tests.must_fail.of_files import container, enlargements, header, pictures, steps, stored
+from tests.must_fail.of_files import container, header, pictures, stored
 from tests.must_fail.of_models import context, coordinate
+from tests.must_fail.of_steps import chroma, conversions, enlargements, ranks, tables
 
 FOLDER = Path(__file__).parent
 
 
 def cases() -> Iterator[Case]:
     """All files."""
-    for part in (container, header, pictures, stored, steps, enlargements, context, coordinate):
+    of_steps = (conversions, chroma, ranks, tables, enlargements)
+    for part in (container, header, pictures, stored, *of_steps, context, coordinate):
         yield from part()
 
 
