@@ -17,7 +17,7 @@ from ..container.fields import Fields
 from ..container.linr import Section, Sections
 from ..errors import CorruptError
 from .colour_table import joined
-from .exceptions import Exceptions, unpack_exceptions
+from .exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from .planes import Geometry, Planes
 
 MAX_FACTOR = 64
@@ -181,9 +181,7 @@ class Enlarged:
         """Factors and phases; a section if there are exceptions."""
         pair = self.rows, self.cols
         fields = {"f": [grid.factor for grid in pair], "p": [grid.phase for grid in pair]}
-        if self.exceptions is None:
-            return fields, []
-        return fields, [Section(self.tag, self.exceptions.pack())]
+        return fields, pack_section(self.exceptions, self.tag)
 
     @classmethod
     def unpack(cls, fields: Fields, sections: Sections, before: Geometry) -> Enlarged:
@@ -197,10 +195,7 @@ class Enlarged:
         rows, cols = (Grid(*pair) for pair in zip(factors, phases, strict=True))
         if rows.phase >= rows.factor or cols.phase >= cols.factor:
             raise CorruptError(f"an enlargement by {factors} with phases {phases}")
-        payload, exceptions = sections.optional(cls.tag), None
-        if payload is not None:
-            pixels = before.height * before.width
-            exceptions = unpack_exceptions(payload, pixels, before.channels)
+        exceptions = unpack_section(sections, cls.tag, before, before.channels)
         return cls(before, rows, cols, exceptions)
 
     def facts(self) -> dict[str, Any]:
@@ -208,8 +203,7 @@ class Enlarged:
         return {
             "factor": [self.rows.factor, self.cols.factor],
             "phase": [self.rows.phase, self.cols.phase],
-            "exceptions": 0 if self.exceptions is None else len(self.exceptions.positions),
-            "exceptions_bytes": 0 if self.exceptions is None else len(self.exceptions.pack()),
+            **exceptions_facts(self.exceptions),
         }
 
     def past(self) -> str:

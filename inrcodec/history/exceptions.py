@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..coding.rangecoder import Decoder, Encoder, integer_model
+from ..container.linr import Section, Sections
 from ..errors import CorruptError
 from ..limits import SLACK_BYTES
+from .planes import Geometry
 
 COUNT_BYTES = 4
 LOW_BITS = 14  # of a gap or a length
@@ -82,6 +86,10 @@ class Exceptions:
 
     def pack(self) -> bytes:
         """The payload."""
+        return self._payload
+
+    @cached_property
+    def _payload(self) -> bytes:
         starts = np.flatnonzero(np.diff(self.positions, prepend=-2) != 1)
         lengths = np.diff(starts, append=self.positions.size)
         first = self.positions[starts]
@@ -95,6 +103,31 @@ class Exceptions:
             encoder.encode_integers(self.numbers[group, channel], integer_model())
         head = len(starts) + self.values * VALUES_BIT
         return head.to_bytes(COUNT_BYTES, "little") + encoder.finish()
+
+
+def pack_section(exceptions: Exceptions | None, tag: bytes) -> list[Section]:
+    """The section of a step's exceptions, if there are any."""
+    return [] if exceptions is None else [Section(tag, exceptions.pack())]
+
+
+def unpack_section(
+    sections: Sections, tag: bytes, before: Geometry, channels: int
+) -> Exceptions | None:
+    """Undoes pack_section, of the first channels of planes of a geometry."""
+    payload = sections.optional(tag)
+    if payload is None:
+        return None
+    return unpack_exceptions(payload, before.height * before.width, channels)
+
+
+def exceptions_facts(exceptions: Exceptions | None) -> dict[str, Any]:
+    """What info() says of a step's exceptions: how many pixels, and the bytes that they take."""
+    if exceptions is None:
+        return {"exceptions": 0, "exceptions_bytes": 0}
+    return {
+        "exceptions": len(exceptions.positions),
+        "exceptions_bytes": len(exceptions.pack()),
+    }
 
 
 def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:

@@ -16,7 +16,7 @@ from ..container.linr import Section, Sections
 from ..errors import CorruptError
 from .chroma_search import LEAST_PIXELS, few_unclipped
 from .conversions import CONVERSIONS
-from .exceptions import Exceptions, unpack_exceptions
+from .exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from .planes import RGB, YCC, Geometry, Planes
 
 RADIUS = 4  # how far from the float conversion a preimage is looked for
@@ -105,28 +105,18 @@ class Jfif:
 
     def pack(self) -> tuple[dict[str, Any], list[Section]]:
         """No fields; a section if there are exceptions."""
-        if self.exceptions is None:
-            return {}, []
-        return {}, [Section(self.tag, self.exceptions.pack())]
+        return {}, pack_section(self.exceptions, self.tag)
 
     @classmethod
     def unpack(cls, fields: Fields, sections: Sections, before: Geometry) -> Jfif:
         """Undoes pack."""
         if not _applies(before):
             raise CorruptError("a colour conversion of an image that is not RGB of 8 bits")
-        payload = sections.optional(cls.tag)
-        if payload is None:
-            return cls()
-        return cls(unpack_exceptions(payload, before.height * before.width, 3))
+        return cls(unpack_section(sections, cls.tag, before, 3))
 
     def facts(self) -> dict[str, Any]:
         """How many pixels are exceptions, and the bytes that they take."""
-        if self.exceptions is None:
-            return {"exceptions": 0, "exceptions_bytes": 0}
-        return {
-            "exceptions": len(self.exceptions.positions),
-            "exceptions_bytes": len(self.exceptions.pack()),
-        }
+        return exceptions_facts(self.exceptions)
 
     def past(self) -> str:
         """A JPEG whose chroma was whole."""

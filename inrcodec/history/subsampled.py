@@ -19,7 +19,7 @@ from .chroma_samples import chroma_samples
 from .chroma_search import RGB as Rgb
 from .chroma_search import Source, find_source
 from .conversions import CONVERSIONS
-from .exceptions import Exceptions, unpack_exceptions
+from .exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from .fine_conversions import FINE_CONVERSIONS
 from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 from .upsampling import BICUBIC, COSITED, REPEATED, RULES, fits_bicubic, upsample
@@ -139,9 +139,7 @@ class Subsampled:
             "u": RULES.index(self.source.rule),
             "l": [lattice.row_step, lattice.col_step, lattice.row_phase, lattice.col_phase],
         }
-        if self.exceptions is None:
-            return fields, []
-        return fields, [Section(self.tag, self.exceptions.pack())]
+        return fields, pack_section(self.exceptions, self.tag)
 
     @classmethod
     def unpack(cls, fields: Fields, sections: Sections, before: Geometry) -> Subsampled:
@@ -159,21 +157,18 @@ class Subsampled:
         fine = conversion.name in FINE_CONVERSIONS
         if rule == BICUBIC and not (fine and fits_bicubic(lattice, before.height, before.width)):
             raise CorruptError("bicubic chroma of another size or conversion than that is for")
-        payload, exceptions = sections.optional(cls.tag), None
-        if payload is not None:
-            exceptions = unpack_exceptions(payload, before.height * before.width, 3)
+        exceptions = unpack_section(sections, cls.tag, before, 3)
         return cls(Source(conversion, rule, lattice), exceptions)
 
     def facts(self) -> dict[str, Any]:
         """Where the picture came from, and what is left of it."""
-        lattice, exceptions = self.source.lattice, self.exceptions
+        lattice = self.source.lattice
         return {
             "source": self.source.conversion.name,
             "chroma": SAMPLINGS[lattice.row_step, lattice.col_step],
             "phase": [lattice.row_phase, lattice.col_phase],
             "upsampling": self.source.rule,
-            "exceptions": 0 if exceptions is None else len(exceptions.positions),
-            "exceptions_bytes": 0 if exceptions is None else len(exceptions.pack()),
+            **exceptions_facts(self.exceptions),
         }
 
     def past(self) -> str:

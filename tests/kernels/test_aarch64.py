@@ -14,7 +14,7 @@ PYTHON = ROOT / "build" / "aarch64" / "python"
 
 
 @pytest.mark.skipif(
-    not PYTHON.exists(), reason="make emulate gets a Python for aarch64, 40 MB, and runs this"
+    not PYTHON.exists(), reason="make emulate, a part of .ci/run, gets a Python for aarch64"
 )
 def test_the_golden_files() -> None:
     code = "from inrcodec import kernels; print(kernels.library().isa)" + DECODE_GOLDEN
