@@ -54,14 +54,14 @@ class Source:
         return found[1:], exact & sure
 
 
-def find_source(rgb: RGB) -> Source | None:
-    """The source of a picture, R, G, B uint8 (H, W) each; None if there is none with fewer chroma
-    samples than pixels. Looks at a few pixels only."""
+def find_sources(rgb: RGB) -> list[Source]:
+    """What a picture, R, G, B uint8 (H, W) each, can come from with fewer chroma samples than
+    pixels, the likeliest first; mostly none or one. Looks at a few pixels only."""
     height, width = rgb[0].shape
     r, g, b = some = few_unclipped(rgb)
     colours = (r.astype(np.int32) << 16) + (g.astype(np.int32) << 8) + b
     if len(np.unique(colours)) < LEAST_PIXELS:
-        return None  # of few any could have preimages by chance
+        return []  # of few any could have preimages by chance
     best, share = 0, 0.0
     # few tell most images that have none
     for number, least in ((LEAST_PIXELS, FEW_CONVERTED), (PIXELS, CONVERTED)):
@@ -69,10 +69,11 @@ def find_source(rgb: RGB) -> Source | None:
         shares = [float(conversion.preimages(few)[1].mean()) for conversion in CONVERSIONS]
         best, share = int(np.argmax(shares)), max(shares)
         if share < least:
-            return _bicubic_source(some, height, width)
+            bicubic = _bicubic_source(some, height, width)
+            return [] if bicubic is None else [bicubic]
     patches = _patches(rgb, np.random.default_rng(0))
     if patches is None:
-        return None
+        return []
     conversion = CONVERSIONS[best]
     shape = patches[0].shape
     made, exact = conversion.preimages(tuple(c.reshape(-1) for c in patches))
@@ -85,9 +86,8 @@ def find_source(rgb: RGB) -> Source | None:
     # of those that explain as much, the one of fewest samples
     rule, lattice = max(explained, key=lambda way: round(explained[way], 2))
     if explained[rule, lattice] >= EXPLAINED:
-        return Source(conversion, rule, lattice)
-    found = _triangle_lattice(chroma, known)
-    return None if found is None else Source(conversion, TRIANGLE, found)
+        return [Source(conversion, rule, lattice)]
+    return [Source(conversion, TRIANGLE, found) for found in _triangle_lattices(chroma, known)]
 
 
 def few_unclipped(rgb: RGB) -> RGB:
@@ -170,24 +170,36 @@ def _explained(chroma: np.ndarray, known: np.ndarray, rule: str, lattice: Lattic
     return float((part == made).all(0)[sure].mean()) if told >= LEAST_PIXELS else 0.0
 
 
-def _triangle_lattice(chroma: np.ndarray, known: np.ndarray) -> Lattice | None:
-    """The lattice from whose samples a triangle filter can have made the patches' chroma
-    (2, n PATCH, PATCH); None if none.
+def _triangle_lattices(chroma: np.ndarray, known: np.ndarray) -> list[Lattice]:
+    """The lattices from whose samples a triangle filter can have made the patches' chroma
+    (2, n PATCH, PATCH), the likeliest first: several where it is smooth."""
+    down, across = (_triangle_phases(chroma, known, axis) for axis in (0, 1))
+    return [
+        Lattice(1 if y is None else 2, 1 if x is None else 2, y or 0, x or 0)
+        for y in down
+        for x in across
+        if (y, x) != (None, None)
+    ]
+
+
+def _triangle_phases(chroma: np.ndarray, known: np.ndarray, axis: int) -> list[int | None]:
+    """The phases that an axis can have, the likeliest first; None stands for a sample each."""
+    fits = {phase: _triangle_fit(chroma, known, axis, phase) for phase in (0, 1)}
+    found: list[int | None] = [phase for phase in fits if fits[phase][0] >= TRIANGULAR]
+    if len(found) == 2:
+        return [*sorted(fits, key=lambda phase: fits[phase][1]), None]
+    return found or [None]
+
+
+def _triangle_fit(
+    chroma: np.ndarray, known: np.ndarray, axis: int, phase: int
+) -> tuple[float, float]:
+    """Of the known places that a phase puts second in the chroma that varies, the share that fit
+    and their mean square error; share 0 of few.
 
     Of four places in a row the second and the first tell one sample, the third and the fourth it
     again: 3 (b - c) = a - d, but for the rounding of each.
     """
-    steps, phases = [1, 1], [0, 0]
-    for axis in (0, 1):
-        shares = [_triangle_share(chroma, known, axis, phase) for phase in (0, 1)]
-        best = int(np.argmax(shares))
-        if shares[best] >= TRIANGULAR and shares[1 - best] < shares[best]:
-            steps[axis], phases[axis] = 2, best
-    return None if steps == [1, 1] else Lattice(*steps, *phases)
-
-
-def _triangle_share(chroma: np.ndarray, known: np.ndarray, axis: int, phase: int) -> float:
-    """Of the known places that a phase puts second in the chroma that varies, those that fit."""
     shape = -1, PATCH, PATCH
     values = np.moveaxis(chroma.reshape(2, *shape).astype(np.int16), 2 + axis, 3)
     sure = np.moveaxis(known.reshape(shape), 1 + axis, 2)
@@ -195,5 +207,7 @@ def _triangle_share(chroma: np.ndarray, known: np.ndarray, axis: int, phase: int
     a, b, c, d = (values[..., first + n] for n in range(4))
     told = ((a != b) | (b != c) | (c != d)).any(axis=0)
     where = np.logical_and.reduce([told, *(sure[..., first + n] for n in range(4))])
-    fits = np.all(np.abs(3 * (b - c) - (a - d)) <= 4, axis=0)
-    return float(np.mean(fits[where])) if where.sum() >= LEAST_PIXELS else 0.0
+    if where.sum() < LEAST_PIXELS:
+        return 0.0, 0.0
+    off = np.abs(3 * (b - c) - (a - d))[:, where]
+    return float((off <= 4).all(axis=0).mean()), float((off.astype(np.float64) ** 2).mean())

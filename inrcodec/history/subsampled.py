@@ -17,7 +17,7 @@ from ..errors import CorruptError
 from .bands import MARGIN, Band, bands
 from .chroma_samples import chroma_samples
 from .chroma_search import RGB as Rgb
-from .chroma_search import Source, find_source
+from .chroma_search import Source, find_sources
 from .conversions import CONVERSIONS
 from .exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from .fine_conversions import FINE_CONVERSIONS
@@ -52,19 +52,16 @@ class Subsampled:
         if not _applies(planes.geometry):
             return None
         r, g, b = planes.channels[:3]
-        source = find_source((r, g, b))
-        if source is None:
-            return None
-        height, width = r.shape
-        parts = bands(height, width, source.lattice)
-        if not _worth_it((r, g, b), source):
-            return None
-        return cls._of((r, g, b), source, parts, planes)
+        for source in find_sources((r, g, b)):
+            if _worth_it((r, g, b), source):
+                return cls._of((r, g, b), source, planes)
+        return None
 
     @classmethod
-    def _of(cls, rgb: Rgb, source: Source, parts: list[Band], planes: Planes) -> Subsampled | None:
+    def _of(cls, rgb: Rgb, source: Source, planes: Planes) -> Subsampled | None:
         """The step of a source, if most pixels have it."""
         height, width = rgb[0].shape
+        parts = bands(height, width, source.lattice)
         y, chroma = np.empty_like(rgb[0]), np.empty((2, *source.lattice.size(height, width)), "u1")
         lost = 0
         for band in parts:
