@@ -24,6 +24,8 @@ def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     check_numbers(fields["o"], channels, 0, channels - 1)
     assert len(set(fields["o"])) == channels, "a permutation"
     assert not planes.alpha or fields["o"][-1] == channels - 1, "alpha comes last"
+    whole = set(planes.lattices) == {WHOLE}
+    assert whole or fields["o"][0] == 0, "channel 0 comes first"
     check_numbers(fields["l"], channels, 0, 2**b - 1)
     check_numbers(fields["p"], channels, 0, b)
     check_numbers([fields["e"]], 1, 0, 8)
@@ -108,36 +110,29 @@ def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]
         view.own[points] = lo
 
 
+PARTS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # of Y, beside each other
+
+
 @dataclass
 class Channel:
-    """values: those that are known, and zeros; level: the last one that was visited."""
+    """values: those that are known, and zeros; level: the last one that was coded."""
 
     lattice: Lattice
     values: Array
     planes: int
     level: int
 
-    @property
-    def shift(self) -> int:  # 4.2
-        return min(self.lattice.row_step, self.lattice.col_step) - 1
-
     def known(self, level: int) -> Array:
         return self.values[:: 2**level, :: 2**level]
 
-    def reduced(self, least_level: int) -> Array:  # 4.10
-        return self.known(max(0, least_level - self.shift))
 
-
-def reference(of: Channel, ref: Channel, k: int) -> Array:  # 4.4
-    """A reference as a channel sees it that is at its level and at level k of the image."""
-    shape, known = of.known(of.level).shape, ref.known(ref.level)
-    if ref.level + ref.shift == k and known.shape == shape:
-        return known
-    places = []
-    for n, own, its in zip((0, 1), of.lattice.directions, ref.lattice.directions, strict=True):
-        place = np.arange(shape[n]) * 2**of.level * own[0] - own[1]
-        place = (place + its[1]) // its[0] // 2**ref.level
-        places.append(np.clip(place, 0, known.shape[n] - 1))
+def beside(of: Channel, luma: Channel, a: int, b: int) -> Array:  # 4.4
+    """What a fine channel sees of Y."""
+    known, places = luma.known(of.level), []
+    directions = zip(of.known(of.level).shape, of.lattice.directions, (a, b), strict=True)
+    for axis, (count, (step, phase), odd) in enumerate(directions):
+        place = ((2 * np.arange(count) + odd) * 2**of.level * step // 2 - phase) // 2**of.level
+        places.append(np.clip(place, 0, known.shape[axis] - 1))
     return known[np.ix_(*places)]
 
 
@@ -153,7 +148,7 @@ def context_image(
         for c, p in zip(order, fields["p"], strict=True)
         for size in [planes.size(c)]
     ]
-    sizes = [channel.reduced(least_level).shape for channel in channels]
+    sizes = [channel.known(least_level).shape for channel in channels]
     bits = sum(h * w * p for (h, w), p in zip(sizes, fields["p"], strict=True))
     most = 363409 * (sum(map(len, payloads)) + 16)
     assert bits <= most, "more bits than the data can hold"
@@ -162,14 +157,14 @@ def context_image(
     coded = [i for i, p in enumerate(fields["p"]) if p]
     networks = read_networks(
         weights,
-        [counts[i] for i in coded],
+        [(counts[i], counts[i] > 0 and channels[i].lattice != WHOLE) for i in coded],
         fields,
         [sizes[i][0] * 64 * -(-sizes[i][1] // 64) for i in coded],
         0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2,
     )
     networks_of = dict(zip(coded, networks, strict=True))
     tops = [channel.level for channel in channels]
-    t = max(top + channel.shift for top, channel in zip(tops, channels, strict=True))
+    t = max(tops)
     first = max(0, n - 1 - max(0, t - 1))
     needed = max(first, n - 1 - least_level)
     assert len(payloads) > needed, "less data than is needed"
@@ -178,20 +173,22 @@ def context_image(
         channels[i].values[0, 0] = streams[first][0].bits(fields["p"][i])
     for k in range(t - 1, least_level - 1, -1):
         for i, channel in enumerate(channels):
-            if not 0 <= k - channel.shift < tops[i]:
+            if k >= tops[i] or not channel.planes:
                 continue
-            channel.level = k - channel.shift
-            if not channel.planes:
-                continue
-            refs = [reference(channel, ref, k) for ref in channels[: counts[i]][::-1]]
+            channel.level = k
+            refs = [ref.known(k) for ref in channels[: counts[i]][::-1]]
+            between = {}
+            if counts[i] and channel.lattice != WHOLE:  # a fine channel
+                refs[-1], *others = (beside(channel, channels[0], a, b) for a, b in PARTS)
+                between = dict(zip(PARTS[1:], others, strict=True))
             for step in "AB":
                 view = View(
                     step, channel.level, channel.values.shape, channel.planes, fields["e"],
-                    planes.kind == "YCC", channel.known(channel.level), refs,
+                    planes.kind == "YCC", channel.known(channel.level), refs, between,
                 )  # fmt: skip
                 decode_step(view, networks_of[i], streams[max(0, n - 1 - k)])
     samples = {
-        c: channel.reduced(least_level) + lowest
+        c: channel.known(least_level) + lowest
         for c, channel, lowest in zip(order, channels, fields["l"], strict=True)
     }
     assert max(part.max() for part in samples.values()) < 2**planes.array_bits, "samples"

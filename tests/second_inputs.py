@@ -27,6 +27,7 @@ FAR = {
     "B": offsets((1, 2)) + offsets((0, 3)) + offsets((2, 3)) + offsets((1, 4)),
 }
 RING = offsets((0, 1), (1, 1)) + offsets((0, 2)) + offsets((1, 2))
+FINE = offsets((0, 1), (1, 1)) + offsets((1, 2))  # in half lattice units
 OTHERS = {"A": offsets((0, 2)), "B": offsets((1, 1))}  # what a point's error is taken against
 TIMES_4 = {"A": {2: 32, 4: 8, 8: 2}, "B": {2: 8, 4: 4, 8: 1}}  # 4 m_z
 RIDGE = {"A": 128, "B": 256}
@@ -72,6 +73,7 @@ class View:
     ycc: bool  # whether that is the planes' kind
     own: Array
     refs: list[Array]
+    between: dict[tuple[int, int], Array]  # of a fine channel, by a and b
 
     @cached_property
     def errors(self) -> list[Array]:  # 4.6, first the own channel's
@@ -106,6 +108,9 @@ class View:
         inputs = [self.scaled(other - base)] if self.refs else []
         inputs += [self.scaled(4 * near - base), self.scaled(4 * far - base)]
         inputs += [self.scaled(4 * ring) for ring in rings]
+        for y, x in FINE if self.between else []:
+            fine = around(self.between[y % 2, x % 2], place, [(y // 2, x // 2)])
+            inputs += [self.scaled(4 * (fine[0] - here[-1]))]
         inputs += [self.act(abs(4 * near - total).sum(axis=0))]
         inputs += [self.act(abs(4 * d - middle).sum(axis=0))] if self.refs else []
         inputs += [self.act(2 * abs(ring[:8]).sum(axis=0)) for ring in rings]

@@ -35,11 +35,14 @@ ROUNDING = {  # gains of trunk and plane networks, unit, limit
 }
 
 
-def network_shapes(counts: list[int], widths: list[int]) -> list[Shapes]:  # 4.7
-    """Of trunk A, trunk B and plane for each number of references."""
+Count = tuple[int, bool]  # of references, and whether the channel is fine
+
+
+def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4.7
+    """Of trunk A, trunk B and plane for each."""
     networks = []
-    for r, kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, u, o = (42 + 25 * r if r else 40), widths[0], 9
+    for (r, fine), kind in product(counts, ("trunk A", "trunk B", "plane")):
+        i, u, o = (42 + 25 * r + 16 * fine if r else 40), widths[0], 9
         i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
         shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
         networks.append(shapes | {"bypass": (1, i)})
@@ -51,14 +54,15 @@ def prior(q: int) -> list[Tensors]:  # 6.3
     payload = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
     width, digest = PRIORS[q]
     assert hashlib.blake2b(payload, digest_size=16).hexdigest() == digest, "prior"
-    return int_weights(payload, network_shapes([0, 1, 2] * 3, [width, 16]))
+    counts = [(r, kind == 2 and r > 0) for kind in range(3) for r in range(3)]
+    return int_weights(payload, network_shapes(counts, [width, 16]))
 
 
 def read_networks(
-    payload: bytes | None, counts: list[int], fields: Fields, samples: list[int], kind: int
+    payload: bytes | None, counts: list[Count], fields: Fields, samples: list[int], kind: int
 ) -> list[list[Network]]:
-    """For each channel with planes trunk A, trunk B and plane; counts are the channels' numbers of
-    references, samples how many of each are computed; kind: of a prior's networks."""
+    """For each channel with planes trunk A, trunk B and plane; counts are of the channels, samples
+    how many of each are computed; kind: of a prior's networks."""
     q = fields.get("q")
     widths = fields["w"] if q is None else [PRIORS[q][0], 16]
     shapes = network_shapes(counts, widths)
@@ -69,7 +73,7 @@ def read_networks(
     total = sum(number * each for number, each in zip(samples, work, strict=True))
     assert total <= 2**44, "multiply-adds"
     if q is not None:
-        tensors = [network for r in counts for network in prior(q)[9 * kind + 3 * r :][:3]]
+        tensors = [network for r, _ in counts for network in prior(q)[9 * kind + 3 * r :][:3]]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]

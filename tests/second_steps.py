@@ -235,12 +235,12 @@ def undo_subsampled(y: Array, cb: Array, cr: Array, fields: Fields, scale: int) 
     lattice = Lattice(*fields["l"])
     if scale == 1 and fields["u"] == 3:
         return undo_bicubic(fields["c"], y, cb, cr)
-    if scale == 1:
-        u, v = (upsampled(chroma, fields["u"], lattice, y.shape) for chroma in (cb, cr))
-    else:
-        a, b = lattice[:2] if lattice[:2] != (2, 2) else (1, 1)
-        i, j = np.ix_(*(np.arange(n) for n in y.shape))
-        u, v = (chroma[i // a, j // b] for chroma in (cb, cr))
+    rule = fields["u"]
+    if scale > 1:
+        rule, lattice = 0, Lattice(*lattice[:2], 0, 0)
+        rows, cols = (-(-n // step) for n, step in zip(y.shape, lattice[:2], strict=True))
+        cb, cr = cb[:rows, :cols], cr[:rows, :cols]
+    u, v = (upsampled(chroma, rule, lattice, y.shape) for chroma in (cb, cr))
     return converted(fields["c"], y, u, v)
 
 

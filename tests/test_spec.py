@@ -120,6 +120,7 @@ def test_the_functions_are_the_specs() -> None:
 
 def test_the_networks_and_priors_are_the_specs() -> None:
     assert [trunk_shape(r, 1).inputs for r in range(3)] == [40, 42 + 25, 42 + 2 * 25]
+    assert [trunk_shape(r, 1, True).inputs for r in (1, 2)] == [58 + 25, 58 + 2 * 25]
     assert [plane_shape(r, 1).inputs for r in range(3)] == [4, 6, 8]
     for number, prior in PRIORS.items():
         name = f"prior{number}.bin"

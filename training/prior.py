@@ -41,7 +41,7 @@ from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.neighbours import coordinates_at, input_count
 from inrcodec.context.networks import Network
 from inrcodec.context.parameters import Parameters
-from inrcodec.context.prior import CONVERSIONS, POSITIONS
+from inrcodec.context.prior import CONVERSIONS, POSITIONS, is_fine
 from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
 from inrcodec.context.schedule import Course, Samples, one_cycle, train
 from inrcodec.context.step import ChannelNetworks, plane_shape, trunk_shape
@@ -83,12 +83,13 @@ class Version:
 class Pool:
     """What a trunk INR learns from: the samples of all versions in a few large arrays, as many
     small ones take up the heap for good. parts: of each version by its number, times: how often it
-    counts. room: for how many samples."""
+    counts. room: for how many samples; fine: whether of Layout's fine channels."""
 
-    def __init__(self, position: int, room: int) -> None:
-        self._rows = np.empty((room, input_count(position)), np.int16)
+    def __init__(self, position: int, room: int, fine: bool) -> None:
+        self.fine = fine
+        self._rows = np.empty((room, input_count(position, fine)), np.int16)
         self._bounds = np.empty((3, room), np.float32)
-        self._places = coordinates_at(position)
+        self._places = coordinates_at(position, fine)
         self._count = 0
         self.parts: dict[int, slice] = {}
         self.times: dict[int, int] = {}
@@ -155,7 +156,11 @@ def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version
 
     found: list[Version] = []
     room = sum(len(makes) for makes, _ in drawn) * (most + most // 50 + 100)
-    pools = {(p, step): Pool(p, room) for p in range(POSITIONS) for step in (0, 1)}
+    pools = {
+        (p, step): Pool(p, room, is_fine(conversion, p))
+        for p in range(POSITIONS)
+        for step in (0, 1)
+    }
     with Workers(numpy_backend(), 1) as alone, ThreadPoolExecutor(THREADS) as threads:
         for image, some in zip(images, threads.map(seen, range(len(drawn))), strict=True):
             for version, parts in some:
@@ -172,11 +177,11 @@ class Learner:
 
     def __init__(self, pool: Pool, job: Job, plan: Plan) -> None:
         position, step = job
-        self._plan, self._places = plan, coordinates_at(position)
+        self._plan, self._places = plan, coordinates_at(position, pool.fine)
         self._parts, self._times = pool.parts, pool.times
         self._rng = np.random.default_rng([plan.seed, position, step])
         self._samples = pool.samples(self._rng)
-        shape = trunk_shape(position, plan.width)
+        shape = trunk_shape(position, plan.width, pool.fine)
         self._parameters = Parameters(shape, "int", self._samples.rows, self._rng)
         start_trunk(self._parameters)
         self._engine = self._engine_for(self._samples.order)
@@ -258,7 +263,7 @@ def trunks(
 
 
 def planes(
-    found: list[Version], of_trunks: dict[Job, dict[int, Tensors]], plan: Plan
+    found: list[Version], of_trunks: dict[Job, dict[int, Tensors]], conversion: int, plan: Plan
 ) -> list[Tensors]:
     """The plane INRs of all positions; of_trunks: the trunk INRs of each version."""
     backend, library = numpy_backend(), kernels.library()
@@ -267,7 +272,8 @@ def planes(
 
     def networks(number: int, position: int) -> ChannelNetworks:
         """Those of a channel of a version, with a plane INR that changes nothing."""
-        shape, plane = trunk_shape(position, plan.width), plane_shape(position, PLANE_WIDTH)
+        shape = trunk_shape(position, plan.width, is_fine(conversion, position))
+        plane = plane_shape(position, PLANE_WIDTH)
         a, b = (Network(shape, of_trunks[position, s][number], backend) for s in (0, 1))
         return ChannelNetworks((a, b), Network(plane, logit_itself(plane), backend))
 
@@ -320,11 +326,12 @@ def prior(images: list[Image], plan: Plan) -> list[Tensors]:
         kept = {number for number, version in enumerate(found) if version.planes is not None}
         trained = trunks(pools, kept, plan)
         of_versions = {job: fitted for job, (_, fitted) in trained.items()}
-        corrections = planes(found, of_versions, plan)
+        corrections = planes(found, of_versions, conversion, plan)
         for position, plane in enumerate(corrections):
             pair = [trained[position, step][0] for step in (0, 1)]
             for tensors in pair:  # it must run
-                Network(trunk_shape(position, plan.width), tensors, numpy_backend())
+                shape = trunk_shape(position, plan.width, is_fine(conversion, position))
+                Network(shape, tensors, numpy_backend())
             Network(plane_shape(position, PLANE_WIDTH), plane, numpy_backend())
             networks += [*pair, plane]
     return networks

@@ -107,11 +107,15 @@ class _Evidence:
 def _band(tables: np.ndarray, job: StepJob, grid: Grid, rows: range) -> BandStruct:
     """What the loops need to see of a band's surroundings; tables: Backend.packed_tables. All that
     it points to has to be kept by the caller."""
-    own, references = job.own.planes, [r.planes.ctypes.data for r in job.references]
+    own = job.own.planes
+    references, between = (
+        [phases.planes.ctypes.data for phases in each] for each in (job.references, job.between)
+    )
     return BandStruct(
         grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.channel.size,
         job.channel.planes, job.exponent, job.own_base, len(references),
-        (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
+        job.channel.fine, (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
+        (PTR * 3)(*between),
         own.strides[0] // 2, own.strides[1] // 2, tables=tables.ctypes.data,
     )  # fmt: skip
 
@@ -186,7 +190,7 @@ def band_inputs(
     (n, f)."""
     samples = len(rows) * grid.cols
     base = np.empty(samples, dtype=np.int32)
-    inputs = np.empty((samples, input_count(len(job.references))), dtype=np.int16)
+    inputs = np.empty((samples, input_count(len(job.references), job.channel.fine)), dtype=np.int16)
     tables = numpy_backend().packed_tables
     band = _band(tables, job, grid, rows)
     if library.band_inputs(ctypes.addressof(band), base, inputs):

@@ -17,7 +17,7 @@ from .layout import MAX_EXPONENT, Layout, lay_out
 from .networks import Network, Shape
 from .prior import MAX_RANK, PRIORS, add, prior_networks
 from .scans import MAX_SECTIONS, ScanDecoder
-from .step import ChannelNetworks, plane_shape, trunk_shape
+from .step import ChannelNetworks, plane_shape, trunk_of
 from .traversal import levels_of, reduced_size, traverse
 
 WEIGHTS = b"W"
@@ -146,9 +146,8 @@ def network_shapes(layout: Layout, models: Models) -> list[Shape]:
     shapes = []
     for channel in layout.channels:
         if channel.planes:
-            count = len(channel.references)
-            shapes += [trunk_shape(count, models.trunk_width)] * 2
-            shapes.append(plane_shape(count, models.plane_width))
+            shapes += [trunk_of(channel, models.trunk_width)] * 2
+            shapes.append(plane_shape(len(channel.references), models.plane_width))
     return shapes
 
 
@@ -180,6 +179,8 @@ def _layout(fields: Fields, geometry: Geometry) -> Layout:
         raise CorruptError("the coding order is no order of the channels with alpha last")
     lowest = fields.integers("l", count, 0, (1 << bits) - 1)
     planes = fields.integers("p", count, 0, bits)
+    if not geometry.whole and order[0] != 0:
+        raise CorruptError("the coding order of planes with subsampled chroma begins with chroma")
     return lay_out(geometry, order, lowest, planes, fields.integer("e", 0, MAX_EXPONENT))
 
 

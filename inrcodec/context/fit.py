@@ -28,7 +28,7 @@ from .parameters import Parameters
 from .prior import add
 from .samples import MAX_SAMPLES, plane_samples, trunk_samples
 from .schedule import Course, Engine, Report, Samples, best, train
-from .step import ChannelNetworks, plane_shape, trunk_shape
+from .step import ChannelNetworks, plane_shape, trunk_of
 
 BATCH, PLANE_BATCH = 512, 4096
 SEEN = 2  # samples of plane INRs for each that a step sees
@@ -155,7 +155,7 @@ def fit_trunks(
     coded = [i for i, c in enumerate(layout.channels) if c.planes]
     # the largest first, so that no thread is left with one at the end
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
-    shapes = {i: trunk_shape(len(layout.channels[i].references), plan.trunk_width) for i in coded}
+    shapes = {i: trunk_of(layout.channels[i], plan.trunk_width) for i in coded}
     weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
     meter = _Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
@@ -210,7 +210,7 @@ def fit_planes(
             networks.append(None)
             continue
         references = len(channel.references)
-        trunk = trunk_shape(references, plan.trunk_width)
+        trunk = trunk_of(channel, plan.trunk_width)
         shape = plane_shape(references, plan.plane_width)
         shapes.append(shape)
         pair = next(left)

@@ -31,10 +31,7 @@ def code_arrays(
     observe: Observer | None,
 ) -> None:
     """Codes a step into job.own; truth: the samples of the level's lattice for an encoder."""
-    planes = [backend.whole(phases.planes) for phases in (job.own, *job.references)]
-    seen = Surroundings(
-        planes[0], planes[1:], job.channel.size, job.channel.planes, job.exponent, job.own_base
-    )
+    seen = job.surroundings(backend)
     known = [
         backend.xp.concat([backend.whole(p.phase(n)).reshape(-1) for n in job.known])
         for p in (job.own, *job.references)

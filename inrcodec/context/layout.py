@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..history.planes import RGB, YCC, Geometry, Lattice, Planes
+from ..history.planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 
 MAX_EXPONENT = 8
 EXPONENT_SAMPLES = 1 << 22  # about so many tell the exponent of a larger image
@@ -22,6 +22,11 @@ class Channel:
     references: tuple[int, ...]  # positions in the coding order, the nearest first
     lattice: Lattice
     size: tuple[int, int]  # rows and columns of its samples
+
+    @property
+    def fine(self) -> bool:
+        """Whether its last reference is Y, with samples between its own, which it sees, too."""
+        return bool(self.references) and self.lattice != WHOLE
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,28 @@ REFERENCE_OFFSETS = (
     + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
 )
 
+# Offsets in half lattice units of the samples of a Y at its full size between those: a ring of 8,
+# and 8 of the ring about it.
+FINE_OFFSETS = (
+    tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
+    + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
+)  # fmt: skip
+# Which of the three between has the samples whose row, column or both are odd in half units.
+ODD = {(0, 1): 0, (1, 0): 1, (1, 1): 2}
 
-def input_count(references: int) -> int:
-    """How many inputs the trunk INR of a channel with that many earlier channels has."""
+
+def input_count(references: int, fine: bool = False) -> int:
+    """How many inputs the trunk INR of a channel with that many earlier channels has; fine: the
+    last of which is a Y of more samples."""
     own = len(NEAR[0]) + len(OWN_OFFSETS[0]) + 1 + 4
     of_references = references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
+    of_references += len(FINE_OFFSETS) if fine else 0
     return own + of_references + statistics_count(references)
 
 
-def coordinates_at(references: int) -> slice:
+def coordinates_at(references: int, fine: bool = False) -> slice:
     """Which inputs are y and x."""
-    end = input_count(references) - statistics_count(references)
+    end = input_count(references, fine) - statistics_count(references)
     return slice(end - 3, end - 1)
 
 
@@ -54,13 +65,15 @@ class Surroundings:
     """What the points of a step see.
 
     own: planes of the level's phases of this channel, valid where earlier steps have been;
-    references: those of earlier channels, whole, the nearest first; int64 on the backend's device.
+    references: those of earlier channels, whole, the nearest first; between: of a fine channel, of
+    the last one half a lattice step to the right, below, and both; int64 on the backend's device.
     size: (H, W) of the channel; bits: bit planes of this channel; exponent: the unit is 2^exponent
     samples; own_base: predict from this channel's neighbours alone, as suits chroma.
     """
 
     own: Any
     references: list[Any]
+    between: list[Any]
     size: tuple[int, int]
     bits: int
     exponent: int
@@ -79,7 +92,7 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
     """Base prediction and trunk inputs of the n points of a unit.
 
     Returns (base, inputs): base int64 (n,) in quarter samples, inputs int64 (f, n) with
-    f = input_count(len(seen.references)), at most INPUT_CLIP in magnitude.
+    f = input_count(len(seen.references), bool(seen.between)), at most INPUT_CLIP in magnitude.
     """
     own, references, e, step = seen.own, seen.references, seen.exponent, unit.grid.step
     xp = backend.xp
@@ -116,6 +129,10 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
         ring = [tap(reference, unit, o) - here[k] for o in REFERENCE_OFFSETS]
         features += [scaled(value * 4) for value in ring]
         activities.append(log2(sum(xp.abs(value) for value in ring[:8]) * 2))
+    if seen.between:
+        for dy, dx in FINE_OFFSETS:
+            part = seen.between[ODD[dy & 1, dx & 1]]
+            features.append(scaled((tap(part, unit, (dy >> 1, dx >> 1)) - here[-1]) * 4))
     # 64 units, from the lowest possible value to the highest
     level = (
         base << 12 - seen.bits if seen.bits <= 12 else base >> seen.bits - 12

@@ -40,6 +40,11 @@ POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 3  # of G, R, B, of Y, Cb, Cr, and of these with subsampled chroma
 
 
+def is_fine(conversion: int, references: int) -> bool:
+    """Whether such a channel sees a Y of more samples."""
+    return conversion == 2 and references > 0
+
+
 @cache
 def _networks(prior: int) -> list[Tensors]:
     name, facts = f"prior{prior}.bin", PRIORS[prior]
@@ -47,9 +52,10 @@ def _networks(prior: int) -> list[Tensors]:
     if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
         raise CorruptError(f"{name} of this installation is not the one that files depend on")
     shapes = []
-    for _ in range(CONVERSIONS):
+    for conversion in range(CONVERSIONS):
         for references in range(POSITIONS):
-            shapes += [trunk_shape(references, facts.trunk_width)] * 2
+            fine = is_fine(conversion, references)
+            shapes += [trunk_shape(references, facts.trunk_width, fine)] * 2
             shapes.append(plane_shape(references, facts.plane_width))
     return unpack_weights("int", [shape.tensors() for shape in shapes], data)
 

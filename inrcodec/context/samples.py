@@ -17,7 +17,7 @@ from ..coding.rangecoder import Encoder
 from ..history.planes import Planes
 from .compiled import band_inputs, code_bands
 from .layout import Layout
-from .neighbours import Surroundings, context_inputs, input_count
+from .neighbours import context_inputs, input_count
 from .pyramid import Grid, Unit
 from .scans import ScanEncoder
 from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
@@ -99,7 +99,7 @@ def trunk_samples(
         keep = most / size
         if (channel.index, step) not in found:
             room = size if keep >= 1 else most + 8 * math.isqrt(most) + 64
-            inputs = input_count(len(job.references))
+            inputs = input_count(len(job.references), channel.fine)
             found[channel.index, step] = _Found.of(room, inputs)
         into = found[channel.index, step]
 
@@ -143,11 +143,9 @@ def trunk_samples(
 
 def _array_inputs(job: StepJob, grid: Grid, rows: range) -> tuple[np.ndarray, np.ndarray]:
     """compiled.band_inputs where there is no library."""
-    backend, channel = numpy_backend(), job.channel
-    own, *references = (backend.whole(p.planes) for p in (job.own, *job.references))
-    seen = Surroundings(own, references, channel.size, channel.planes, job.exponent, job.own_base)
+    backend = numpy_backend()
     unit = Unit(grid, rows.start, 0, len(rows), grid.cols)
-    base, inputs = context_inputs(backend, unit, seen)
+    base, inputs = context_inputs(backend, unit, job.surroundings(backend))
     return base, inputs.T.astype(np.int16)
 
 

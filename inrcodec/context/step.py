@@ -7,12 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
+from ..coding.backend import Backend
 from ..coding.tables import UNIT
 from .evidence import evidence_inputs
 from .lattice import Phases
 from .layout import Channel
 from .mixture import COMPONENTS, OUTPUTS
-from .neighbours import input_count
+from .neighbours import Surroundings, input_count
 from .networks import PLANE_INPUT_BITS, TRUNK_INPUT_BITS, Network, Shape
 from .pyramid import Grid, Unit
 
@@ -21,9 +22,14 @@ UNDECIDED = 13 * UNIT
 NOT_ASKED = -32768  # in place of the first input where it was not
 
 
-def trunk_shape(references: int, width: int) -> Shape:
-    """The trunk INR of a channel with that many references: context -> mixture."""
-    return Shape(input_count(references), width, OUTPUTS, COMPONENTS, TRUNK_INPUT_BITS)
+def trunk_shape(references: int, width: int, fine: bool = False) -> Shape:
+    """The trunk INR of a channel with that many references, fine or not: context -> mixture."""
+    return Shape(input_count(references, fine), width, OUTPUTS, COMPONENTS, TRUNK_INPUT_BITS)
+
+
+def trunk_of(channel: Channel, width: int) -> Shape:
+    """The trunk INR of a channel."""
+    return trunk_shape(len(channel.references), width, channel.fine)
 
 
 def plane_shape(references: int, width: int) -> Shape:
@@ -72,7 +78,9 @@ class Observer(Protocol):
 
 @dataclass
 class StepJob:
-    """A step of a level of one channel. own is coded; references are whole, the nearest first."""
+    """A step of a level of one channel. own is coded; references are whole, the nearest first;
+    between, of a fine channel, is what the last one has half a lattice step to the right, below,
+    and both."""
 
     channel: Channel
     exponent: int
@@ -81,7 +89,19 @@ class StepJob:
     grids: list[Grid]
     own: Phases
     references: list[Phases]
+    between: list[Phases]
     reference_bits: list[int]
+
+    def surroundings(self, backend: Backend) -> Surroundings:
+        """What its points see, on a backend's device."""
+        own, references, between = (
+            [backend.whole(phases.planes) for phases in each]
+            for each in ([self.own], self.references, self.between)
+        )
+        channel = self.channel
+        return Surroundings(
+            own[0], references, between, channel.size, channel.planes, self.exponent, self.own_base
+        )
 
     @property
     def known(self) -> list[int]:

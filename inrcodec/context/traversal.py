@@ -15,11 +15,12 @@ from .. import kernels
 from ..coding.backend import Backend, Workers
 from ..coding.tables import PROBABILITY_ONE
 from ..errors import CorruptError
-from ..history.planes import Planes
+from ..history.planes import Lattice, Planes
 from .compiled import code_bands
 from .inference import code_arrays
 from .lattice import Phases
 from .layout import Channel, Layout
+from .neighbours import ODD
 from .pyramid import grids, lattice_size, top_level
 from .step import ChannelNetworks, Codes, Observer, StepJob
 
@@ -88,26 +89,21 @@ def walk(
     return Planes(layout.geometry, tuple(coded[index] for index in range(len(coded))), scale)
 
 
-def image_shift(channel: Channel) -> int:
-    """The image's level that a channel's level 0 belongs to."""
-    return channel.lattice.least_step - 1
-
-
 def levels_of(layout: Layout) -> int:
     """How many levels there are in all."""
-    return max(top_level(*channel.size) + image_shift(channel) for channel in layout.channels)
+    return max(top_level(*channel.size) for channel in layout.channels)
 
 
 def reduced_size(channel: Channel, scale: int) -> tuple[int, int]:
     """Rows and columns of a channel of planes of a scale."""
-    return lattice_size(*channel.size, max(0, scale.bit_length() - 1 - image_shift(channel)))
+    return lattice_size(*channel.size, scale.bit_length() - 1)
 
 
 class _Pass:
     """The pass over one channel.
 
-    levels: of its own pyramid; shift: the image's level that its level 0 belongs to. phases: its
-    lattice at its current level, if it has samples that are not all alike.
+    levels: of its own pyramid, of which the image's others are beyond. phases: its lattice at its
+    current level, if it has samples that are not all alike.
     """
 
     def __init__(
@@ -119,10 +115,10 @@ class _Pass:
     ) -> None:
         self.layout, self.channel, self.networks, self.truth = layout, channel, networks, truth
         self.size = channel.size
-        self.shift = image_shift(channel)
         self.levels = top_level(*self.size)
         self.level = self.levels
         self.phases = Phases(1, 1)
+        self._beside: tuple[Lattice, int, list[Phases]] | None = None
 
     def start(self, coder: Any, observe: Observer | None) -> None:
         """Codes sample (0, 0)."""
@@ -142,26 +138,27 @@ class _Pass:
 
     def code(self, level: int, streams: list[Any], references: list[_Pass], code: CodeStep) -> None:
         """Codes what a level of the image has of this channel."""
-        own_level = level - self.shift
-        if not 0 <= own_level < self.levels:
+        if level >= self.levels:
             return
-        size = lattice_size(*self.size, own_level)
-        self.level = own_level
+        size = lattice_size(*self.size, level)
+        self.level = level
         if self.channel.planes:
             lattice = Phases(*size)
             lattice.phase(0)[:] = self.phases.whole()
             self.phases = lattice
-            seen = [reference.as_seen(self, size) for reference in references]
             bits = [reference.channel.planes for reference in references]
-            for grid in grids(*self.size, own_level):
+            seen, between = [reference.as_seen(size) for reference in references], list[Phases]()
+            if self.channel.fine:
+                seen[-1], *between = references[-1].beside(self.channel.lattice, size)
+            for grid in grids(*self.size, level):
                 if grid:
                     self.phases.pad()
                     layout = self.layout
                     job = StepJob(
                         self.channel, layout.exponent, layout.chroma, self.networks, grid,
-                        self.phases, seen, bits,
+                        self.phases, seen, between, bits,
                     )  # fmt: skip
-                    code(job, streams, self._values(own_level))
+                    code(job, streams, self._values(level))
             self.phases.pad()
 
     def _values(self, level: int) -> np.ndarray | None:
@@ -170,28 +167,31 @@ class _Pass:
             return None
         return self.truth[:: 1 << level, :: 1 << level]
 
-    def as_seen(self, other: _Pass, size: tuple[int, int]) -> Phases:
-        """This channel's phases where a later one has its lattice of a size: its own where level
-        and size are the same, whatever the phases, else the nearest known samples above and to the
-        left."""
-        if not self.channel.planes:
-            return Phases(*size)  # of zeros
-        level = other.level + other.shift
-        if self.level + self.shift == level and size == (self.phases.height, self.phases.width):
-            return self.phases
-        known, maps = self.phases.whole(), []
-        mine, its = self.channel.lattice, other.channel.lattice
-        for n, step, phase, own_step, own_phase in (
-            (0, its.row_step, its.row_phase, mine.row_step, mine.row_phase),
-            (1, its.col_step, its.col_phase, mine.col_step, mine.col_phase),
-        ):
-            places = (np.arange(size[n]) << other.level) * step - phase  # in the image
-            index = (places + own_phase) // own_step >> self.level
-            maps.append(np.clip(index, 0, known.shape[n] - 1))
-        view = Phases(*size)
-        view.put(known[np.ix_(*maps)])
-        view.pad()
-        return view
+    def as_seen(self, size: tuple[int, int]) -> Phases:
+        """The phases, of a size, that a later channel of the same lattice sees."""
+        return self.phases if self.channel.planes else Phases(*size)  # of zeros
+
+    def beside(self, lattice: Lattice, size: tuple[int, int]) -> list[Phases]:
+        """What a fine channel of a lattice, which has a size at this level, sees of this one, Y:
+        its samples where the channel's own are (or the next above and to the left), and half a
+        lattice step to the right, below, and both."""
+        if self._beside is None or self._beside[:2] != (lattice, self.level):
+            known, found = self.phases.whole(), []
+            for odd in ((0, 0), *ODD):
+                maps = []
+                for n, step, phase in (
+                    (0, lattice.row_step, lattice.row_phase),
+                    (1, lattice.col_step, lattice.col_phase),
+                ):
+                    halves = 2 * np.arange(size[n]) + odd[n] << self.level
+                    index = (halves * step >> 1) - phase >> self.level
+                    maps.append(np.clip(index, 0, known.shape[n] - 1))
+                phases = Phases(*size)
+                phases.put(known[np.ix_(*maps)])
+                phases.pad()
+                found.append(phases)
+            self._beside = lattice, self.level, found
+        return self._beside[2]
 
     def samples(self, dtype: np.dtype) -> np.ndarray:
         """The samples, as far as they are known."""

@@ -25,11 +25,6 @@ class Lattice:
             if step not in (1, 2) or not 0 <= phase < step:
                 raise ValueError(f"a lattice of step {step} and phase {phase}")
 
-    @property
-    def least_step(self) -> int:
-        """The smaller of the steps."""
-        return min(self.row_step, self.col_step)
-
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of samples of an image."""
         rows = -(-(height + self.row_phase) // self.row_step)
@@ -45,7 +40,8 @@ class Geometry:
 
     height, width: of the image; bits: that all samples fit, 1 to 16, their arrays being uint8 up to
     8 and uint16 above; kind: of the channels that are not alpha, one of KINDS; alpha: whether the
-    last channel is; lattices: one a channel.
+    last channel is; lattices: one a channel, of which only those of Cb and Cr, which share theirs,
+    are not whole.
     """
 
     height: int
@@ -54,6 +50,12 @@ class Geometry:
     kind: str
     alpha: bool
     lattices: tuple[Lattice, ...]
+
+    def __post_init__(self) -> None:
+        first, *others = self.lattices[: len(self.lattices) - self.alpha]
+        alpha = self.lattices[len(self.lattices) - self.alpha :]
+        if {first, *alpha} != {WHOLE} or len(set(others)) > 1:
+            raise ValueError("lattices that are not of Y and of Cb and Cr alike")
 
     @classmethod
     def of_picture(cls, height: int, width: int, channels: int, bits: int) -> Geometry:
@@ -93,7 +95,7 @@ class Planes:
     """The samples of an image, or of every `scale`-th of its rows and columns.
 
     channels: a 2-D array uint8 or uint16 each, of its lattice's size; of a reduced image every
-    max(1, scale // lattice.least_step)-th row and column of it. palette: of indices as a picture
+    scale-th row and column of it. palette: of indices as a picture
     has them, R, G, B each, for encoders to look at.
     """
 
@@ -116,8 +118,5 @@ class Planes:
 
     def reduced(self, scale: int) -> Planes:
         """Every scale-th row and column of a full image; scale: 1, 2, 4 or 8."""
-        steps = [max(1, scale // lattice.least_step) for lattice in self.geometry.lattices]
-        channels = tuple(
-            plane[::step, ::step] for plane, step in zip(self.channels, steps, strict=True)
-        )
+        channels = tuple(plane[::scale, ::scale] for plane in self.channels)
         return replace(self, channels=channels, scale=scale)

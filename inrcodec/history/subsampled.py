@@ -22,7 +22,7 @@ from .conversions import CONVERSIONS
 from .exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from .fine_conversions import FINE_CONVERSIONS
 from .planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
-from .upsampling import BICUBIC, COSITED, REPEATED, RULES, fits_bicubic, upsample
+from .upsampling import BICUBIC, COSITED, RULES, fits_bicubic, upsample
 
 SAMPLINGS = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0"}  # by steps of chroma
 WINDOW, WINDOWS, LOOKED_AT = 80, 5, 40  # a side of those that tell whether to go on
@@ -104,18 +104,17 @@ class Subsampled:
         return self.found
 
     def undo(self, planes: Planes) -> Planes:
-        """R, G, B of Y, Cb, Cr, with the exceptions. Of a reduced image each pixel has the chroma
-        of the sample next to it above and to the left, which may be another than the whole one's.
+        """R, G, B of Y, Cb, Cr, with the exceptions. A reduced image has the Y of its pixels and
+        chroma that is subsampled as the whole one's is: co-sited, which is about theirs.
         """
         source, lattice, scale = self.source, self.source.lattice, planes.scale
         y, cb, cr = planes.channels[:3]
-        rule, converts, near = source.rule, source.converts, False
+        rule, converts = source.rule, source.converts
         if scale > 1:
-            step = max(1, scale // lattice.least_step)
-            rows, cols = (max(1, s * step // scale) for s in (lattice.row_step, lattice.col_step))
-            exact = (lattice.row_phase, lattice.col_phase, rows, cols) == (0, 0, 1, 1)
-            near = not (exact and rule in (COSITED, REPEATED))
-            rule, lattice, converts = REPEATED, Lattice(rows, cols), source.conversion
+            lattice = Lattice(lattice.row_step, lattice.col_step)
+            rule, converts = COSITED, source.conversion
+            rows, cols = lattice.size(*y.shape)
+            cb, cr = cb[:rows, :cols], cr[:rows, :cols]  # a phase can leave one more
         height, width = y.shape
         rgb = np.empty((3, height, width), dtype=np.uint8)
         for band in bands(height, width, lattice):
@@ -123,7 +122,7 @@ class Subsampled:
             for channel, part in zip(rgb, converts.rgb(y[band.rows], *upsampled), strict=True):
                 channel[band.rows] = part
         if self.exceptions is not None:
-            self.exceptions.apply(list(rgb), planes.geometry.width, scale, 8, near)
+            self.exceptions.apply(list(rgb), planes.geometry.width, scale, 8, near=scale > 1)
         lattices = (WHOLE,) * 3 + planes.geometry.lattices[3:]
         before = replace(planes.geometry, kind=RGB, lattices=lattices)
         return replace(planes, geometry=before, channels=(*rgb, *planes.channels[3:]))

@@ -19,10 +19,12 @@
 #define MAX_REFERENCES 2
 #define OWN_COUNT 32  /* neighbours seen in the channel itself */
 #define RING_COUNT 20 /* and in each earlier one */
+#define FINE_COUNT 16 /* and between those of a Y of more samples */
 /* Inputs of a trunk network: neighbours, activities, brightness and place, windows. */
-#define TRUNK_INPUTS(references)                                                                      \
-    (OWN_COUNT + ((references) ? 2 : 0) + (RING_COUNT + 1) * (references) + 1 + 4 + 3 + 4 * (references))
-#define MAX_INPUTS TRUNK_INPUTS(MAX_REFERENCES)
+#define TRUNK_INPUTS(references, fine)                                                                \
+    (OWN_COUNT + ((references) ? 2 : 0) + (RING_COUNT + 1) * (references) +                           \
+     ((fine) ? FINE_COUNT : 0) + 1 + 4 + 3 + 4 * (references))
+#define MAX_INPUTS TRUNK_INPUTS(MAX_REFERENCES, 1)
 #define MAX_WIDTH 64
 #define LIMIT 32767 /* of inputs, activations and weights */
 
@@ -59,9 +61,11 @@ typedef struct {
     int64_t row, col, cols, first, last, level; /* rows first .. last - 1 of the grid */
     int64_t height, width;                      /* of the channel */
     int64_t planes, exponent, own_base, references;
+    int64_t fine; /* whether the last reference has samples between those of the lattice */
     int64_t reference_bits[MAX_REFERENCES];
     uint16_t *own;
     const uint16_t *reference[MAX_REFERENCES];
+    const uint16_t *between[3]; /* the last one's, half a step to the right, below, and both */
     int64_t phase_stride, row_stride;
     const inr_network *trunk, *plane;
     const inr_colours *colours; /* 1 + references */

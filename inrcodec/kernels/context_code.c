@@ -357,7 +357,7 @@ INR_EXPORT int INR_NAME(inr_band_inputs)(const inr_band *b, int32_t *base, int16
 {
     inr_windows w;
     int32_t block_base[BLOCK], block[MAX_INPUTS][BLOCK];
-    const int there = open_windows(b, &w), number = TRUNK_INPUTS((int)b->references);
+    const int there = open_windows(b, &w), number = TRUNK_INPUTS((int)b->references, b->fine);
     for (int64_t i = b->first; there && i < b->last; i++) {
         INR_NAME(inr_window_row)(b, &w, i);
         for (int64_t j = 0; j < b->cols; j += BLOCK) {

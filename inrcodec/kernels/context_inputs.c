@@ -22,6 +22,11 @@ static const int8_t ring[RING_COUNT][2] = {
     {1, 0},   {1, 1},  {-2, 0}, {0, -2}, {0, 2}, {2, 0},
     {-2, -1}, {-2, 1}, {-1, -2}, {-1, 2}, {1, -2}, {1, 2}, {2, -1}, {2, 1},
 };
+/* In half lattice units. */
+static const int8_t fine[FINE_COUNT][2] = {
+    {-1, -1}, {-1, 0}, {-1, 1}, {0, -1}, {0, 1}, {1, -1}, {1, 0}, {1, 1},
+    {-2, -1}, {-2, 1}, {-1, -2}, {-1, 2}, {1, -2}, {1, 2}, {2, -1}, {2, 1},
+};
 
 /* Differences in quarter samples to the unit of inputs. */
 #define SCALED(quarters) inr_clip((quarters) * 64 >> e, -LIMIT, LIMIT)
@@ -46,7 +51,7 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
     const uint16_t *restrict own[4];
     int32_t own_sum[BLOCK], spread[BLOCK], error[MAX_REFERENCES][BLOCK];
     int f = many ? 1 : 0;
-    const int activities = f + OWN_COUNT + RING_COUNT * many;
+    const int activities = f + OWN_COUNT + RING_COUNT * many + (b->fine ? FINE_COUNT : 0);
     for (int n = 0; n < 4; n++)
         own[n] = inr_at(b, b->own, i, j, near[n][0], near[n][1]);
     for (int p = 0; p < BLOCK; p++) {
@@ -101,6 +106,17 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
             }
         }
         logarithms(spread, 3 - e, log2, inputs[activities + 2 + k]);
+    }
+    if (b->fine) {
+        const uint16_t *restrict here = inr_at(b, b->reference[many - 1], i, j, 0, 0);
+        for (int n = 0; n < FINE_COUNT; n++, f++) {
+            /* rounded down, as ODD counts */
+            const int y = fine[n][0], x = fine[n][1], odd = 2 * (y & 1) + (x & 1);
+            const uint16_t *restrict there =
+                inr_at(b, b->between[odd - 1], i, j, (y - (y & 1)) / 2, (x - (x & 1)) / 2);
+            for (int p = 0; p < BLOCK; p++)
+                inputs[f][p] = SCALED(4 * (there[p] - here[p]));
+        }
     }
     f = activities + 1 + many + (many ? 1 : 0);
     const int up = b->planes <= 12 ? 12 - (int)b->planes : 0;

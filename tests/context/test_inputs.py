@@ -15,7 +15,6 @@ from inrcodec.context.layout import choose_layout
 from inrcodec.context.neighbours import (
     OWN_OFFSETS,
     REFERENCE_OFFSETS,
-    Surroundings,
     context_inputs,
     coordinates_at,
     input_count,
@@ -28,6 +27,10 @@ from tests.pictures import scene
 
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
 ERROR = (((-2, 0), (0, -2), (0, 2), (2, 0)), ((-1, -1), (-1, 1), (1, -1), (1, 1)))
+FINE = (
+    (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1),
+    (-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1),
+)  # fmt: skip
 FACTORS = ((8, 2, 0.5), (2, 1, 0.25))
 
 
@@ -42,6 +45,7 @@ class Point:
     def __init__(self, job: StepJob, grid: Grid, row: int, col: int) -> None:
         self.job, self.step, self.row, self.col, self.level = job, grid.step, row, col, grid.level
         self.own, *self.references = (p.whole() for p in (job.own, *job.references))
+        self.between = [p.whole() for p in job.between]
 
     def at(self, lattice: np.ndarray, dy: int, dx: int) -> int:
         place = []
@@ -83,6 +87,9 @@ class Point:
             ring = [at(ref, *o) - at(ref, 0, 0) for o in REFERENCE_OFFSETS]
             found += [scaled(4 * v) for v in ring]
             activities.append(activity(2 * sum(map(abs, ring[:8]))))
+        for y, x in FINE if self.between else []:
+            fine = self.between[2 * (y % 2) + x % 2 - 1]
+            found.append(scaled(4 * (at(fine, y // 2, x // 2) - at(refs[-1], 0, 0))))
         found += [*activities, floor(base * 2**12 / 2**planes) - 8192]
         for place, length in ((self.row, job.channel.size[0]), (self.col, job.channel.size[1])):
             found.append(8192 * (place << self.level) // length - 4096)
@@ -132,7 +139,10 @@ PLANES = {
     "row": lambda: whole_planes(scene(1, 50, 3, np.uint8), 8),
     "column": lambda: whole_planes(scene(50, 1, 3, np.uint8), 8),
     "half": lambda: lattice_planes(
-        YCC, 8, (Lattice(), Lattice(2, 2, 1, 0), Lattice(1, 2)), scene(18, 23, 3, np.uint8)
+        YCC, 8, (Lattice(), *[Lattice(2, 2, 1, 0)] * 2), scene(18, 23, 3, np.uint8)
+    ),
+    "half_across": lambda: lattice_planes(
+        YCC, 16, (Lattice(), *[Lattice(1, 2, 0, 1)] * 2), checkered(13, 21)
     ),
     "wide": lambda: whole_planes(scene(4, 300, 2, np.uint8)[..., :1], 8),
     "deep_by_flat": lambda: lattice_planes(
@@ -154,10 +164,7 @@ def test_all_forms_do_what_the_spec_says(name: str) -> None:
             unit = Unit(grid, 0, 0, grid.rows, grid.cols)
             told = []
             for backend in backends:
-                own, *others = (backend.whole(p.planes) for p in (job.own, *job.references))
-                seen = Surroundings(
-                    own, others, job.channel.size, job.channel.planes, job.exponent, job.own_base
-                )
+                seen = job.surroundings(backend)
                 base, inputs = map(backend.get, context_inputs(backend, unit, seen))
                 told.append((base, inputs.T))
             told += [band_inputs(each, job, grid, range(grid.rows)) for each in libraries]
@@ -175,8 +182,9 @@ def test_all_forms_do_what_the_spec_says(name: str) -> None:
                 point = Point(job, grid, 2 * i + grid.row, 2 * j + grid.col)
                 base, inputs = point.inputs()
                 assert (told[0][0][n], told[0][1][n].tolist()) == (base, inputs)
-                assert len(inputs) == input_count(len(job.references))
-                where = coordinates_at(len(job.references))
+                kind = len(job.references), job.channel.fine
+                assert len(inputs) == input_count(*kind)
+                where = coordinates_at(*kind)
                 assert all(-4096 <= v < 4096 for v in inputs[where])
 
     for exponent in sorted(exponents):

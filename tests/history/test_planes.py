@@ -57,12 +57,20 @@ def test_a_reduced_image_has_the_samples_of_its_pixels(
             assert reduced.channels[0][y // scale, x // scale] == planes.channels[0][y, x]
             row = (y + lattice.row_phase) // lattice.row_step
             col = (x + lattice.col_phase) // lattice.col_step
-            step = max(1, scale // lattice.least_step)
-            if row % step == 0 and col % step == 0:
-                at = row // step, col // step
+            if row % scale == 0 and col % scale == 0:
+                at = row // scale, col // scale
                 assert reduced.channels[1][at] == planes.channels[1][row, col]
-    step = max(1, scale // lattice.least_step)
-    assert reduced.channels[1].shape == tuple(-(-size // step) for size in sizes[1])
+    assert reduced.channels[1].shape == tuple(-(-size // scale) for size in sizes[1])
+
+
+def test_lattices_of_channels_that_are_refused() -> None:
+    half, other = Lattice(2, 2), Lattice(1, 2)
+    for alpha, lattices in (
+        (False, (half, half, half)), (False, (WHOLE, half, other)), (False, (WHOLE, half, WHOLE)),
+        (True, (WHOLE, half, half, half)), (True, (half, WHOLE)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="lattices"):
+            Geometry(9, 9, 8, YCC, alpha, lattices)
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 2), (1, 1, 3), (6, 3, 4)])

@@ -292,15 +292,13 @@ def test_it_pays() -> None:
 @pytest.mark.parametrize("rule", [COSITED, REPEATED, TRIANGLE])
 @pytest.mark.parametrize("lattice", LATTICES, ids=str)
 def test_reduced_images(rule: str, lattice: Lattice) -> None:
-    """Y is that of the pixels; chroma is it too for 4:2:0 but where upsampling makes another."""
+    """Y is that of the pixels; chroma is about it."""
     source = Source(CONVERSIONS[3], rule, lattice)
     planes, image = chroma_planes(35, 38, source, 4), chroma_scene(35, 38, source, 4)
     image[3:20:8, ::7], image[32, 32] = (255, 0, 255), (1, 2, 3)
     data = subsampled_file(planes, source, image)
     assert np.array_equal(inrcodec.decode(data), image)
-    exact = rule != TRIANGLE and lattice == Lattice(2, 2)
-    exact |= rule == REPEATED and lattice.least_step == 2
-    check_reduced(data, image, exact)
+    check_reduced(data, image)
 
 
 def test_reduced_images_of_bicubic_chroma() -> None:
@@ -309,15 +307,14 @@ def test_reduced_images_of_bicubic_chroma() -> None:
     image[3:20:8, ::7] = (255, 0, 255)
     data = subsampled_file(planes, BICUBIC_VIDEO, image)
     assert np.array_equal(inrcodec.decode(data), image)
-    check_reduced(data, image, exact=False)
+    check_reduced(data, image)
 
 
-def check_reduced(data: bytes, image: np.ndarray, exact: bool) -> None:
-    """A file's reduced images are the rows and columns of an image, or about that."""
+def check_reduced(data: bytes, image: np.ndarray) -> None:
+    """A file's reduced images are the rows and columns of an image, but about its chroma."""
     for scale in (2, 4, 8):
         small, want = inrcodec.decode(data, scale=scale), image[::scale, ::scale]
         assert small.shape == want.shape
-        assert np.array_equal(small, want) or not exact
         assert abs(small.astype(int) - want).mean() < 12
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from inrcodec.coding.backend import numpy_backend
 from inrcodec.coding.weights import unpack_weights
 from inrcodec.context.networks import Network
-from inrcodec.context.prior import CONVERSIONS, POSITIONS
+from inrcodec.context.prior import CONVERSIONS, POSITIONS, is_fine
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.files.images import write_image
 
@@ -45,10 +45,12 @@ def test_a_photograph_and_a_deep_grey_image_make_a_prior(tmp_path: Path) -> None
         done = train(tmp_path, images, name)
         assert done.returncode == 0, done.stderr
     data = (tmp_path / "one").read_bytes()
-    positions = range(POSITIONS)
     shapes = [
-        shape for r in positions for shape in (*[trunk_shape(r, 8)] * 2, plane_shape(r, 16))
-    ] * CONVERSIONS
+        shape
+        for conversion in range(CONVERSIONS)
+        for r in range(POSITIONS)
+        for shape in (*[trunk_shape(r, 8, is_fine(conversion, r))] * 2, plane_shape(r, 16))
+    ]
     networks = unpack_weights("int", [shape.tensors() for shape in shapes], data)
     for shape, tensors in zip(shapes, networks, strict=True):
         assert tensors["w3"].values.any()
