@@ -18,13 +18,20 @@ from .metadata import PNG, Metadata, frame_of
 
 MAX_PALETTE = 256
 MAX_TYPE_BYTES = 2048  # of a packed PixelType
+# What a last channel is that is no alpha; the numbers are those of TIFF's ExtraSamples but for 1.
+ALPHA, UNSPECIFIED, PREMULTIPLIED = range(3)
+_SMALL, _LARGE = (1, 2, 4), range(9, 16)  # depths of arrays of 8 and of 16 bits
 
 
 @dataclass(frozen=True)
 class PixelType:
     """What samples stand for where that is not plain grey or RGB of 8 or 16 bits.
 
-    depth: 1, 2 or 4 where grey samples, or indices, have so few bits; 0: all of their array's.
+    depth: 1, 2 or 4 where grey samples, or indices, have so few bits, 9 to 15 where samples of 16
+    bits do; 0: all of their array's. top: the value that stands for white, where that is no 2^n - 1
+    (PNM's maxval); 0: all bits set. white: whether 0 is white, in grey (TIFF's WhiteIsZero, PBM).
+    signed: whether samples are numbers from -2^(bits - 1) on, which are kept from 0 on. extra: what
+    the last of 2 or 4 channels is: ALPHA, UNSPECIFIED or PREMULTIPLIED.
     palette: R, G, B of each colour, of which the samples are indices. alpha: of its first colours,
     the others being opaque. key: the grey value or RGB colour that is transparent (PNG's tRNS, of
     which the low bits count).
@@ -34,6 +41,10 @@ class PixelType:
     palette: bytes = b""
     alpha: bytes = b""
     key: tuple[int, ...] = ()
+    top: int = 0
+    white: bool = False
+    signed: bool = False
+    extra: int = ALPHA
 
     @property
     def colours(self) -> int:
@@ -43,8 +54,18 @@ class PixelType:
     def problem(self, channels: int, bits: int) -> str | None:
         """Why samples of so many channels and bits cannot be of this type."""
         grey = channels == 1
-        if self.depth not in (0, 1, 2, 4) or (self.depth and not (grey and bits == 8)):
+        if self.depth and not (
+            (self.depth in _SMALL and grey and bits == 8) or (self.depth in _LARGE and bits == 16)
+        ):
             return f"a depth of {self.depth} bits"
+        if not 0 <= self.top < (1 << (self.depth or bits)) - 1 or (self.top and self.palette):
+            return f"samples up to {self.top}"
+        if self.white and (channels > 2 or self.palette or self.key):
+            return "a white of 0 of samples that are not grey"
+        if self.signed and (self.depth or self.top or self.palette or self.key or self.white):
+            return "signed samples of another kind"
+        if not ALPHA <= self.extra <= PREMULTIPLIED or (self.extra and channels not in (2, 4)):
+            return f"a last channel of kind {self.extra}"
         if len(self.palette) % 3 or self.colours > MAX_PALETTE:
             return f"a palette of {len(self.palette)} bytes"
         if self.palette and not (grey and bits == 8 and not self.key):
@@ -59,7 +80,7 @@ class PixelType:
 
     def fits(self, samples: np.ndarray) -> bool:
         """Whether all samples are below what depth and palette allow."""
-        top = 1 << (self.depth or 8 * samples.itemsize)
+        top = self.top + 1 if self.top else 1 << (self.depth or 8 * samples.itemsize)
         if self.palette:
             top = min(top, self.colours)
         return top >= 1 << 8 * samples.itemsize or int(samples.max()) < top
@@ -75,8 +96,9 @@ class PixelType:
         return placed == frame[: len(placed)] and len(suggested) <= (not self.palette)
 
     def expand(self, samples: np.ndarray) -> np.ndarray:
-        """Grey or RGB of all bits, with alpha where there is transparency: an array like those of
-        images.read_image. Samples that this type does not change come back as they are."""
+        """Grey or RGB, with alpha where there is transparency: an array like those of
+        images.read_image. Grey of 1, 2 and 4 bits has all bits, and 0 for black; other samples come
+        back as they are, signed ones as int8 or int16."""
         if self.palette:
             table = np.zeros((1 << 8, 3 + bool(self.alpha)), dtype=np.uint8)
             table[: self.colours, :3] = np.frombuffer(self.palette, np.uint8).reshape(-1, 3)
@@ -84,9 +106,15 @@ class PixelType:
                 table[:, 3] = 255
                 table[: len(self.alpha), 3] = np.frombuffer(self.alpha, np.uint8)
             return table[samples]
+        if self.signed:
+            kind = np.dtype(f"i{samples.itemsize}")
+            return (samples ^ samples.dtype.type(1 << 8 * samples.itemsize - 1)).view(kind)
         top = (1 << (self.depth or 8 * samples.itemsize)) - 1
         full = np.iinfo(samples.dtype).max
-        image = samples * samples.dtype.type(full // top) if self.depth else samples
+        image = samples
+        if self.depth in _SMALL:
+            image = samples * samples.dtype.type(full // top)
+            image = full - image if self.white else image
         if self.key:
             pixels = samples.reshape(*samples.shape[:2], -1)
             clear = (pixels == np.array(self.key) & top).all(axis=2)
@@ -135,7 +163,10 @@ class Picture:
 
 def pack_type(pixels: PixelType) -> bytes:
     """A MessagePack map of what is there."""
-    fields = {"d": pixels.depth, "c": pixels.palette, "a": pixels.alpha, "k": list(pixels.key)}
+    fields = {
+        "d": pixels.depth, "c": pixels.palette, "a": pixels.alpha, "k": list(pixels.key),
+        "t": pixels.top, "w": int(pixels.white), "s": int(pixels.signed), "e": pixels.extra,
+    }  # fmt: skip
     return msgpack.packb({key: value for key, value in fields.items() if value})  # type: ignore[no-any-return]
 
 
@@ -145,7 +176,7 @@ def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     fields = unpack_fields(payload, "pixel type", MAX_TYPE_BYTES)
     if not fields:
         raise CorruptError("a pixel type without a field")
-    wanted = {"d": int, "c": bytes, "a": bytes, "k": list}
+    wanted = {"d": int, "c": bytes, "a": bytes, "k": list, "t": int, "w": int, "s": int, "e": int}
     for key, value in fields.items():
         if key not in wanted:
             raise UnsupportedVersionError(f"pixel type field {key!r} needs a newer reader")
@@ -154,7 +185,12 @@ def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     key = fields.get("k", [])
     if not all(type(value) is int for value in key):
         raise CorruptError("the transparent colour is not of integers")
-    pixels = PixelType(fields.get("d", 0), fields.get("c", b""), fields.get("a", b""), tuple(key))
+    if not {fields.get("w", 1), fields.get("s", 1)} == {1}:
+        raise CorruptError("a pixel type's yes is no 1")
+    pixels = PixelType(
+        fields.get("d", 0), fields.get("c", b""), fields.get("a", b""), tuple(key),
+        fields.get("t", 0), "w" in fields, "s" in fields, fields.get("e", ALPHA),
+    )  # fmt: skip
     problem = pixels.problem(channels, bits)
     if problem is not None:
         raise CorruptError(f"pixel type: {problem}")

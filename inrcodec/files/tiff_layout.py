@@ -1,0 +1,175 @@
+"""How a TIFF's image lies in the file: what its samples are, and its strips or tiles.
+
+Everything is checked before a strip is read: sizes, counts, and that all of them lie in the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..errors import ImageError
+from ..limits import Limits, check_size
+from .tiff_directory import Directory
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 266, 273, 277, 278, 279
+PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS = 284, 317, 322, 323, 324
+TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT = 325, 338, 339
+
+# Compressions that we unpack ourselves, and pack again: the schemes of files.packing.
+SCHEMES = {1: "none", 5: "lzw", 8: "deflate", 32773: "packbits", 32946: "deflate"}
+OTHER_COMPRESSIONS = {
+    2: "CCITT", 3: "CCITT G3", 4: "CCITT G4", 6: "JPEG", 7: "JPEG", 34712: "JPEG 2000",
+    34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL",
+    52546: "JPEG XL",
+}  # fmt: skip
+_PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
+_FORMATS = {3: "floating-point", 5: "complex", 6: "complex"}
+WHITE, BLACK, RGB = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A strip or tile: where it lies in the file, and in which plane (of all or one sample a
+    pixel), row and column it begins."""
+
+    offset: int
+    count: int
+    plane: int
+    row: int
+    col: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """bits: of a sample in the file, 1 to 16; signed: whether samples are; extra: what ExtraSamples
+    says of the last sample of each pixel, -1 if there is none; planes: 1, or one for each sample;
+    rows, cols: of a piece."""
+
+    directory: Directory
+    width: int
+    height: int
+    samples: int
+    bits: int
+    signed: bool
+    photometric: int
+    extra: int
+    compression: int
+    predictor: bool
+    reversed_bits: bool
+    planes: int
+    tiled: bool
+    rows: int
+    cols: int
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """All strips or tiles, in the order of the file's lists."""
+        corners = [
+            (row, col)
+            for row in range(0, self.height, self.rows)
+            for col in range(0, self.width, self.cols)
+        ]
+        places = [(plane, *corner) for plane in range(self.planes) for corner in corners]
+        return [
+            Piece(offset, count, *place)
+            for offset, count, place in zip(self.offsets, self.counts, places, strict=True)
+        ]
+
+    @property
+    def depth(self) -> int:
+        """How many samples a piece has of each pixel."""
+        return self.samples // self.planes
+
+    def lines(self, piece: Piece) -> int:
+        """How many rows a piece has in the file."""
+        return self.rows if self.tiled else min(self.rows, self.height - piece.row)
+
+    @property
+    def line_bytes(self) -> int:
+        """Of a row of a piece."""
+        return (self.cols * self.depth * self.bits + 7) // 8
+
+
+def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> Layout:
+    """That of the image of a file's first directory; size: of the file. Raises ImageError for one
+    that a picture cannot represent exactly, and LimitError above limits.pixels."""
+    number, numbers = directory.number, directory.numbers
+    width, height = number(WIDTH, 0), number(HEIGHT, 0)
+    check_size(width, height, name, limits)
+    samples = number(SAMPLES, 1)
+    photometric = number(PHOTOMETRIC, RGB if samples in (3, 4) else BLACK)
+    if photometric not in (WHITE, BLACK, RGB):
+        kind = _PHOTOMETRICS.get(photometric, f"type {photometric}")
+        raise ImageError(f"{name}: TIFF with {kind} colours is not supported")
+    if samples not in ((3, 4) if photometric == RGB else (1, 2)):
+        raise ImageError(f"{name}: TIFF with {samples} samples per pixel is not supported")
+    bits, signed = _samples_of(directory, samples, name)
+    extras = numbers(EXTRA_SAMPLES)
+    extra = (extras[-1] if extras else 0) if samples in (2, 4) else -1
+    compression = number(COMPRESSION, 1)
+    predictor = number(PREDICTOR, 1)
+    if predictor not in (1, 2) or (predictor == 2 and bits not in (8, 16)):
+        raise ImageError(f"{name}: TIFF with predictor {predictor} of {bits} bits is not supported")
+    fill = number(FILL_ORDER, 1)
+    if fill not in (1, 2):
+        raise ImageError(f"{name}: TIFF with an unknown order of bits")
+    planes = samples if number(PLANAR, 1) == 2 else 1
+    tiled = TILE_WIDTH in directory.by_tag
+    if tiled:
+        cols, rows = number(TILE_WIDTH, 0), number(TILE_HEIGHT, 0)
+        offsets, counts = numbers(TILE_OFFSETS), numbers(TILE_COUNTS)
+    else:
+        cols, rows = width, min(number(ROWS_PER_STRIP, height), height)
+        offsets, counts = numbers(STRIP_OFFSETS), numbers(STRIP_COUNTS)
+    if not 1 <= cols * rows <= limits.pixels:
+        raise ImageError(f"{name}: damaged TIFF, strips or tiles of {cols} x {rows} pixels")
+    pieces = -(-height // rows) * -(-width // cols) * planes
+    if len(offsets) != pieces:
+        raise ImageError(f"{name}: damaged TIFF, {len(offsets)} of {pieces} strips or tiles")
+    layout = Layout(
+        directory, width, height, samples, bits, signed, photometric, extra, compression,
+        predictor == 2 and SCHEMES.get(compression, "") in ("lzw", "deflate"), fill == 2, planes,
+        tiled, rows, cols, offsets, counts or (0,) * pieces,
+    )  # fmt: skip
+    if not counts:
+        layout = _with_counts(layout, size, name)
+    if len(layout.counts) != pieces:
+        raise ImageError(f"{name}: damaged TIFF, {len(counts)} of {pieces} strip byte counts")
+    for offset, count in zip(layout.offsets, layout.counts, strict=True):
+        if offset + count > size:
+            raise ImageError(f"{name}: truncated TIFF, image data end at byte {offset + count}")
+    return layout
+
+
+def _samples_of(directory: Directory, samples: int, name: str) -> tuple[int, bool]:
+    """Bits of a sample, and whether it is signed."""
+    formats = set(directory.numbers(SAMPLE_FORMAT)[:samples]) or {1}
+    if len(formats) > 1 or not formats <= {1, 2, 4}:  # 4: undefined, which is taken as unsigned
+        kind = _FORMATS.get(max(formats), "unknown or mixed")
+        raise ImageError(f"{name}: TIFF with {kind} samples is not supported")
+    depths = set(directory.numbers(BITS)[:samples]) or {1}
+    bits = max(depths)
+    if len(depths) > 1:
+        raise ImageError(f"{name}: TIFF with samples of several depths is not supported")
+    if bits > 16 or (bits < 8 and samples > 1) or bits < 1:
+        raise ImageError(f"{name}: TIFF with {samples} x {bits} bits per pixel is not supported")
+    signed = formats == {2}
+    if signed and bits not in (8, 16):
+        raise ImageError(f"{name}: TIFF with signed samples of {bits} bits is not supported")
+    return bits, signed
+
+
+def _with_counts(layout: Layout, size: int, name: str) -> Layout:
+    """A layout whose byte counts are not stated: what samples take, or up to the end of the file,
+    of a strip or tile that is alone."""
+    if layout.compression == 1:
+        counts = tuple(layout.lines(piece) * layout.line_bytes for piece in layout.pieces)
+    elif len(layout.offsets) == 1 and layout.offsets[0] <= size:
+        counts = (size - layout.offsets[0],)
+    else:
+        raise ImageError(f"{name}: TIFF without the byte counts of its strips")
+    return replace(layout, counts=counts)

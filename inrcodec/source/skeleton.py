@@ -1,0 +1,90 @@
+"""What a .linr keeps of a source file besides its pixels, so that the same file comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+from ..errors import CorruptError, LimitError
+from .sparse import Sparse
+
+PNG, TIFF, PNM = KINDS = ("png", "tiff", "pnm")
+DIGEST_BYTES = 16
+_RAW, _DEFLATE = b"\0", b"\1"
+# A file may have so many bytes of pixel data for each of the picture's own, and so many more.
+MOST_TIMES, MOST_MORE = 16, 1 << 24
+MAX_HOLES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """kind: of file, one of KINDS; digest: BLAKE2b-128 of it; sparse: its bytes but for those of
+    pixels; recipe: how these are packed, in numbers (and bytes) of the kind's own."""
+
+    kind: str
+    digest: bytes
+    sparse: Sparse = field(repr=False)
+    recipe: dict[str, Any]
+
+
+def digest_of(data: bytes) -> bytes:
+    """BLAKE2b-128 of a file."""
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
+
+
+def pack_skeleton(skeleton: Skeleton) -> bytes:
+    """A byte for how the rest is packed, then a MessagePack list."""
+    sparse, at, holes = skeleton.sparse, 0, list[int]()
+    for start, length in sparse.holes:
+        holes += [start - at, length]
+        at = start + length
+    raw = msgpack.packb(
+        [skeleton.kind, skeleton.digest, sparse.size, holes, skeleton.recipe, sparse.literals]
+    )
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return min(_RAW + raw, _DEFLATE + squeeze.compress(raw) + squeeze.flush(), key=len)
+
+
+def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None:
+    """Undoes pack_skeleton; None for a kind or packing that this reader does not know. samples:
+    bytes of the picture's; limit: of the literals and all else, LimitError beyond. Raises
+    CorruptError where damaged."""
+    method, raw = payload[:1], payload[1:]
+    if method == _DEFLATE:
+        expand = zlib.decompressobj(-15)
+        try:
+            raw = expand.decompress(raw, limit + 1)
+        except zlib.error as error:
+            raise CorruptError(f"the source file's bytes do not inflate ({error})") from None
+        if len(raw) <= limit and (not expand.eof or expand.unused_data):
+            raise CorruptError("the source file's bytes are not one whole deflate stream")
+    elif method != _RAW:
+        return None
+    if len(raw) > limit:
+        raise LimitError(f"more than {limit} bytes of a source file (limit: metadata)")
+    try:
+        found = msgpack.unpackb(
+            raw, max_array_len=2 * MAX_HOLES, max_map_len=16, max_bin_len=max(1, len(raw))
+        )
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+        raise CorruptError("the source file's bytes are not MessagePack") from error
+    if not isinstance(found, list) or list(map(type, found)) != [str, bytes, int, list, dict, bytes]:
+        raise CorruptError("the source file's bytes are not a list of six parts")
+    kind, digest, size, numbers, recipe, literals = found
+    if kind not in KINDS:
+        return None
+    if len(digest) != DIGEST_BYTES or not 0 <= size < 1 << 62:
+        raise CorruptError("the digest or size of the source file is none")
+    if len(numbers) % 2 or not all(type(n) is int and 0 <= n <= size for n in numbers):
+        raise CorruptError("the holes of a source file are no pairs of numbers")
+    holes, at = list[tuple[int, int]](), 0
+    for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
+        holes.append((at + gap, length))
+        at += gap + length
+    if sum(length for _, length in holes) > MOST_TIMES * samples + MOST_MORE:
+        raise CorruptError("a source file with more pixel data than its picture has")
+    return Skeleton(kind, digest, Sparse(size, tuple(holes), literals), recipe)

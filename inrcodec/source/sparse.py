@@ -1,0 +1,72 @@
+"""A file whose pixel data are elsewhere: the other bytes, and where the pixels' stood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import CorruptError
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """size: of the file; holes: (start, length) of pixel data, ascending and apart; literals: all
+    other bytes in their order."""
+
+    size: int
+    holes: tuple[tuple[int, int], ...]
+    literals: bytes
+
+    def __post_init__(self) -> None:
+        at = inside = 0
+        for start, length in self.holes:
+            if start < at or length < 1:
+                raise CorruptError("the holes of a source file are not ascending")
+            at, inside = start + length, inside + length
+        if at > self.size or self.size - inside != len(self.literals):
+            raise CorruptError("the holes and literals of a source file do not make it up")
+
+    @classmethod
+    def of(cls, data: bytes, holes: Sequence[tuple[int, int]]) -> Sparse:
+        """A file without its pixel data; holes that touch become one, ValueError if any overlap."""
+        joined: list[tuple[int, int]] = []
+        for start, length in sorted(holes):
+            if joined and start < sum(joined[-1]):
+                raise ValueError("holes that overlap")
+            if joined and start == sum(joined[-1]):
+                joined[-1] = joined[-1][0], joined[-1][1] + length
+            else:
+                joined.append((start, length))
+        parts, at = [], 0
+        for start, length in joined:
+            parts.append(data[at:start])
+            at = start + length
+        return cls(len(data), tuple(joined), b"".join([*parts, data[at:]]))
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, start: int, size: int) -> memoryview:
+        """So many bytes, or fewer at the end, with zeros for pixel data."""
+        end = min(start + size, self.size)
+        parts, at, taken = [], 0, 0
+        for first, length in (*self.holes, (self.size, 0)):
+            before = first - at  # literals from `at` on, which are those from `taken` on
+            low, high = max(start, at), min(end, first)
+            if low < high:
+                parts.append(self.literals[taken + low - at : taken + high - at])
+            low, high = max(start, first), min(end, first + length)
+            if low < high:
+                parts.append(bytes(high - low))
+            taken, at = taken + before, first + length
+        return memoryview(b"".join(parts))
+
+    def filled(self, bodies: Sequence[bytes]) -> bytes:
+        """The file with a body in each hole. Raises ValueError for one of another length."""
+        parts, at, taken = [], 0, 0
+        for (start, length), body in zip(self.holes, bodies, strict=True):
+            if len(body) != length:
+                raise ValueError(f"{len(body)} bytes for a hole of {length}")
+            parts += [self.literals[taken : taken + start - at], body]
+            taken, at = taken + start - at, start + length
+        return b"".join([*parts, self.literals[taken:]])
