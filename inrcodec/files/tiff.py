@@ -13,10 +13,10 @@ import zlib
 
 import numpy as np
 
-from .. import kernels
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
 from .metadata import FIELD_BYTES, TIFF, Metadata, Tag
+from .packing import expand
 from .picture import Picture
 
 SIGNATURES = (b"II*\0", b"MM\0*")
@@ -38,6 +38,13 @@ _STRUCTURE = {
 # Tags whose values are places in the file, where more is to be found.
 _POINTERS = {330: "sub-images", 34665: "EXIF", 34853: "GPS", 40965: "interoperability"}
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 5, 8, 32773, 32946
+_SCHEMES = {
+    _NONE: "none",
+    _LZW: "lzw",
+    _DEFLATE: "deflate",
+    _OLD_DEFLATE: "deflate",
+    _PACKBITS: "packbits",
+}
 _REFUSED_COMPRESSIONS = {
     2: "CCITT",
     3: "CCITT G3",
@@ -51,7 +58,6 @@ _REFUSED_COMPRESSIONS = {
 }
 _REFUSED_PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
 _STRIP_BYTES = 1 << 20
-_LZW_CLEAR, _LZW_END = 256, 257
 
 
 def read_tiff(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
@@ -198,7 +204,7 @@ def _one(tags: dict[int, tuple[int, ...]], tag: int, default: int) -> int:
 def _check_tags(tags: dict[int, tuple[int, ...]], name: str) -> tuple[int, int]:
     """Return bits per sample and samples per pixel of a TIFF that can be kept exactly."""
     compression = _one(tags, _COMPRESSION, _NONE)
-    if compression not in (_NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS):
+    if compression not in _SCHEMES:
         kind = _REFUSED_COMPRESSIONS.get(compression, f"type {compression}")
         raise ImageError(f"{name}: TIFF with {kind} compression is not supported")
     photometric = _one(tags, _PHOTOMETRIC, -1)
@@ -238,7 +244,7 @@ def _segment(
     line = (columns * samples * bits + 7) // 8
     compression = _one(tags, _COMPRESSION, _NONE)
     try:
-        raw = _expand(packed, rows * line, compression)
+        raw = expand(_SCHEMES[compression], packed, rows * line)
     except zlib.error as error:
         raise ImageError(f"{name}: damaged TIFF, image data do not inflate ({error})") from None
     if len(raw) != rows * line:
@@ -251,79 +257,3 @@ def _segment(
     if _one(tags, _PREDICTOR, 1) == 2 and compression in (_LZW, _DEFLATE, _OLD_DEFLATE):
         np.cumsum(part, axis=1, dtype=part.dtype, out=part)
     return part
-
-
-def _expand(packed: bytes, expected: int, compression: int) -> bytes:
-    """Decompress to `expected` bytes, or to another length if the data are damaged."""
-    if compression == _NONE:
-        return packed[:expected]
-    if compression == _PACKBITS:
-        return _expand_packbits(packed, expected)
-    if compression == _LZW:
-        return _expand_lzw(packed, expected)
-    expand = zlib.decompressobj()
-    raw = expand.decompress(packed, expected + 1)
-    if len(raw) == expected and not expand.eof:
-        raise zlib.error("no end of the stream")
-    return raw
-
-
-def _expand_packbits(packed: bytes, expected: int) -> bytes:
-    parts: list[bytes] = []
-    size = position = 0
-    while size < expected and position + 1 < len(packed):
-        head = packed[position]
-        if head < 128:
-            parts.append(packed[position + 1 : position + 2 + head])
-            position += 2 + head
-        elif head > 128:
-            parts.append(packed[position + 1 : position + 2] * (257 - head))
-            position += 2
-        else:
-            position += 1
-            continue
-        size += len(parts[-1])
-    return b"".join(parts)
-
-
-def _expand_lzw(packed: bytes, expected: int) -> bytes:
-    library = kernels.library()
-    if library is None:
-        return _plain_lzw(packed, expected)
-    target = np.empty(expected, np.uint8)
-    size = library.expand_lzw(np.frombuffer(packed, np.uint8), len(packed), target, expected)
-    return target[:size].tobytes()
-
-
-def _plain_lzw(packed: bytes, expected: int) -> bytes:
-    """At most `expected` bytes, fewer if damaged. A code's string is the string before it plus one
-    byte, which both stand in the output already: a start and a length describe it."""
-    out = bytearray()
-    strings: list[tuple[int, int]] = []  # start and length, from code 258 on
-    last: tuple[int, int] | None = None
-    width, buffer, held = 9, 0, 0
-    for byte in packed:
-        buffer, held = (buffer << 8 | byte) & 0xFFFFFF, held + 8
-        if held < width:
-            continue
-        held -= width
-        code = buffer >> held & (1 << width) - 1
-        if code == _LZW_END or len(out) == expected:
-            break
-        if code == _LZW_CLEAR:
-            strings, last, width = [], None, 9
-            continue
-        if last is not None and 258 + len(strings) < 4096:
-            strings.append((last[0], last[1] + 1))
-        if code >= 258 + len(strings):
-            break
-        start, size = strings[code - 258] if code > 257 else (0, 1)
-        if len(out) + size > expected:
-            break
-        last = len(out), size
-        for i in range(size):
-            out.append(out[start + i] if code > 257 else code)
-        # TIFF's codes grow one entry early.
-        if 258 + len(strings) >= (1 << width) - 1 and width < 12:
-            width += 1
-    return bytes(out)

@@ -11,7 +11,7 @@ from inrcodec import kernels
 from inrcodec.coding import rangecoder, stored
 from inrcodec.coding.plain_rangecoder import PlainDecoder, PlainEncoder
 from inrcodec.coding.rangecoder import integer_model
-from inrcodec.files import tiff
+from inrcodec.files.packing import lzw
 
 PROBABILITIES = st.one_of(st.integers(1, 65535), st.sampled_from([1, 2, 32768, 65534, 65535]))
 
@@ -152,16 +152,16 @@ def test_lzw_expands_to_the_same(start: bytes, more: int, random: object) -> Non
     """Streams as writers make them, damaged ones, and bytes that never were any."""
     data = (start * 9)[: len(start) * 9 - more % 7] + bytes(i * i % 11 for i in range(more))
     packed = _lzw(data)
-    assert tiff._plain_lzw(packed, len(data)) == data
+    assert lzw.plain_expand(packed, len(data)) == data
     damaged = bytearray(packed)
     for _ in range(more % 4):
         damaged[random.randrange(len(damaged))] = random.randrange(256)  # type: ignore[attr-defined]
     for stream in (packed, bytes(damaged), start, packed[: len(packed) // 2]):
         for room in (len(data), len(data) + 5, len(data) // 2, 0):
-            assert tiff._expand_lzw(stream, room) == tiff._plain_lzw(stream, room)
+            assert lzw.expand(stream, room) == lzw.plain_expand(stream, room)
 
 
 def test_lzw_of_many_codes() -> None:
     data = np.random.default_rng(0).integers(0, 40, 60_000).astype(np.uint8).tobytes()
-    assert tiff._plain_lzw(_lzw(data), len(data)) == data
-    assert tiff._expand_lzw(_lzw(data), len(data)) == data
+    assert lzw.plain_expand(_lzw(data), len(data)) == data
+    assert lzw.expand(_lzw(data), len(data)) == data

@@ -1,0 +1,94 @@
+"""How a file's pixel data were packed, so that they can be packed again to the same bytes.
+
+Packing            a scheme and the numbers of one encoder of it; pack() does what that did
+find_packing()     the one that some data of a file were packed with
+expand()           unpacking, by anyone's encoder
+
+deflate.py, lzw.py, packbits.py   the schemes, and what their numbers mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...errors import CorruptError
+from . import deflate, lzw, packbits
+
+SCHEMES = ("none", "packbits", "lzw", "deflate")
+# What packs so many bytes does so for more of them; the first are enough to see where it does not.
+_PREFIX = 1 << 16
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How bytes were packed.
+
+    scheme: one of SCHEMES; variant: what its module says, nothing for "none".
+    """
+
+    scheme: str
+    variant: tuple[int, ...] = ()
+
+    def pack(self, raw: bytes) -> bytes:
+        """The packed bytes: about twice as many as the raw ones at most. Raises CorruptError for
+        numbers that say nothing, and ImageError where an encoder is not installed."""
+        if self.scheme == "deflate":
+            return deflate.pack(raw, self.variant)
+        if self.scheme == "lzw":
+            return lzw.pack(raw, self.variant)
+        if self.scheme == "packbits":
+            return packbits.pack(raw, self.variant)
+        if self.scheme != "none" or self.variant:
+            raise CorruptError(f"no way to pack {self.scheme} has the numbers {self.variant}")
+        return raw
+
+
+def find_packing(
+    scheme: str, samples: Sequence[tuple[bytes, bytes]], row: int = 0
+) -> Packing | None:
+    """The packing that makes the second of every pair out of its first, raw bytes.
+
+    row: bytes of a row, which PackBits may have packed by themselves. None if no known packing
+    gives them all, or there are none.
+    """
+    if not samples:
+        return None
+    if scheme == "deflate":
+        variant = deflate.find(samples)
+        return None if variant is None else Packing(scheme, variant)
+    # the longest tells variants apart best
+    ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)
+    for packing in _candidates(scheme, row):
+        if all(_comes_back(packing, raw, packed, row) for raw, packed in ordered):
+            return packing
+    return None
+
+
+def _candidates(scheme: str, row: int) -> Iterator[Packing]:
+    variants: Iterator[tuple[int, ...]] = iter([()])
+    if scheme == "lzw":
+        variants = lzw.candidates()
+    elif scheme == "packbits":
+        variants = packbits.candidates(row)
+    return (Packing(scheme, variant) for variant in variants)
+
+
+def _comes_back(packing: Packing, raw: bytes, packed: bytes, row: int) -> bool:
+    if len(raw) > 2 * _PREFIX and packing.scheme != "none":
+        start = packing.pack(raw[:_PREFIX])[: _PREFIX // 256]
+        if not packed.startswith(start):
+            return False
+    return packing.pack(raw) == packed
+
+
+def expand(scheme: str, packed: bytes, expected: int) -> bytes:
+    """Unpack to `expected` bytes, or to a few more or fewer if the data are damaged. Raises
+    zlib.error."""
+    if scheme == "deflate":
+        return deflate.expand(packed, expected)
+    if scheme == "lzw":
+        return lzw.expand(packed, expected)
+    if scheme == "packbits":
+        return packbits.expand(packed, expected)
+    return packed[:expected]

@@ -1,0 +1,330 @@
+"""Deflate in zlib streams: as zlib, libdeflate and zlib-ng write them, and stored blocks.
+
+A variant begins with the encoder and the stream's two header bytes as one number, 256 times the
+first plus the second: encoders write there what they like. The Adler-32 of the bytes follows the
+packed ones.
+
+    0 header level window memory strategy
+        zlib's deflateInit2(): level 1 to 9, window 9 to 15 bits, memory level 1 to 9, strategy 0
+        default, 1 filtered, 2 Huffman only, 3 runs, 4 fixed codes
+    1 header level
+        libdeflate's level 0 to 12
+    2 header level window memory strategy
+        zlib-ng's deflateInit2(), as 0
+    3 header first size last
+        stored blocks: the first of `first` bytes, others of `size`, the final one of what is left;
+        last 1: an empty block is the final one
+
+zlib is Python's own. Its streams have been the same since 1.2 for these numbers. libdeflate and
+zlib-ng come from optional packages (imagecodecs, zlib_ng) and change a little with their versions,
+so what is made of what was found has to be compared by a digest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from ...errors import CorruptError, ImageError
+
+_ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
+_FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
+# Numbers of a variant behind encoder and header: the least and the greatest of each.
+_RANGES: dict[int, tuple[tuple[int, int], ...]] = {
+    _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4)),
+    _LIBDEFLATE: ((0, 12),),
+    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4)),
+    _STORED: ((1, 65535), (1, 65535), (0, 1)),
+}
+# Levels that the two bits for it in the header stand for, the likeliest first.
+_LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
+_LIBDEFLATE_LEVELS = ((1, 0), (5, 4, 3, 2), (6, 7), (9, 8, 12, 10, 11))
+_FEED = 1 << 14
+# A first block of libdeflate's depends on no more than so many bytes, others end in any event.
+_PREFIX = 320_000
+_BEHIND_BLOCK = 10_000
+_FIRST_BYTES = 24
+_CODE_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+# The least length of each code for matches, and how many bits follow it; the last two are unused.
+_LENGTHS = (
+    *((3 + i, 0) for i in range(8)),
+    *((3 + (4 + i % 4 << i // 4 - 1), i // 4 - 1) for i in range(8, 28)),
+    *((258, 0),) * 3,
+)
+_MOST_SYMBOLS = 1 << 15
+
+
+def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
+    """The variant with which all packed streams come out of what they hold, or None."""
+    headers = {packed[:2] for _, packed in samples}
+    if len(headers) != 1 or any(
+        len(packed) < 8 or packed[-4:] != _checksum(raw) for raw, packed in samples
+    ):
+        return None
+    header = int.from_bytes(headers.pop(), "big")
+    if not _is_header(header):
+        return None
+    # the longest tells variants apart best
+    ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)
+    for variant in _candidates(header, *ordered[0]):
+        if all(_comes_back(variant, raw, packed) for raw, packed in ordered):
+            return variant
+    return None
+
+
+def pack(raw: bytes, variant: tuple[int, ...]) -> bytes:
+    """Raises CorruptError for a variant that there is not, and ImageError where what packs like
+    that is not installed."""
+    ranges = _RANGES.get(variant[0]) if variant else None
+    if (
+        ranges is None
+        or len(variant) != 2 + len(ranges)
+        or not _is_header(variant[1])
+        or any(not a <= n <= b for n, (a, b) in zip(variant[2:], ranges, strict=True))
+    ):
+        raise CorruptError(f"no way to pack deflate has the numbers {variant}")
+    header = variant[1].to_bytes(2, "big")
+    return header + b"".join(_pieces(variant, raw)) + _checksum(raw)
+
+
+def expand(packed: bytes, expected: int) -> bytes:
+    """`expected` bytes, or one more if there are more, or fewer. Raises zlib.error."""
+    inflating = zlib.decompressobj()
+    raw = inflating.decompress(packed, expected + 1)
+    if len(raw) == expected and not inflating.eof:
+        raise zlib.error("no end of the stream")
+    return raw
+
+
+def _is_header(header: int) -> bool:
+    """Whether it is a zlib stream's, without a dictionary."""
+    deflate = header >> 8 & 15 == 8 and header >> 12 <= 7
+    return 0 <= header < 1 << 16 and deflate and header % 31 == 0 and not header & 32
+
+
+def _checksum(raw: bytes) -> bytes:
+    return zlib.adler32(raw).to_bytes(4, "big")
+
+
+def _candidates(header: int, raw: bytes, packed: bytes) -> Iterator[tuple[int, ...]]:
+    """What may have made a stream, the likeliest first, as far as its first block tells."""
+    hint, told = header >> 6 & 3, (header >> 12) + 8
+    stored = _stored_numbers(packed)
+    if stored is not None:
+        yield (_STORED, header, *stored)
+        return
+    block = _first_block(packed)
+    if block is None or block.final:
+        memories: tuple[int, ...] = (8, 9)  # which matters little, then
+    else:
+        # zlib ends a block when its memory for symbols is full but for one
+        exact = block.symbols + 1
+        memories = tuple(m for m in range(1, 10) if exact == 1 << (m + 6))
+    windows = [max(told, 9)]
+    if told < 15 and len(raw) <= 1 << told:
+        # libpng tells the least window that holds all bytes, and may have packed with a larger one
+        windows += [told + 1, 15] if told < 14 else [15]
+    settings = [
+        (level, window, memory, strategy)
+        for level, strategy in _levels(hint)
+        for memory in memories
+        for window in windows
+    ]
+    if _compressor(_ZLIB) is not None:
+        yield from ((_ZLIB, header, *numbers) for numbers in settings)
+    if _optional("imagecodecs") is not None and (block is None or block.final or not memories):
+        yield from ((_LIBDEFLATE, header, level) for level in _LIBDEFLATE_LEVELS[hint])
+    if hint == 0:
+        # zlib-ng's blocks of level 1 have no such end
+        settings += [(1, windows[0], memory, 0) for memory in (8, 9) if memory not in memories]
+    if _compressor(_ZLIB_NG) is not None:
+        yield from ((_ZLIB_NG, header, *numbers) for numbers in settings)
+    elif _optional("imagecodecs") is not None:
+        yield from ((_ZLIB_NG, header, *n) for n in settings if n[1:] == (15, 8, 0))
+
+
+def _levels(hint: int) -> list[tuple[int, int]]:
+    """Levels and strategies that zlib tells of with a hint."""
+    found = [(level, strategy) for level in _LEVELS[hint] for strategy in (0, _FILTERED)]
+    if hint == 0:
+        # the level does not matter to the first two
+        found += [(6, _RUNS), (6, _HUFFMAN)] + [(level, _FIXED) for level in range(9, 0, -1)]
+    return found
+
+
+def _comes_back(variant: tuple[int, ...], raw: bytes, packed: bytes) -> bool:
+    """Whether bytes packed so are those of a stream; found out as early as can be."""
+    body, position = memoryview(packed)[2:-4], 0
+    if _compressor(variant[0]) is None and variant[0] != _STORED:
+        # all comes in one piece
+        block = _first_block(packed)
+        enough = len(raw)
+        if block is not None and not block.final:
+            enough = max(block.size + _BEHIND_BLOCK, _PREFIX)
+        if enough < len(raw) // 2:
+            start = b"".join(_pieces(variant, raw[:enough]))
+            if start[:_FIRST_BYTES] != body[:_FIRST_BYTES]:
+                return False
+    for piece in _pieces(variant, raw):
+        if body[position : position + len(piece)] != piece:
+            return False
+        position += len(piece)
+    return position == len(body)
+
+
+def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
+    """The packed bytes without what goes around them, as they come."""
+    encoder, _, level, *numbers = variant
+    if encoder == _STORED:
+        yield from _stored_pieces(raw, level, *numbers)
+        return
+    start = _compressor(encoder)
+    if start is not None:
+        window, memory, strategy = numbers
+        running = start(level, zlib.DEFLATED, -window, memory, strategy)
+        for i in range(0, len(raw), _FEED):
+            yield running.compress(raw[i : i + _FEED])
+        yield running.flush()
+        return
+    imagecodecs = _optional("imagecodecs")
+    if encoder == _LIBDEFLATE and imagecodecs is not None:
+        yield imagecodecs.deflate_encode(raw, level, raw=True)
+    elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0]:
+        yield imagecodecs.zlibng_encode(raw, level)[2:-4]
+    else:
+        needed = {_ZLIB: "zlib", _LIBDEFLATE: "libdeflate (imagecodecs)", _ZLIB_NG: "zlib_ng"}
+        raise ImageError(f"image data were packed by {needed[encoder]}, which is not installed")
+
+
+@cache
+def _compressor(encoder: int) -> Any:
+    """compressobj() of zlib or zlib-ng, None where it is not there. Python's zlib may be either."""
+    pythons = "ng" in zlib.ZLIB_RUNTIME_VERSION
+    if encoder == _ZLIB:
+        return None if pythons else zlib.compressobj
+    if encoder == _ZLIB_NG:
+        other = _optional("zlib_ng.zlib_ng")
+        return other.compressobj if other is not None else zlib.compressobj if pythons else None
+    return None
+
+
+@cache
+def _optional(name: str) -> Any:
+    """A module, or None."""
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        return None
+    if name == "imagecodecs" and not (module.DEFLATE.available and module.ZLIBNG.available):
+        return None
+    return module
+
+
+class _Block(NamedTuple):
+    symbols: int  # literals and matches
+    size: int  # bytes they stand for
+    final: bool
+
+
+@lru_cache(maxsize=1)
+def _first_block(packed: bytes) -> _Block | None:
+    """The first block of a stream, or None where its bytes are stored. No more symbols
+    than zlib puts into a block are counted."""
+
+    def look(bit: int) -> int:
+        """48 bits or more from one on."""
+        return int.from_bytes(packed[bit >> 3 : (bit >> 3) + 8], "little") >> (bit & 7)
+
+    head = look(16)
+    final, kind, bit = bool(head & 1), head >> 1 & 3, 19
+    if kind == 1:
+        lengths = [8] * 144 + [9] * 112 + [7] * 24 + [8] * 8
+        codes, distances = _code_table(lengths), _code_table([5] * 32)
+    elif kind == 2:
+        head = look(bit)
+        literals, others, order = (head & 31) + 257, (head >> 5 & 31) + 1, (head >> 10 & 15) + 4
+        bit += 14
+        lengths = [0] * 19
+        for place in _CODE_ORDER[:order]:
+            lengths[place] = look(bit) & 7
+            bit += 3
+        codes, lengths = _code_table(lengths), []
+        while len(lengths) < literals + others:
+            head = look(bit)
+            entry = codes[head & 0x7FFF]
+            bit, head, symbol = bit + (entry & 15), head >> (entry & 15), entry >> 4
+            if symbol < 16:
+                lengths.append(symbol)
+                continue
+            extra, least = ((2, 3), (3, 3), (7, 11))[symbol - 16]
+            value = lengths[-1] if symbol == 16 and lengths else 0
+            lengths += [value] * (least + (head & (1 << extra) - 1))
+            bit += extra
+        codes = _code_table(lengths[:literals])
+        distances = _code_table(lengths[literals : literals + others])
+    else:
+        return None
+    symbols = size = 0
+    while symbols < _MOST_SYMBOLS:
+        head = look(bit)
+        entry = codes[head & 0x7FFF]
+        taken, symbol = entry & 15, entry >> 4
+        if symbol < 256:
+            size += 1
+        elif symbol == 256:
+            return _Block(symbols, size, final)
+        else:
+            least, extra = _LENGTHS[symbol - 257]
+            head >>= taken
+            size += least + (head & (1 << extra) - 1)
+            entry = distances[head >> extra & 0x7FFF]
+            taken += extra + (entry & 15) + max(0, (entry >> 5) - 1)
+        bit += taken
+        symbols += 1
+    return _Block(symbols, size, False)
+
+
+def _code_table(lengths: Sequence[int]) -> list[int]:
+    """For every 15 bits, the symbol they begin with, times 16, plus the length of its code."""
+    table = [0] * (1 << 15)
+    code = 0
+    for length in range(1, 16):
+        code <<= 1
+        for symbol, its in enumerate(lengths):
+            if its == length:
+                first = int(f"{code:0{length}b}"[-length:][::-1], 2)  # the first bit is the lowest
+                table[first :: 1 << length] = [symbol << 4 | length] * (1 << (15 - length))
+                code += 1
+    return table
+
+
+def _stored_numbers(packed: bytes) -> tuple[int, int, int] | None:
+    """The first, size and last of stored blocks, if they are all of a stream."""
+    sizes, position, final = [], 2, 0
+    while not final:
+        final = packed[position] & 1 if position + 5 <= len(packed) - 4 else 2
+        if final == 2 or packed[position] & 6:
+            return None
+        sizes.append(int.from_bytes(packed[position + 1 : position + 3], "little"))
+        position += 5 + sizes[-1]
+    last = int(sizes[-1] == 0)
+    sizes = sizes[: len(sizes) - last]
+    if not sizes or not all(sizes):
+        return None
+    return sizes[0], sizes[1] if len(sizes) > 1 else sizes[0], last
+
+
+def _stored_pieces(raw: bytes, first: int, size: int, last: int) -> Iterator[bytes]:
+    starts = [0, *range(first, len(raw), size)]
+    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
+        yield _stored_block(raw[start:end], end == len(raw) and not last)
+    if last:
+        yield _stored_block(b"", True)
+
+
+def _stored_block(part: bytes, final: bool) -> bytes:
+    return struct.pack("<BHH", final, len(part), len(part) ^ 0xFFFF) + part
