@@ -11,9 +11,10 @@ packed ones.
         libdeflate's level 0 to 12
     2 header level window memory strategy
         zlib-ng's deflateInit2(), as 0
-    3 header first size last
-        stored blocks: the first of `first` bytes, others of `size`, the final one of what is left;
-        last 1: an empty block is the final one
+    3 header empty sizes...
+        stored blocks of these sizes, 256 to 65535 bytes, then of the last of them as long as
+        there are so many bytes, and one of what is left; empty 1: an empty block follows; at most
+        4096 sizes
 
 zlib is Python's own. Its streams have been the same since 1.2 for these numbers. libdeflate and
 zlib-ng come from optional packages (imagecodecs, zlib_ng) and change a little with their versions,
@@ -27,18 +28,20 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from ...errors import CorruptError, ImageError
 
 _ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
 _FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
+_LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much memory here
 # Numbers of a variant behind encoder and header: the least and the greatest of each.
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
     _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4)),
     _LIBDEFLATE: ((0, 12),),
     _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4)),
-    _STORED: ((1, 65535), (1, 65535), (0, 1)),
+    _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
 }
 # Levels that the two bits for it in the header stand for, the likeliest first.
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
@@ -80,6 +83,8 @@ def pack(raw: bytes, variant: tuple[int, ...]) -> bytes:
     """Raises CorruptError for a variant that there is not, and ImageError where what packs like
     that is not installed."""
     ranges = _RANGES.get(variant[0]) if variant else None
+    if ranges and variant[0] == _STORED:
+        ranges += ranges[-1:] * (min(len(variant), 3 + _MOST_SIZES) - 4)
     if (
         ranges is None
         or len(variant) != 2 + len(ranges)
@@ -302,27 +307,37 @@ def _code_table(lengths: Sequence[int]) -> list[int]:
     return table
 
 
-def _stored_numbers(packed: bytes) -> tuple[int, int, int] | None:
-    """The first, size and last of stored blocks, if they are all of a stream."""
-    sizes, position, final = [], 2, 0
+def _stored_numbers(packed: bytes) -> list[int] | None:
+    """What says how stored blocks follow each other, if there are no others in a stream."""
+    sizes, position, final = [], 2, False
     while not final:
-        final = packed[position] & 1 if position + 5 <= len(packed) - 4 else 2
-        if final == 2 or packed[position] & 6:
+        if position + 5 > len(packed) - 4 or packed[position] & 6:
             return None
+        final = bool(packed[position] & 1)
         sizes.append(int.from_bytes(packed[position + 1 : position + 3], "little"))
         position += 5 + sizes[-1]
-    last = int(sizes[-1] == 0)
-    sizes = sizes[: len(sizes) - last]
-    if not sizes or not all(sizes):
-        return None
-    return sizes[0], sizes[1] if len(sizes) > 1 else sizes[0], last
+    empty = sizes[-1] == 0
+    if empty:
+        sizes.pop()
+    if len(sizes) > 1 and sizes[-1] <= sizes[-2]:
+        sizes.pop()  # what is left
+    while len(sizes) > 1 and sizes[-1] == sizes[-2]:
+        sizes.pop()
+    if len(sizes) == 1:
+        sizes[0] = max(sizes[0], _LEAST_SIZE)
+    known = 1 <= len(sizes) <= _MOST_SIZES and min(sizes) >= _LEAST_SIZE
+    return [int(empty), *sizes] if known else None
 
 
-def _stored_pieces(raw: bytes, first: int, size: int, last: int) -> Iterator[bytes]:
-    starts = [0, *range(first, len(raw), size)]
-    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
-        yield _stored_block(raw[start:end], end == len(raw) and not last)
-    if last:
+def _stored_pieces(raw: bytes, empty: int, *sizes: int) -> Iterator[bytes]:
+    start = 0
+    for size in chain(sizes, repeat(sizes[-1])):
+        final = start + size >= len(raw)
+        yield _stored_block(raw[start : start + size], final and not empty)
+        start += size
+        if final:
+            break
+    if empty:
         yield _stored_block(b"", True)
 
 
