@@ -136,11 +136,13 @@ def _unpacked(rows: np.ndarray, depth: int, width: int) -> np.ndarray:
     return samples
 
 
-def filter_rows(rows: np.ndarray, step: int, kind: int | None = None) -> np.ndarray:
+def filter_rows(
+    rows: np.ndarray, step: int, kind: int | np.ndarray | None = None
+) -> np.ndarray:
     """Filter (H, S) uint8 rows of `step` bytes per pixel to (H, 1 + S), filter byte first.
 
-    `kind` is the filter of every row; None takes for each row the one with the least sum of
-    absolute differences, the lowest number on a tie.
+    `kind` is the filter of every row, or (H,) of each; None takes for each row the one with the
+    least sum of absolute differences, the lowest number on a tie.
     """
     height, stride = rows.shape
     lines = np.empty((height, 1 + stride), np.uint8)
@@ -156,6 +158,11 @@ def filter_rows(rows: np.ndarray, step: int, kind: int | None = None) -> np.ndar
             best = cost.argmin(axis=0)
             target[:, 0] = best
             target[:, 1:] = choices[best, np.arange(len(part))]
+        elif isinstance(kind, np.ndarray):
+            target[:, 0] = kinds = kind[top : top + block]
+            for each in np.unique(kinds).tolist():
+                chosen = kinds == each
+                target[chosen, 1:] = _filtered(part[chosen], before[chosen], step, each)
         else:
             target[:, 0] = kind
             target[:, 1:] = _filtered(part, before, step, kind)

@@ -39,10 +39,8 @@ def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> 
         return png.read_png(data, name, limits)
     if data.startswith(tiff.SIGNATURES):
         return tiff.read_tiff(data, name, limits)
-    if data.startswith(tiff.BIG_SIGNATURES):
-        raise ImageError(f"{name}: BigTIFF is not supported")
     if data.startswith(pnm.SIGNATURES):
-        return Picture(pnm.read_pnm(data, name, limits))
+        return pnm.read_pnm(data, name, limits)
     if not data:
         raise ImageError(f"{name}: the file is empty")
     for signature, kind in _OTHERS:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..container.fields import unpack_fields
 from ..errors import CorruptError, ImageError, UnsupportedVersionError
+from ..source.skeleton import Skeleton
 from .metadata import PNG, Metadata, frame_of
 
 MAX_PALETTE = 256
@@ -131,13 +132,15 @@ class Picture:
     """What an image file holds.
 
     samples: uint8 or uint16, (H, W) or (H, W, 2..4), as the file has them. left_out: what of the
-    file could not be kept, in words; nothing of it decides a sample.
+    file could not be kept, in words; nothing of it decides a sample. source: with what the file
+    itself comes back (source.restore), metadata being what it has of them.
     """
 
     samples: np.ndarray
     type: PixelType = PLAIN
     metadata: Metadata | None = None
     left_out: tuple[str, ...] = ()
+    source: Skeleton | None = None
 
     def array(self) -> np.ndarray:
         """The picture in grey or RGB, with alpha where there is transparency."""

@@ -36,7 +36,7 @@ _BITS = {
 _SAMPLES = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _COLOURS = {1: _GREY, 2: _GREY_ALPHA, 3: _RGB, 4: _RGBA}
 # First column, first row, column step and row step of the seven passes of an interlaced image.
-_PASSES = (
+PASSES = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
     (0, 4, 4, 8),
@@ -102,12 +102,20 @@ def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     else:
         key = struct.unpack(f">{len(parsed.transparency) // 2}H", parsed.transparency)
         pixels = PixelType(depth, key=key)
-    while parsed.chunks and parsed.chunks[-1][1] is None:
-        parsed.chunks.pop()  # places that nothing follows
-    metadata = Metadata(PNG, chunks=tuple(parsed.chunks)) if parsed.chunks else None
-    picture = Picture(samples, pixels, metadata, tuple(parsed.left_out))
+    picture = Picture(samples, pixels, _metadata(parsed), tuple(parsed.left_out))
     picture.check(f"{name}: damaged PNG")
     return picture
+
+
+def metadata_of(data: bytes, name: str) -> Metadata | None:
+    """The ancillary chunks of a PNG, whose image data are not looked at. Raises ImageError."""
+    return _metadata(_parse(data, name, Limits(pixels=1 << 62)))
+
+
+def _metadata(parsed: _Parsed) -> Metadata | None:
+    while parsed.chunks and parsed.chunks[-1][1] is None:
+        parsed.chunks.pop()  # places that nothing follows
+    return Metadata(PNG, chunks=tuple(parsed.chunks)) if parsed.chunks else None
 
 
 def write_png(picture: Picture, level: int) -> bytes:
@@ -240,7 +248,7 @@ def _check_header(header: _Header, name: str, limits: Limits) -> None:
 def _check_stream(stream: bytes, header: _Header, name: str) -> None:
     """Refuse image data of any other length than the header's, and unknown filters."""
     pixel_bits = header.bits * _SAMPLES[header.colour]
-    passes = _PASSES if header.interlace else ((0, 0, 1, 1),)
+    passes = PASSES if header.interlace else ((0, 0, 1, 1),)
     sizes = []
     for left, top, across, down in passes:
         columns = (header.width - left + across - 1) // across

@@ -1,77 +1,153 @@
-"""PBM, PGM, PPM and PAM files, whose samples are kept exactly.
-
-Only the full sample ranges are read (maxval 255 and 65535, and bitmaps): an array has no place for
-another maxval, and the image would come back darker.
-"""
+"""PBM, PGM, PPM and PAM files, whose samples are kept as the numbers that they are."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
+from .picture import ALPHA, UNSPECIFIED, Picture, PixelType
 
 SIGNATURES = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7")
-EXTENSIONS = (".pgm", ".ppm", ".pnm", ".pam")
+EXTENSIONS = (".pbm", ".pgm", ".ppm", ".pnm", ".pam")
 
 _TUPLES = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}
+_ALPHAS = (b"GRAYSCALE_ALPHA", b"RGB_ALPHA", b"BLACKANDWHITE_ALPHA")
+_CHANNELS = {".pbm": (1,), ".pgm": (1,), ".ppm": (3,), ".pnm": (1, 3), ".pam": (1, 2, 3, 4)}
+_KINDS = {1: "grey", 2: "grey + alpha", 3: "RGB", 4: "RGBA"}
 _FIELD = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})")
 _COMMENT = re.compile(rb"#[^\r\n]*")
+_PAM_LINE = re.compile(rb"[^\n]*\n")
+_MOST_LINES = 1 << 12  # of a PAM header
+_OTHER = re.compile(rb"\s*P[1-7][\s#]")
 
 
-def read_pnm(data: bytes, name: str, limits: Limits = DEFAULT) -> np.ndarray:
-    """Decode a PNM or PAM file; see images.read_image for shapes and errors."""
-    if data[:2] == b"P7":
-        width, height, channels, top, start = _pam_header(data, name)
+@dataclass(frozen=True)
+class Header:
+    """plain: whether samples are decimal numbers; bitmap: whether 1 is black, in one bit; top: the
+    greatest value; start: where the samples begin; alpha: whether the last channel is."""
+
+    width: int
+    height: int
+    channels: int
+    top: int
+    start: int
+    plain: bool = False
+    bitmap: bool = False
+    alpha: bool = True
+
+    @property
+    def samples(self) -> int:
+        """How many."""
+        return self.width * self.height * self.channels
+
+    @property
+    def body(self) -> int:
+        """Bytes of the samples of a file that is not plain."""
+        if self.bitmap:
+            return self.height * ((self.width + 7) // 8)
+        return self.samples * (2 if self.top > 255 else 1)
+
+
+def read_pnm(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
+    """Decode a PNM or PAM file; see images.read_picture for errors."""
+    header = read_header(data, name, limits)
+    left_out = ["comments"] if _COMMENT.search(data, 0, header.start) else []
+    if header.plain:
+        samples = _plain_samples(data, header, name)
     else:
-        bitmap = data[:2] in (b"P1", b"P4")
-        fields, start = _fields(data, 2 if bitmap else 3, name)
-        width, height = fields[:2]
-        top = 1 if bitmap else fields[2]
-        channels = 3 if data[:2] in (b"P3", b"P6") else 1
-    check_size(width, height, name, limits)
-    if top not in (1, 255, 65535) or (top == 1 and channels > 1):
-        raise ImageError(f"{name}: maxval {top} cannot be kept, only 255 and 65535 can")
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    if data[:2] in (b"P1", b"P2", b"P3"):
-        samples = _plain_samples(data, start, width * height * channels, top, name)
-    elif data[:2] == b"P4":
-        body = _body(data, start, height * ((width + 7) // 8), name)
-        packed = np.frombuffer(body, np.uint8).reshape(height, -1)
-        samples = np.unpackbits(packed, axis=1, count=width)
-    else:
-        kind = np.dtype(">u2" if top > 255 else "u1")
-        body = _body(data, start, width * height * channels * kind.itemsize, name)
-        samples = np.frombuffer(body, kind)
-    if samples.max() > top:
+        body = data[header.start : header.start + header.body]
+        if len(body) < header.body:
+            raise ImageError(f"{name}: truncated PNM, {len(body)} of {header.body} bytes")
+        behind = len(data) - header.start - header.body
+        if behind and _OTHER.match(data, len(data) - behind):
+            raise ImageError(f"{name}: this PNM holds several images; files of one can be encoded")
+        left_out += [f"{behind} bytes behind the image"] if behind else []
+        samples = samples_of(body, header)
+    if samples.max() > header.top:
         raise ImageError(f"{name}: damaged PNM, a sample exceeds maxval")
-    if top == 1:
-        # In a PBM 1 is black; in a PAM it is white.
-        samples = (samples if data[:2] == b"P7" else 1 - samples) * 255
-    return samples.astype(np.uint16 if top > 255 else np.uint8).reshape(shape)
+    shape = (header.height, header.width, header.channels)
+    samples = samples.astype(np.uint16 if header.top > 255 else np.uint8)
+    samples = samples.reshape(shape[:2] if header.channels == 1 else shape)
+    return Picture(samples, _type_of(header), left_out=tuple(left_out))
 
 
-def write_pnm(image: np.ndarray, extension: str) -> bytes:
-    """Encode a valid image as .pgm, .ppm, .pnm (either) or .pam. Raises ImageError."""
+def read_header(data: bytes, name: str, limits: Limits) -> Header:
+    """What a file says of itself before its samples. Raises ImageError and LimitError."""
+    kind = data[:2]
+    if kind == b"P7":
+        header = _pam_header(data, name)
+    else:
+        bitmap = kind in (b"P1", b"P4")
+        fields, start = _fields(data, 2 if bitmap else 3, name)
+        channels = 3 if kind in (b"P3", b"P6") else 1
+        top = 1 if bitmap else fields[2]
+        plain = kind in (b"P1", b"P2", b"P3")
+        header = Header(fields[0], fields[1], channels, top, start, plain, bitmap)
+    check_size(header.width, header.height, name, limits)
+    if not 1 <= header.top <= 65535:
+        raise ImageError(f"{name}: damaged PNM, maxval {header.top}")
+    return header
+
+
+def samples_of(body: bytes, header: Header) -> np.ndarray:
+    """The samples of a body that is not plain, one after the other."""
+    if header.bitmap:
+        packed = np.frombuffer(body, np.uint8).reshape(header.height, -1)
+        return np.unpackbits(packed, axis=1, count=header.width)
+    return np.frombuffer(body, ">u2" if header.top > 255 else "u1")
+
+
+def body_of(samples: np.ndarray, header: Header) -> bytes:
+    """Undoes samples_of."""
+    if header.bitmap:
+        return np.packbits(samples.reshape(header.height, header.width), axis=1).tobytes()
+    return samples.astype(">u2" if header.top > 255 else "u1").tobytes()
+
+
+def write_pnm(picture: Picture, extension: str) -> bytes:
+    """Encode a valid picture as .pbm, .pgm, .ppm, .pnm (what fits) or .pam. Raises ImageError."""
+    image, pixels = picture.samples, picture.type
+    if pixels.palette or pixels.key or pixels.depth in (2, 4):
+        image, pixels = picture.array(), PixelType()
     height, width = image.shape[:2]
     channels = image.shape[2] if image.ndim == 3 else 1
-    if (
-        channels
-        not in {".pgm": (1,), ".ppm": (3,), ".pnm": (1, 3), ".pam": (1, 2, 3, 4)}[extension]
-    ):
-        kinds = {1: "grey", 2: "grey + alpha", 3: "RGB", 4: "RGBA"}
-        raise ImageError(f"{extension} cannot hold {kinds[channels]} images, .pam and .png can")
-    top = np.iinfo(image.dtype).max
+    bitmap = pixels.depth == 1 and extension in (".pbm", ".pnm")
+    if channels not in _CHANNELS[extension] or (extension == ".pbm" and not bitmap):
+        kind = _KINDS[channels] if extension != ".pbm" else "other than 1-bit"
+        raise ImageError(f"{extension} cannot hold {kind} images, .pam and .png can")
+    if pixels.signed or (pixels.extra and extension != ".pam"):
+        kind = "signed samples" if pixels.signed else "a channel that is no alpha"
+        raise ImageError(f"{extension} cannot hold {kind}, .tif can")
+    if bitmap:
+        black = image if pixels.white else 1 - image
+        return b"P4\n%d %d\n" % (width, height) + np.packbits(black, axis=1).tobytes()
+    top = pixels.top or (1 << (pixels.depth or 8 * image.itemsize)) - 1
+    if pixels.depth == 1 and extension != ".pam":
+        image, top = picture.array(), 255
+    elif pixels.white:
+        image = top - image
     if extension == ".pam":
-        header = (
-            f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {top}\n"
-            f"TUPLTYPE {_TUPLES[channels]}\nENDHDR\n"
-        )
+        kind = "" if pixels.extra else f"TUPLTYPE {_TUPLES[channels]}\n"
+        head = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {top}\n{kind}ENDHDR\n"
     else:
-        header = f"P{5 if channels == 1 else 6}\n{width} {height}\n{top}\n"
-    return header.encode("ascii") + image.astype(image.dtype.newbyteorder(">")).tobytes()
+        head = f"P{5 if channels == 1 else 6}\n{width} {height}\n{top}\n"
+    return head.encode("ascii") + image.astype(image.dtype.newbyteorder(">")).tobytes()
+
+
+def _type_of(header: Header) -> PixelType:
+    """What samples of a header stand for."""
+    extra = ALPHA if header.alpha or header.channels in (1, 3) else UNSPECIFIED
+    depth = header.top.bit_length()
+    if header.top in (255, 65535):
+        return PixelType(extra=extra)
+    full = header.top == (1 << depth) - 1
+    if full and (9 <= depth <= 15 or (depth in (1, 2, 4) and header.channels == 1)):
+        return PixelType(depth=depth, white=header.bitmap, extra=extra)
+    return PixelType(top=header.top, extra=extra)
 
 
 def _fields(data: bytes, count: int, name: str) -> tuple[list[int], int]:
@@ -89,44 +165,39 @@ def _fields(data: bytes, count: int, name: str) -> tuple[list[int], int]:
     return fields, position + 1
 
 
-def _pam_header(data: bytes, name: str) -> tuple[int, int, int, int, int]:
-    head, mark, _ = data.partition(b"ENDHDR\n")
+def _pam_header(data: bytes, name: str) -> Header:
     values: dict[bytes, bytes] = {}
-    for line in head.split(b"\n")[1:]:
-        key, _, value = line.partition(b" ")
-        if key and not key.startswith(b"#"):
-            values[key] = value.strip()
-    try:
-        width, height, channels, top = (
-            int(values[key]) for key in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
-        )
-    except (KeyError, ValueError):
-        mark = b""
-    if not mark:
-        raise ImageError(f"{name}: damaged PAM header")
-    kind = values.get(b"TUPLTYPE", b"").decode("ascii", "replace")
-    known = _TUPLES.get(channels)
-    if known is None or kind not in ("", known, "BLACKANDWHITE" if channels == 1 else known):
-        # the file's own words are quoted: they could be any, a terminal's commands too
-        raise ImageError(f"{name}: PAM of type {kind[:40]!a} with {channels} channels")
-    return width, height, channels, top, len(head) + len(mark)
+    at = 0
+    for _ in range(_MOST_LINES):
+        line = _PAM_LINE.match(data, at)
+        if line is None:
+            break
+        first, at = at == 0, line.end()
+        key, _, value = line[0].strip().replace(b"\t", b" ").partition(b" ")
+        if key == b"ENDHDR":
+            try:
+                width, height, channels, top = (
+                    int(values[key]) for key in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
+                )
+            except (KeyError, ValueError):
+                break
+            if channels not in _TUPLES:
+                raise ImageError(f"{name}: PAM with {channels} channels is not supported")
+            kind = values.get(b"TUPLTYPE", b"")
+            return Header(width, height, channels, top, at, alpha=kind in _ALPHAS)
+        if key and not first and not key.startswith(b"#"):
+            # several of the same name are one, as the format has it of TUPLTYPE
+            values[key] = b" ".join(filter(None, (values.get(key, b""), value.strip())))
+    raise ImageError(f"{name}: damaged PAM header")
 
 
-def _plain_samples(data: bytes, start: int, count: int, top: int, name: str) -> np.ndarray:
-    text = _COMMENT.sub(b"", data[start:])
+def _plain_samples(data: bytes, header: Header, name: str) -> np.ndarray:
+    text = _COMMENT.sub(b"", data[header.start :])
     # The digits of a plain bitmap need no space between them.
-    words = [bytes([digit]) for digit in b"".join(text.split())] if top == 1 else text.split()
-    if len(words) != count:
-        raise ImageError(f"{name}: damaged PNM, {len(words)} samples instead of {count}")
+    bits = header.bitmap
+    words = [bytes([digit]) for digit in b"".join(text.split())] if bits else text.split()
+    if len(words) != header.samples:
+        raise ImageError(f"{name}: damaged PNM, {len(words)} samples instead of {header.samples}")
     if not all(word.isdigit() and len(word) <= 5 for word in words):
         raise ImageError(f"{name}: damaged PNM, a sample is not a number")
     return np.array([int(word) for word in words], np.int64)
-
-
-def _body(data: bytes, start: int, size: int, name: str) -> bytes:
-    body = data[start:]
-    if len(body) < size:
-        raise ImageError(f"{name}: truncated PNM, {len(body)} of {size} bytes of samples")
-    if len(body) > size:
-        raise ImageError(f"{name}: {len(body) - size} bytes follow the first image of this PNM")
-    return body

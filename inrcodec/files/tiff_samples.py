@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
-from .tiff_layout import Layout, Piece
+from ..errors import ImageError
+from .packing import expand
+from .tiff_layout import SCHEMES, Layout, Piece
+
+_MIRRORED = bytes(int(f"{n:08b}"[::-1], 2) for n in range(256))
+
+
+def mirrored(packed: bytes, layout: Layout) -> bytes:
+    """The bytes of a piece, as they are read, from those in the file, or the other way round."""
+    return packed.translate(_MIRRORED) if layout.reversed_bits else packed
+
+
+def raw_piece(data: bytes, layout: Layout, piece: Piece, name: str = "the file") -> bytes:
+    """A piece of a file, unpacked. Raises ImageError where it is damaged."""
+    packed = mirrored(data[piece.offset : piece.offset + piece.count], layout)
+    wanted = layout.lines(piece) * layout.line_bytes
+    try:
+        raw = expand(SCHEMES[layout.compression], packed, wanted)
+    except zlib.error as error:
+        raise ImageError(f"{name}: damaged TIFF, image data do not inflate ({error})") from None
+    if len(raw) != wanted:
+        raise ImageError(f"{name}: damaged TIFF, {len(raw)} of {wanted} bytes in a strip")
+    return raw
 
 
 def samples_of(raw: bytes, layout: Layout, lines: int) -> np.ndarray:

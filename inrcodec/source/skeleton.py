@@ -30,6 +30,12 @@ class Skeleton:
     sparse: Sparse = field(repr=False)
     recipe: dict[str, Any]
 
+    def fits(self, samples: int) -> bool:
+        """Whether a picture of so many bytes of samples may have it."""
+        holes = self.sparse.holes
+        pixels = sum(length for _, length in holes)
+        return len(holes) <= MAX_HOLES and pixels <= MOST_TIMES * samples + MOST_MORE
+
 
 def digest_of(data: bytes) -> bytes:
     """BLAKE2b-128 of a file."""
@@ -85,6 +91,7 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
     for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
         holes.append((at + gap, length))
         at += gap + length
-    if sum(length for _, length in holes) > MOST_TIMES * samples + MOST_MORE:
+    skeleton = Skeleton(kind, digest, Sparse(size, tuple(holes), literals), recipe)
+    if not skeleton.fits(samples):
         raise CorruptError("a source file with more pixel data than its picture has")
-    return Skeleton(kind, digest, Sparse(size, tuple(holes), literals), recipe)
+    return skeleton

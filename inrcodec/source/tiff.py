@@ -1,44 +1,124 @@
 """How a TIFF's strips or tiles are packed again.
 
 The recipe: `v`, the numbers of the packing (files.packing); `p`, what tiles have beyond the edge of
-the image: 0 zeros, 1 the last row and column again, 2 the bytes `e`, tile by tile.
+the image: 0 zeros, 1 the last row and column again, 2 the samples in `e`, tile by tile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..files.packing import Packing, find_packing, unpack
-from ..files.tiff_layout import SCHEMES, Layout, Piece
-from ..files.tiff_samples import place_of, raw_of
+from ..errors import CorruptError
+from ..files.packing import Packing, find_packing
+from ..files.tiff_directory import read_directory
+from ..files.tiff_layout import SCHEMES, Layout, Piece, read_layout
+from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
+from ..limits import Limits
+from .sparse import Sparse
 
 ZEROS, REPEATED, STORED = range(3)
-_REVERSED = bytes(int(f"{n:08b}"[::-1], 2) for n in range(256))
 
 
-def pieces_of(samples: np.ndarray, layout: Layout, pads: int, stored: bytes) -> Iterator[bytes]:
-    """The bytes of each piece, before they are packed, of an image (H, W, S). Raises ValueError
-    where the stored pads are too few."""
-    at = 0
+def find(data: bytes, layout: Layout, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
+    """A file of a layout and samples (H, W, S) without its pixel data, and the recipe for these;
+    None where they cannot be packed to the same bytes."""
+    if layout.compression not in SCHEMES:
+        return None
+    raw = [raw_piece(data, layout, piece) for piece in layout.pieces]
+    recipe: dict[str, Any] = {}
+    for pads in (ZEROS, REPEATED, STORED):
+        recipe = {"p": pads} if pads else {}
+        if pads == STORED:
+            recipe["e"] = _outsides(raw, layout)
+        if all(map(bytes.__eq__, _pieces(samples, layout, recipe), raw)):
+            break
+    else:
+        return None
+    pairs, holes = [], dict[int, int]()
+    for piece, part in zip(layout.pieces, raw, strict=True):
+        packed = mirrored(data[piece.offset : piece.offset + piece.count], layout)
+        if layout.compression == 1:
+            packed = packed[: len(part)]
+        pairs.append((part, packed))
+        if holes.setdefault(piece.offset, len(packed)) != len(packed):
+            return None
+    packing = find_packing(SCHEMES[layout.compression], pairs, layout.line_bytes)
+    if packing is None:
+        return None
+    if packing.variant:
+        recipe["v"] = list(packing.variant)
+    try:
+        return Sparse.of(data, list(holes.items())), recipe
+    except ValueError:  # strips that overlap
+        return None
+
+
+def bodies(
+    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits
+) -> list[bytes]:
+    """What stands in each hole. Raises a LinrError or ValueError where it does not fit."""
+    name = "the source file"
+    layout = read_layout(read_directory(sparse, name), len(sparse), name, limits)
+    if (layout.height, layout.width, layout.samples) != samples.shape:
+        raise CorruptError(f"{name} is of another size than the picture")
+    variant = recipe.get("v", [])
+    packing = Packing(SCHEMES[layout.compression], tuple(variant))
+    packed = {
+        piece.offset: mirrored(packing.pack(raw), layout)
+        for piece, raw in zip(layout.pieces, _pieces(samples, layout, recipe), strict=True)
+    }
+    return join(sparse, sorted(packed.items()))
+
+
+def join(sparse: Sparse, parts: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    """Parts by their places, ascending, as the bodies of holes."""
+    found, left = [], list(reversed(parts))
+    for start, length in sparse.holes:
+        body, at = list[bytes](), start
+        while at < start + length:
+            place, part = left.pop() if left else (-1, b"")
+            if place != at or not part:
+                raise ValueError("pixel data of other places than the holes")
+            body.append(part)
+            at += len(part)
+        found.append(b"".join(body))
+    if any(part for _, part in left):
+        raise ValueError("more pixel data than holes")
+    return found
+
+
+def _pieces(samples: np.ndarray, layout: Layout, recipe: dict[str, Any]) -> Iterator[bytes]:
+    """The bytes of each piece of an image (H, W, S), before they are packed."""
+    pads, stored, at = recipe.get("p", ZEROS), recipe.get("e", b""), 0
     for piece in layout.pieces:
         part = samples[place_of(layout, piece)]
         short = layout.lines(piece) - part.shape[0], layout.cols - part.shape[1]
         if any(short):
-            beyond = ((0, short[0]), (0, short[1]), (0, 0))
-            part = np.pad(part, beyond, mode="edge" if pads == REPEATED else "constant")
+            outside = np.ones((layout.lines(piece), layout.cols), dtype=bool)
+            outside[: part.shape[0], : part.shape[1]] = False
+            mode: Any = "edge" if pads == REPEATED else "constant"
+            part = np.pad(part, ((0, short[0]), (0, short[1]), (0, 0)), mode=mode)
             if pads == STORED:
-                outside = _outside(layout, piece)
-                size = int(outside.sum()) * part.itemsize * layout.depth
+                size = int(outside.sum()) * layout.depth * part.itemsize
                 given = np.frombuffer(stored[at : at + size], part.dtype.newbyteorder("<"))
                 part[outside] = given.reshape(-1, layout.depth)
                 at += size
         yield raw_of(part, layout)
 
 
-def packed_pieces(
-    samples: np.ndarray, layout: Layout, recipe: dict[str, Any]
-) -> Iterator[tuple[Piece, bytes]]:
-    """Each piece as it is in the file."""
+def _outsides(raw: Sequence[bytes], layout: Layout) -> bytes:
+    """The samples of all pieces beyond the edges of the image."""
+    found = []
+    for piece, part in zip(layout.pieces, raw, strict=True):
+        rows, cols, _ = place_of(layout, piece)
+        height, width = rows.stop - rows.start, cols.stop - cols.start
+        lines = layout.lines(piece)
+        if (height, width) != (lines, layout.cols):
+            outside = np.ones((lines, layout.cols), dtype=bool)
+            outside[:height, :width] = False
+            beyond = samples_of(part, layout, lines)[outside]
+            found.append(beyond.astype(beyond.dtype.newbyteorder("<")).tobytes())
+    return b"".join(found)

@@ -1,0 +1,57 @@
+"""How the samples of a PNM or PAM file are written again.
+
+The recipe of a plain file, whose samples are decimal numbers: `e`, the bytes from the first of them
+to the last, with a zero byte for each number. Others need none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptError
+from ..files.pnm import Header, body_of, read_header
+from ..limits import Limits
+from .sparse import Sparse
+
+_MARK = b"\0"
+_NUMBERS = re.compile(rb"(#[^\r\n]*)|([0-9]+)")
+_DIGITS = re.compile(rb"(#[^\r\n]*)|([0-9])")
+
+
+def find(data: bytes, header: Header, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
+    """A file of a header and samples without them, and the recipe; None where the numbers of a
+    plain one are not written as usual."""
+    if not header.plain:
+        return Sparse.of(data, [(header.start, header.body)]), {}
+    text = data[header.start :]
+    if _MARK in text:
+        return None
+    numbers = _DIGITS if header.bitmap else _NUMBERS
+    template = numbers.sub(lambda match: match[1] or _MARK, text)
+    recipe = {"e": template}
+    if _plain_body(samples, template) != text:
+        return None
+    return Sparse.of(data, [(header.start, len(text))]), recipe
+
+
+def bodies(
+    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits
+) -> list[bytes]:
+    """What stands in each hole. Raises a LinrError where it does not fit."""
+    name, most = "the source file", sparse.holes[0][0] if sparse.holes else 0
+    header = read_header(bytes(sparse.read(0, most)), name, limits)
+    if (header.height, header.width, header.channels) != samples.shape:
+        raise CorruptError(f"{name} is of another size than the picture")
+    if header.plain:
+        return [_plain_body(samples, recipe.get("e", b""))]
+    return [body_of(samples, header)]
+
+
+def _plain_body(samples: np.ndarray, template: bytes) -> bytes:
+    """A template with samples for its marks, as far as either goes."""
+    between = template.split(_MARK)
+    words = [b"%d" % value for value in samples.reshape(-1).tolist()]
+    return b"".join(part for pair in zip(between, [*words, b""], strict=False) for part in pair)

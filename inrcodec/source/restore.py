@@ -1,0 +1,94 @@
+"""Source files taken apart, and put together again."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import ChecksumError, CorruptError, LinrError
+from ..files import png as png_files
+from ..files import tiff as tiff_files
+from ..files.metadata import Metadata
+from ..files.picture import Picture
+from ..files.pnm import read_header
+from ..files.tiff_directory import Whole, read_directory
+from ..files.tiff_layout import read_layout
+from ..limits import DEFAULT, Limits
+from . import png, pnm, tiff
+from .skeleton import PNG, PNM, TIFF, Skeleton, digest_of
+
+ELSEWISE = "how its image data are packed"  # what is left out where a file cannot be put together
+
+
+def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> Picture:
+    """A picture that was read from a file, with what is needed to put the file together again byte
+    for byte, if it is known how; nothing of the file is left out then."""
+    skeleton = _taken_apart(data, picture, name, limits)
+    if skeleton is not None:
+        try:
+            if restore(skeleton, picture.samples, limits) == data:
+                return replace(picture, source=skeleton, left_out=())
+        except (LinrError, ValueError):
+            pass  # then it is not known how
+    return replace(picture, left_out=(*picture.left_out, ELSEWISE))
+
+
+def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -> bytes:
+    """The source file of a picture's samples. Raises ChecksumError where another one comes out, as
+    from another zlib, and CorruptError where none does."""
+    room = {PNG: png, TIFF: tiff, PNM: pnm}[skeleton.kind]
+    cube = samples.reshape(*samples.shape[:2], -1)
+    try:
+        data = skeleton.sparse.filled(room.bodies(skeleton.sparse, cube, skeleton.recipe, limits))
+    except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
+        raise CorruptError(f"the source file does not go together ({error})") from error
+    if digest_of(data) != skeleton.digest:
+        raise ChecksumError("the source file does not come back byte for byte")
+    return data
+
+
+def metadata_of(skeleton: Skeleton) -> Metadata | None:
+    """The metadata in a source file. Raises CorruptError where it is none of its kind."""
+    try:
+        if skeleton.kind == TIFF:
+            return tiff_files.metadata_of(skeleton.sparse, "the source file")[0]
+        if skeleton.kind == PNG:
+            return png_files.metadata_of(_without_image(skeleton), "the source file")
+    except CorruptError:
+        raise
+    except LinrError as error:
+        raise CorruptError(str(error)) from error
+    return None
+
+
+def _taken_apart(data: bytes, picture: Picture, name: str, limits: Limits) -> Skeleton | None:
+    samples = picture.samples.reshape(*picture.samples.shape[:2], -1)
+    if data.startswith(png_files.SIGNATURE):
+        kind, found = PNG, png.find(data, samples)
+    elif data.startswith(tiff_files.SIGNATURES):
+        layout = read_layout(read_directory(Whole(data), name), len(data), name, limits)
+        kind, found = TIFF, tiff.find(data, layout, samples)
+    else:
+        kind, found = PNM, pnm.find(data, read_header(data, name, limits), samples)
+    if found is None:
+        return None
+    skeleton = Skeleton(kind, digest_of(data), *found)
+    literals = len(skeleton.sparse.literals) + sum(
+        len(value) for value in skeleton.recipe.values() if isinstance(value, bytes)
+    )
+    fits = literals + 1024 < limits.metadata and skeleton.fits(picture.samples.nbytes)
+    return skeleton if fits else None
+
+
+def _without_image(skeleton: Skeleton) -> bytes:
+    """A PNG with a chunk of a byte for its image data."""
+    tagged = b"IDAT\0"
+    chunk = struct.pack(">I", 1) + tagged + struct.pack(">I", zlib.crc32(tagged))
+    sparse = skeleton.sparse
+    if len(sparse.holes) != 1:
+        raise CorruptError("the source file has no image data")
+    start = sparse.holes[0][0]
+    return sparse.literals[:start] + chunk + sparse.literals[start:]
