@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Protocol
 
+import msgpack
+
 from .coding.stored_file import StoredImage
 from .container import linr
 from .container.fields import Fields
@@ -24,8 +26,11 @@ from .history.planes import INDEX, Geometry, Planes
 from .history.step import Step
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.restore import metadata_of
+from .source.skeleton import Skeleton, pack_skeleton, unpack_skeleton
 
-TYPE, METADATA = b"P", b"m"
+TYPE, METADATA, SOURCE, LEFT_OUT = b"P", b"m", b"s", b"n"
+MAX_LEFT_OUT = 64  # things that are named
 
 
 class Model(Protocol):
@@ -67,7 +72,9 @@ class Model(Protocol):
 
 
 MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage)
-TAGS = frozenset({TYPE, METADATA, *(step.tag for step in STEPS)}).union(*(m.tags for m in MODELS))
+TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in STEPS)}).union(
+    *(m.tags for m in MODELS)
+)
 ENTIRE = frozenset(step.number for step in STEPS if step.all_data)
 
 
@@ -76,7 +83,8 @@ class Contents:
     """A file that was taken apart, short of its pixels.
 
     picture: the geometry of its samples; digest: BLAKE2b-128 of them, little-endian, in C order;
-    type, metadata: what a Picture has besides; steps: as they were applied; model: of their planes.
+    type, metadata, left_out, source: what a Picture has besides; steps: as they were applied;
+    model: of their planes.
     """
 
     picture: Geometry
@@ -85,6 +93,8 @@ class Contents:
     metadata: Metadata | None
     steps: tuple[Step, ...]
     model: Model
+    left_out: tuple[str, ...] = ()
+    source: Skeleton | None = None
     version: str = f"{linr.MAJOR}.{linr.MINOR}"
 
     @property
@@ -121,8 +131,12 @@ def pack(contents: Contents) -> bytes:
     picture, sections = contents.picture, []
     if contents.type != PLAIN:
         sections.append(Section(TYPE, pack_type(contents.type)))
-    if contents.metadata is not None:
+    if contents.source is not None:
+        sections.append(Section(SOURCE, pack_skeleton(contents.source)))
+    elif contents.metadata is not None:
         sections.append(Section(METADATA, pack_metadata(contents.metadata)))
+    if contents.left_out:
+        sections.append(Section(LEFT_OUT, msgpack.packb(list(contents.left_out[:MAX_LEFT_OUT]))))
     steps = []
     for step in contents.steps:
         fields, its = step.pack()
@@ -154,8 +168,16 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     packed, metadata = sections.optional(METADATA), None
     if packed is not None:
         metadata = unpack_metadata(packed, limits.metadata)
-        if not pixels.allows(metadata):
-            raise CorruptError("metadata of another type of picture")
+    packed, skeleton = sections.optional(SOURCE), None
+    if packed is not None:
+        samples = header.height * header.width * header.channels * header.bits // 8
+        skeleton = unpack_skeleton(packed, samples, limits.metadata)
+        if skeleton is not None and metadata is not None:
+            raise CorruptError("metadata beside the source file that has them")
+        metadata = metadata if skeleton is None else metadata_of(skeleton)
+    if not pixels.allows(metadata):
+        raise CorruptError("metadata of another type of picture")
+    left_out = _left_out(sections.optional(LEFT_OUT))
     size = header.height, header.width, header.channels, header.bits
     picture = geometry = geometry_of(*size, pixels)
     steps: list[Step] = []
@@ -181,5 +203,19 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     if model.digests and digest_of_digests(model.digests) != header.digest:
         raise ChecksumError("the digests of the images do not match the file's")
     return Contents(
-        picture, header.digest, pixels, metadata, tuple(steps), model, container.version
-    )
+        picture, header.digest, pixels, metadata, tuple(steps), model, left_out, skeleton,
+        container.version,
+    )  # fmt: skip
+
+
+def _left_out(packed: bytes | None) -> tuple[str, ...]:
+    """What of a source file could not be kept, in words."""
+    if packed is None:
+        return ()
+    try:
+        names = msgpack.unpackb(packed, max_array_len=MAX_LEFT_OUT)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise CorruptError("what was left out is not MessagePack") from error
+    if not isinstance(names, list) or not names or not all(type(n) is str and n for n in names):
+        raise CorruptError("what was left out is no list of names")
+    return tuple(names)

@@ -5,8 +5,9 @@ A CPU decoder imports no torch.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,14 +16,15 @@ import numpy as np
 
 from .coding.backend import backend_for
 from .contents import Contents, parse
-from .errors import ChecksumError, CorruptError, OutputExistsError
+from .errors import ChecksumError, CorruptError, ImageError, LinrWarning, OutputExistsError
 from .files.atomic import write_atomic
 from .files.images import write_picture
 from .files.metadata import Metadata
-from .files.picture import Picture
+from .files.picture import Picture, digest
 from .history.chain import undo
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.restore import extensions_of, restore
 
 # How many sections of data there are to read at most, for each scale; None: all.
 SCALES: dict[int, int | None] = {1: None, 2: 3, 4: 2, 8: 1}
@@ -88,7 +90,9 @@ def decode_file(
     limits: Limits = DEFAULT,
 ) -> None:
     """Decodes a .linr file into an image file whose extension names its type, with its metadata
-    as images.write_picture has it.
+    as images.write_picture has it: byte for byte the file that was encoded, where it is of that
+    type and the .linr says so (info()["source"]), but for a LinrWarning where a compressor of this
+    machine gives other bytes than the encoder's.
 
     scale, device, threads, limits: as decode's; of a reduced image no more of the file is read than
     it needs. Raises OutputExistsError if the target exists and force is False or it is the source,
@@ -100,7 +104,26 @@ def decode_file(
         contents = read_contents(file, scale, limits)
     reading = Reading(backend_for(device), threads, limits, scale=scale)
     picture = picture_of(contents, reading)
-    write_atomic(Path(target), write_picture(picture, Path(target).suffix), force=force)
+    data = file_of(picture, Path(target).suffix, _warn)
+    write_atomic(Path(target), data, force=force)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called decode_file
+
+
+def file_of(
+    picture: Picture, extension: str, warn: Callable[[str], None], limits: Limits = DEFAULT
+) -> bytes:
+    """The file of a picture: the source file itself where it has that type, else as
+    images.write_picture. warn: told where the former does not come back."""
+    source = picture.source
+    if source is not None and extension.lower() in extensions_of(source):
+        try:
+            return restore(source, picture.samples, limits)
+        except (ChecksumError, CorruptError, ImageError) as error:
+            warn(f"{error}; picture and metadata do")
+    return write_picture(picture, extension)
 
 
 def read_contents(source: bytes | BinaryIO, scale: int, limits: Limits) -> Contents:
@@ -113,7 +136,10 @@ def read_contents(source: bytes | BinaryIO, scale: int, limits: Limits) -> Conte
 
 def picture_of(contents: Contents, reading: Reading) -> Picture:
     """The picture of a parsed file. Raises as decode."""
-    return Picture(decode_samples(contents, reading), contents.type, contents.metadata)
+    samples, source = decode_samples(contents, reading), contents.source
+    if reading.scale > 1:
+        source = None
+    return Picture(samples, contents.type, contents.metadata, contents.left_out, source)
 
 
 def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
@@ -132,9 +158,3 @@ def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
     if not contents.type.fits(samples):
         raise CorruptError("a decoded sample is beyond its depth or its palette")
     return planes.reduced(reading.scale).array() if entire else samples
-
-
-def digest(image: np.ndarray) -> bytes:
-    """BLAKE2b-128 of an image's samples, little-endian, in C order."""
-    samples = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("<"))
-    return hashlib.blake2b(samples.data, digest_size=16).digest()

@@ -24,25 +24,27 @@ from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.file import CoordinateImage
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
-from .decode import decode_samples, digest
+from .decode import decode_samples
 from .errors import (
     ChecksumError,
     CorruptError,
     DeviceError,
     ImageError,
+    LinrError,
     LinrWarning,
     OutputExistsError,
     VerificationError,
 )
 from .files.atomic import write_atomic
 from .files.images import read_picture
-from .files.picture import PLAIN, Picture
+from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
+from .source.restore import ELSEWISE, keep, restore
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
@@ -122,12 +124,21 @@ def encode(
     if time_limit is not None and picture.samples.size * SEARCH_SECONDS > time_limit / 2:
         history = False
     given = digest(picture.samples)  # before anything else has seen them
+    if picture.source is not None and picture.source.verified != given:
+        picture = _with_source(picture, limits)
     plain = Chain((), planes_of(picture))
 
     def seal(chain: Chain, coded: Model) -> bytes:
         return pack(
             Contents(
-                plain.planes.geometry, given, picture.type, picture.metadata, chain.steps, coded
+                plain.planes.geometry,
+                given,
+                picture.type,
+                picture.metadata,
+                chain.steps,
+                coded,
+                picture.left_out,
+                picture.source,
             )
         )
 
@@ -174,6 +185,16 @@ def encode(
     return data
 
 
+def _with_source(picture: Picture, limits: Limits) -> Picture:
+    """A picture whose source file comes back, or without it."""
+    assert picture.source is not None
+    try:
+        restore(picture.source, picture.samples, limits)
+    except LinrError:
+        return replace(picture, source=None, left_out=(*picture.left_out, ELSEWISE))
+    return picture
+
+
 def _warn(text: str) -> None:
     warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called encode
 
@@ -194,7 +215,8 @@ def _verify(
     decisions = Decisions() if count else None
     reading = Reading(fresh_backend(), threads, limits, observe=statistics, decided=decisions)
     _compare(contents, picture.samples, reading)
-    if (contents.type, contents.metadata) != (picture.type, picture.metadata):
+    found = contents.type, contents.metadata, contents.source, contents.left_out
+    if found != (picture.type, picture.metadata, picture.source, picture.left_out):
         raise VerificationError("the palette or metadata do not come back; please report this")
     return describe(contents, len(data), statistics, decisions) if count else {}
 
@@ -274,21 +296,38 @@ def encode_file(
     *,
     force: bool = False,
     strip: bool = False,
+    strict: bool = False,
     **options: Any,
 ) -> int:
     """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
 
-    strip: leave its metadata out. options: as encode's. Raises OutputExistsError if the target
+    What of the file will not come back a LinrWarning names, and info() of the result does. strict:
+    raise ImageError instead, and encode nothing. strip: leave all but the picture out, by intention
+    and so without a warning. options: as encode's. Raises OutputExistsError if the target
     exists and force is False or it is the source, OSError as the file system does, and any
     LinrError of encode or images.read_picture.
     """
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the image itself")
     limits = options.get("limits", DEFAULT)
-    picture = read_picture(Path(source).read_bytes(), str(source), limits)
-    data = encode(replace(picture, metadata=None) if strip else picture, **options)
+    picture = read_source(Path(source).read_bytes(), str(source), limits, strip)
+    if picture.left_out and strict:
+        raise ImageError(f"{source}: left out would be {', '.join(picture.left_out)}")
+    if picture.left_out:
+        text = f"{source}: left out are {', '.join(picture.left_out)}"
+        warnings.warn(text, LinrWarning, stacklevel=2)
+    data = encode(picture, **options)
     write_atomic(Path(target), data, force=force)
     return len(data)
+
+
+def read_source(data: bytes, name: str, limits: Limits = DEFAULT, strip: bool = False) -> Picture:
+    """The picture of an image file with all that is needed to put the file together again; or,
+    stripped, the picture alone. Raises as images.read_picture."""
+    picture = read_picture(data, name, limits)
+    if strip:
+        return replace(picture, metadata=None, left_out=())
+    return keep(data, picture, name, limits)
 
 
 def _checked(image: np.ndarray, limits: Limits) -> np.ndarray:

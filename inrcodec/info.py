@@ -20,6 +20,8 @@ from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.restore import source_facts
+from .source.skeleton import pack_skeleton
 
 
 def info(
@@ -82,7 +84,9 @@ def describe(
     them."""
     picture, model, pixels, packed = contents.picture, contents.model, contents.type, 0
     total = picture.height * picture.width * contents.images
-    if contents.metadata is not None:
+    if contents.source is not None:
+        packed = len(pack_skeleton(contents.source))
+    elif contents.metadata is not None:
         packed = len(pack_metadata(contents.metadata))
     result: dict[str, Any] = {
         "version": contents.version,
@@ -109,6 +113,9 @@ def describe(
         "history": [past for past in (step.past() for step in contents.steps) if past],
         "steps": [{"step": step.name, **step.facts()} for step in contents.steps],
         "metadata": [] if contents.metadata is None else contents.metadata.facts(),
+        # the file that was encoded comes back byte for byte if it is there
+        "source": None if contents.source is None else source_facts(contents.source),
+        "left_out": list(contents.left_out),
     }
     if isinstance(model, ContextImage):
         models = model.models

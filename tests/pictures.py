@@ -16,8 +16,7 @@ from inrcodec.context.file import Models, network_shapes
 from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import Tensor
 from inrcodec.context.prior import QUICK
-from inrcodec.decode import digest
-from inrcodec.files.picture import PLAIN, Picture, PixelType
+from inrcodec.files.picture import PLAIN, Picture, PixelType, digest
 from inrcodec.history.chain import Chain, chains
 from inrcodec.history.chroma_search import Source
 from inrcodec.history.conversions import CONVERSIONS

@@ -24,8 +24,7 @@ from inrcodec.context.networks import Tensor
 from inrcodec.context.prior import PRIORS
 from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
 from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
-from inrcodec.decode import digest
-from inrcodec.files.picture import PLAIN, Picture
+from inrcodec.files.picture import PLAIN, Picture, digest
 from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()

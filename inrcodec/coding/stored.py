@@ -136,9 +136,7 @@ def _unpacked(rows: np.ndarray, depth: int, width: int) -> np.ndarray:
     return samples
 
 
-def filter_rows(
-    rows: np.ndarray, step: int, kind: int | np.ndarray | None = None
-) -> np.ndarray:
+def filter_rows(rows: np.ndarray, step: int, kind: int | np.ndarray | None = None) -> np.ndarray:
     """Filter (H, S) uint8 rows of `step` bytes per pixel to (H, 1 + S), filter byte first.
 
     `kind` is the filter of every row, or (H,) of each; None takes for each row the one with the

@@ -14,7 +14,7 @@ from ..errors import ImageError
 from ..limits import DEFAULT, Limits
 from . import png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
-from .picture import Picture
+from .picture import Picture, PixelType
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
 
@@ -62,21 +62,56 @@ def read_image(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> np
 def write_picture(picture: Picture, extension: str) -> bytes:
     """Encode as the file type of `extension` (one of EXTENSIONS, in any case).
 
-    A PNG keeps the picture's type; other files get its array. Metadata of a PNG or TIFF stay in
-    one; of the other kind, colour profile and resolution are carried over. PNM has none. Raises
-    ImageError for samples that are no image's, an unknown extension, and one that cannot hold the
-    channels.
+    The picture is the same, and so are the numbers where the kind of file can hold what they stand
+    for (not_kept names what it cannot). Metadata of a PNG or TIFF stay in one; of the other kind,
+    colour profile and resolution are carried over. PNM has none. Raises ImageError for samples that
+    are no image's, an unknown extension, and one that cannot hold the channels.
     """
     _check(picture.samples)
     extension, metadata = extension.lower(), picture.metadata
     if extension == ".png":
+        pixels = picture.type
+        if pixels.signed or pixels.extra:
+            kind = "signed samples" if pixels.signed else "a channel that is no alpha"
+            raise ImageError(f".png cannot hold {kind}, .tif can")
         carried = for_kind(metadata, PNG) if metadata else None
-        return png.write_png(replace(picture, metadata=carried), 6)
+        return png.write_png(replace(_of_png(picture), metadata=carried), 6)
     if extension in (".tif", ".tiff"):
-        return tiff.write_tiff(picture.array(), for_kind(metadata, TIFF) if metadata else None)
+        carried = for_kind(metadata, TIFF) if metadata else None
+        return tiff.write_tiff(replace(picture, metadata=carried))
     if extension in pnm.EXTENSIONS:
-        return pnm.write_pnm(picture.array(), extension)
+        return pnm.write_pnm(picture, extension)
     raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
+
+
+def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
+    """What of a picture a file of a type does not hold, in words; but for metadata."""
+    pixels, extension, found = picture.type, extension.lower(), list[str]()
+    tiff_file = extension in (".tif", ".tiff")
+    if pixels.palette and extension != ".png":
+        found.append("the palette")
+    if pixels.key and extension != ".png":
+        found.append("the transparent colour")
+    if pixels.white and not tiff_file and not (pixels.depth == 1 and extension in (".pbm", ".pnm")):
+        found.append("that 0 is white (samples are inverted)")
+    if pixels.depth > 8 and (tiff_file or extension == ".png"):
+        found.append(f"that samples have {pixels.depth} bits")
+    if pixels.depth in (1, 2, 4) and extension in (".pgm", ".ppm", ".pam"):
+        found.append(f"that samples have {pixels.depth} bits")
+    if pixels.top and extension not in pnm.EXTENSIONS:
+        found.append(f"that {pixels.top} is white")
+    return tuple(found)
+
+
+def _of_png(picture: Picture) -> Picture:
+    """A picture with samples as a PNG has them."""
+    pixels, samples = picture.type, picture.samples
+    if pixels.white:
+        top = pixels.top or (1 << (pixels.depth or 8 * samples.itemsize)) - 1
+        samples = top - samples
+    depth = pixels.depth if pixels.depth < 8 else 0
+    kept = PixelType(depth, pixels.palette, pixels.alpha, pixels.key)
+    return replace(picture, samples=samples, type=kept)
 
 
 def write_image(image: np.ndarray, extension: str) -> bytes:

@@ -101,12 +101,14 @@ def for_kind(metadata: Metadata, kind: str) -> Metadata:
 
 
 def _inflated_profile(body: bytes | None) -> bytes:
-    """The ICC profile in an iCCP chunk; nothing where there is none, or a damaged one."""
+    """The ICC profile in an iCCP chunk; nothing where there is none, or a damaged or huge one."""
     _, _, rest = (body or b"").partition(b"\0")
+    inflate = zlib.decompressobj()
     try:
-        return zlib.decompressobj().decompress(rest[1:], _MAX_PROFILE)
+        profile = inflate.decompress(rest[1:], _MAX_PROFILE)
     except zlib.error:
         return b""
+    return profile if inflate.eof else b""
 
 
 def _per_metre(ratio: bytes | None, unit: bytes | None) -> int:

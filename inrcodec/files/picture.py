@@ -7,6 +7,7 @@ so that the same file comes back.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import msgpack
@@ -125,6 +126,12 @@ class PixelType:
 
 
 PLAIN = PixelType()
+
+
+def digest(samples: np.ndarray) -> bytes:
+    """BLAKE2b-128 of samples, little-endian, in C order."""
+    ordered = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<"))
+    return hashlib.blake2b(ordered.data, digest_size=16).digest()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..coding.stored import filter_rows, scanlines
+from ..coding.stored import DEFLATE, decompress_stored, filter_rows, scanlines
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
 from .metadata import PNG, Chunk, Metadata, frame_of
@@ -25,6 +25,7 @@ from .picture import Picture, PixelType
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+_MOST_OPENCV = 1_000_000  # pixels a side that libpng reads and writes there
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _BITS = {
     _GREY: (1, 2, 4, 8, 16),
@@ -80,13 +81,16 @@ def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     import cv2  # here and below: it takes a while, and most uses of the package need no PNG
 
     parsed = _parse(data, name, limits)
-    header, stream = parsed.header, b"".join(parsed.stream)
-    _check_stream(stream, header, name)
+    header = parsed.header
+    stream = _checked_stream(parsed, name)
     # indices are decoded as if they were grey
     plain = header._replace(colour=_GREY) if header.colour == _PALETTE else header
     chunks = [("IHDR", struct.pack(">IIBBBBB", *plain)), ("IDAT", stream)]
-    decoded = _decode(_assemble(chunks), name)
-    if header.colour == _GREY_ALPHA:
+    wide = max(header.width, header.height) > _MOST_OPENCV
+    decoded = _own_decoded(stream, plain, name) if wide else _decode(_assemble(chunks), name)
+    if wide:
+        samples = decoded
+    elif header.colour == _GREY_ALPHA:
         samples = np.ascontiguousarray(decoded[..., [0, 3]])
     elif decoded.ndim == 2:
         samples = decoded
@@ -95,7 +99,7 @@ def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     else:
         samples = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA)
     depth = header.bits if header.bits < 8 else 0
-    if depth:
+    if depth and not wide:
         samples //= 255 // ((1 << depth) - 1)  # which OpenCV scaled to 8 bits
     if header.colour == _PALETTE:
         pixels = PixelType(depth, parsed.palette, parsed.transparency)
@@ -123,7 +127,8 @@ def write_png(picture: Picture, level: int) -> bytes:
     ImageError."""
     samples, pixels = picture.samples, picture.type
     channels = samples.shape[2] if samples.ndim == 3 else 1
-    if channels == 2 or pixels.palette or pixels.depth:
+    wide = max(samples.shape[:2]) > _MOST_OPENCV
+    if channels == 2 or wide or pixels.palette or pixels.depth:
         stream = _own_stream(samples, pixels, level)
     else:
         whole = _opencv_png(samples, level)
@@ -184,6 +189,8 @@ def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
         if zlib.crc32(body, zlib.crc32(kind_bytes)) != int.from_bytes(data[end - 4 : end], "big"):
             raise ImageError(f"{name}: damaged PNG, wrong CRC of chunk {kind}")
         if parsed is None:
+            if kind == "CgBI":
+                raise ImageError(f"{name}: a PNG in Xcode's own format (CgBI) is not supported")
             if kind != "IHDR" or length != 13:
                 raise ImageError(f"{name}: damaged PNG, it does not begin with a header")
             parsed = _Parsed(_Header(*struct.unpack(">IIBBBBB", body)))
@@ -220,6 +227,9 @@ def _take_chunk(parsed: _Parsed, kind: str, body: bytes, name: str) -> None:
         parsed.chunks.append((kind, None if colour == _PALETTE else body))
     elif kind == "tRNS":
         sizes = {_GREY: [2], _RGB: [6], _PALETTE: range(1, len(parsed.palette) // 3 + 1)}
+        if colour in (_GREY_ALPHA, _RGBA):  # readers pay no heed to it
+            parsed.left_out.append("chunk tRNS beside an alpha channel")
+            return
         if parsed.transparency or parsed.stream or len(body) not in sizes.get(colour, ()):
             raise ImageError(f"{name}: damaged PNG, illegal or misplaced transparency")
         parsed.transparency = body
@@ -245,8 +255,10 @@ def _check_header(header: _Header, name: str, limits: Limits) -> None:
     check_size(header.width, header.height, name, limits)
 
 
-def _check_stream(stream: bytes, header: _Header, name: str) -> None:
-    """Refuse image data of any other length than the header's, and unknown filters."""
+def _checked_stream(parsed: _Parsed, name: str) -> bytes:
+    """The image data, one zlib stream. Refuses one of any other length than the header's, and
+    unknown filters."""
+    header, stream = parsed.header, b"".join(parsed.stream)
     pixel_bits = header.bits * _SAMPLES[header.colour]
     passes = PASSES if header.interlace else ((0, 0, 1, 1),)
     sizes = []
@@ -261,7 +273,7 @@ def _check_stream(stream: bytes, header: _Header, name: str) -> None:
         lines = expand.decompress(stream, expected + 1)
     except zlib.error as error:
         raise ImageError(f"{name}: damaged PNG, image data do not inflate ({error})") from None
-    if len(lines) > expected or (expand.eof and expand.unused_data):
+    if len(lines) > expected:
         raise ImageError(f"{name}: damaged PNG, more image data than {expected} bytes")
     if len(lines) < expected or not expand.eof:
         raise ImageError(f"{name}: truncated PNG, {len(lines)} of {expected} bytes of image data")
@@ -271,6 +283,23 @@ def _check_stream(stream: bytes, header: _Header, name: str) -> None:
         if filters.max() > 4:
             raise ImageError(f"{name}: damaged PNG, unknown filter {filters.max()}")
         start += rows * line
+    behind = len(expand.unused_data)
+    if behind:
+        parsed.left_out.append(f"{behind} bytes behind the image data")
+    if header.interlace:
+        parsed.left_out.append("interlacing")
+    return stream[: len(stream) - behind]
+
+
+def _own_decoded(stream: bytes, header: _Header, name: str) -> np.ndarray:
+    """Samples of an image that is too wide or high for libpng as OpenCV sets it up."""
+    if header.interlace:
+        raise ImageError(f"{name}: interlaced PNG of {header.width} x {header.height} pixels")
+    channels = _SAMPLES[header.colour]
+    shape = (header.height, header.width) + ((channels,) if channels > 1 else ())
+    kind, depth = (np.uint16 if header.bits == 16 else np.uint8), header.bits % 8
+    payload = bytes([DEFLATE]) + stream[2:-4]  # without zlib's header and checksum
+    return decompress_stored(payload, shape, kind, depth)
 
 
 def _decode(data: bytes, name: str) -> np.ndarray:

@@ -87,7 +87,9 @@ def metadata_of(file: Bytes, name: str) -> tuple[Metadata | None, tuple[str, ...
         elif not field.values:
             left_out.append(f"tag {tag}, which lies outside the file")
         else:
-            kept.append((tag, field.kind, _little(bytes(field.values), field.kind, directory.order)))
+            kept.append(
+                (tag, field.kind, _little(bytes(field.values), field.kind, directory.order))
+            )
     return Metadata(TIFF, tags=tuple(kept)) if kept else None, tuple(left_out)
 
 
@@ -147,8 +149,8 @@ def _by_tifffile(data: bytes, layout: Layout, name: str) -> np.ndarray:
 
 
 def write_tiff(picture: Picture) -> bytes:
-    """Encode a valid picture as a TIFF with deflate compression; palettes and colour keys as colours
-    and alpha; metadata, if any, are a TIFF's."""
+    """Encode a valid picture as a TIFF with deflate compression; palettes and colour keys as
+    colours and alpha; metadata, if any, are a TIFF's."""
     image, pixels = picture.samples, picture.type
     if pixels.palette or pixels.key:
         image, pixels = picture.array(), PixelType()

@@ -33,8 +33,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Directory:
-    """order: "<" or ">"; big: whether the file is a BigTIFF; fields: in the file's order; following:
-    where the next directory is, 0 if none."""
+    """order: "<" or ">"; big: whether the file is a BigTIFF; fields: in the file's order;
+    following: where the next directory is, 0 if none."""
 
     order: str
     big: bool

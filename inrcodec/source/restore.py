@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..errors import ChecksumError, CorruptError, LinrError
 from ..files import png as png_files
 from ..files import tiff as tiff_files
 from ..files.metadata import Metadata
-from ..files.picture import Picture
+from ..files.picture import Picture, digest
 from ..files.pnm import read_header
 from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import read_layout
@@ -20,6 +21,10 @@ from ..limits import DEFAULT, Limits
 from . import png, pnm, tiff
 from .skeleton import PNG, PNM, TIFF, Skeleton, digest_of
 
+_PNM_EXTENSIONS = {
+    b"P1": (".pbm", ".pnm"), b"P2": (".pgm", ".pnm"), b"P3": (".ppm", ".pnm"),
+    b"P4": (".pbm", ".pnm"), b"P5": (".pgm", ".pnm"), b"P6": (".ppm", ".pnm"), b"P7": (".pam",),
+}  # fmt: skip
 ELSEWISE = "how its image data are packed"  # what is left out where a file cannot be put together
 
 
@@ -30,7 +35,8 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
     if skeleton is not None:
         try:
             if restore(skeleton, picture.samples, limits) == data:
-                return replace(picture, source=skeleton, left_out=())
+                checked = replace(skeleton, verified=digest(picture.samples))
+                return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
             pass  # then it is not known how
     return replace(picture, left_out=(*picture.left_out, ELSEWISE))
@@ -48,6 +54,23 @@ def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -
     if digest_of(data) != skeleton.digest:
         raise ChecksumError("the source file does not come back byte for byte")
     return data
+
+
+def extensions_of(skeleton: Skeleton) -> tuple[str, ...]:
+    """Of the names of such a file, the usual one first."""
+    if skeleton.kind == PNM:
+        return _PNM_EXTENSIONS.get(bytes(skeleton.sparse.read(0, 2)), ())
+    return (".png",) if skeleton.kind == PNG else (".tif", ".tiff")
+
+
+def source_facts(skeleton: Skeleton) -> dict[str, Any]:
+    """What info() says of a source file."""
+    return {
+        "kind": skeleton.kind,
+        "bytes": len(skeleton.sparse),
+        "digest": skeleton.digest.hex(),
+        "extension": extensions_of(skeleton)[0],
+    }
 
 
 def metadata_of(skeleton: Skeleton) -> Metadata | None:

@@ -23,12 +23,14 @@ MAX_HOLES = 1 << 20
 @dataclass(frozen=True)
 class Skeleton:
     """kind: of file, one of KINDS; digest: BLAKE2b-128 of it; sparse: its bytes but for those of
-    pixels; recipe: how these are packed, in numbers (and bytes) of the kind's own."""
+    pixels; recipe: how these are packed, in numbers (and bytes) of the kind's own; verified: the
+    digest of the samples of which the file was put together and compared, if it was."""
 
     kind: str
     digest: bytes
     sparse: Sparse = field(repr=False)
     recipe: dict[str, Any]
+    verified: bytes = field(default=b"", compare=False)
 
     def fits(self, samples: int) -> bool:
         """Whether a picture of so many bytes of samples may have it."""
@@ -78,7 +80,14 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
         )
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise CorruptError("the source file's bytes are not MessagePack") from error
-    if not isinstance(found, list) or list(map(type, found)) != [str, bytes, int, list, dict, bytes]:
+    if not isinstance(found, list) or list(map(type, found)) != [
+        str,
+        bytes,
+        int,
+        list,
+        dict,
+        bytes,
+    ]:
         raise CorruptError("the source file's bytes are not a list of six parts")
     kind, digest, size, numbers, recipe, literals = found
     if kind not in KINDS:

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import CorruptError
 from ..files.packing import Packing, find_packing
 from ..files.tiff_directory import read_directory
-from ..files.tiff_layout import SCHEMES, Layout, Piece, read_layout
+from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
 from .sparse import Sparse

@@ -21,7 +21,7 @@ from inrcodec.coordinate.encode import Trial
 from inrcodec.coordinate.file import CoordinateImage
 from inrcodec.coordinate.model import BACKBONES, LAYOUTS, CoordinateModel
 from inrcodec.coordinate.transforms import TRANSFORMS
-from inrcodec.decode import digest
+from inrcodec.files.picture import digest
 from tests.pictures import scene
 
 FORMS = ("int", "fp16", "ternary")

@@ -20,7 +20,7 @@ from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.networks import Tensor
 from inrcodec.context.scans import ScanEncoder
 from inrcodec.context.traversal import traverse
-from inrcodec.decode import digest
+from inrcodec.files.picture import digest
 from inrcodec.history.chain import Chain
 from inrcodec.history.planes import Planes
 from inrcodec.history.step import Step

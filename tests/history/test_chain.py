@@ -13,8 +13,7 @@ import inrcodec
 from inrcodec import Picture
 from inrcodec.coding.stored_file import StoredImage
 from inrcodec.contents import Contents, pack, parse, planes_of
-from inrcodec.decode import digest
-from inrcodec.files.picture import PLAIN
+from inrcodec.files.picture import PLAIN, digest
 from inrcodec.history.chain import STEPS, Chain, chains, undo
 from tests.pictures import enlarged, jpeg_scene, scene
 

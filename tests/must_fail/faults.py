@@ -18,8 +18,7 @@ from inrcodec.coordinate.encode import Trial
 from inrcodec.coordinate.file import CoordinateImage
 from inrcodec.coordinate.mixture import Member
 from inrcodec.coordinate.model import CoordinateModel
-from inrcodec.decode import digest
-from inrcodec.files.picture import PLAIN
+from inrcodec.files.picture import PLAIN, digest
 from tests.container.test_damage import sealed, sections, with_fields
 from tests.pictures import scene, unfitted_file
 

@@ -12,8 +12,7 @@ import inrcodec
 from inrcodec import Picture
 from inrcodec.coding.stored_file import StoredImage
 from inrcodec.contents import Contents, pack, planes_of
-from inrcodec.decode import digest
-from inrcodec.files.picture import PLAIN
+from inrcodec.files.picture import PLAIN, digest
 from inrcodec.history.chain import Chain
 from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
