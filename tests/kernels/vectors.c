@@ -25,6 +25,10 @@ void inr_encode_integers(inr_encoder *, const int32_t *, int64_t, uint16_t *);
 void inr_decode_integers(inr_decoder *, int32_t *, int64_t, uint16_t *);
 void inr_unfilter_rows(uint8_t *, const uint8_t *, int64_t, int64_t, int64_t);
 int64_t inr_expand_lzw(const uint8_t *, int64_t, uint8_t *, int64_t);
+int64_t inr_pack_lzw(const uint8_t *, int64_t, uint8_t *, int64_t, int64_t, int64_t, int64_t);
+int64_t inr_pack_bits(const uint8_t *, int64_t, uint8_t *, int64_t, int64_t);
+int64_t inr_deflate(const uint8_t *, int64_t, uint8_t *, int64_t, uint32_t *, int64_t, int64_t,
+                    int64_t, int64_t, int64_t, int64_t);
 int inr_has_isa(const char *);
 
 /* Each instruction set's own. */
@@ -338,6 +342,19 @@ int main(void)
         memset(out, 0, ROOM);
         int64_t size = lzw_codes(1000 << i);
         tell("expand_lzw", bits, (uint64_t)inr_expand_lzw(out, size, bits, COUNT));
+    }
+
+    for (int i = 0; i < 9; i++) {
+        static uint32_t scratch[1 << 17];
+        for (int j = 0; j < COUNT; j++)
+            bits[j] = j % 700 < 300 && j >= 4000 ? bits[j - 4000 + i] : (uint8_t)next(3 << (i % 7));
+        tell("pack_lzw", out,
+             (uint64_t)inr_pack_lzw(bits, COUNT, out, ROOM, 4093 + i % 4, i & 1, i % 4));
+        tell("pack_bits", out, (uint64_t)inr_pack_bits(bits, COUNT, out, i & 1, 200 + i));
+        for (int strategy = 0; strategy < 5; strategy++)
+            tell("deflate", out,
+                 (uint64_t)inr_deflate(bits, COUNT, out, ROOM, scratch, ROOM, i + 1, 15 - i % 7,
+                                       i + 1, strategy, 4096));
     }
 
     make_tables();

@@ -16,8 +16,7 @@ from ...errors import CorruptError
 from . import deflate, lzw, packbits
 
 SCHEMES = ("none", "packbits", "lzw", "deflate")
-# What packs so many bytes does so for more of them; the first are enough to see where it does not.
-_PREFIX = 1 << 16
+_PREFIX, _FIRST_BYTES = 1 << 16, 256
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def find_packing(
     # the longest tells variants apart best
     ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)
     for packing in _candidates(scheme, row):
-        if all(_comes_back(packing, raw, packed, row) for raw, packed in ordered):
+        if all(_comes_back(packing, raw, packed) for raw, packed in ordered):
             return packing
     return None
 
@@ -74,9 +73,10 @@ def _candidates(scheme: str, row: int) -> Iterator[Packing]:
     return (Packing(scheme, variant) for variant in variants)
 
 
-def _comes_back(packing: Packing, raw: bytes, packed: bytes, row: int) -> bool:
-    if len(raw) > 2 * _PREFIX and packing.scheme != "none":
-        start = packing.pack(raw[:_PREFIX])[: _PREFIX // 256]
+def _comes_back(packing: Packing, raw: bytes, packed: bytes) -> bool:
+    if packing.scheme == "lzw" and len(raw) > 2 * _PREFIX:
+        # the first codes do not depend on what comes later
+        start = packing.pack(raw[:_PREFIX])[:_FIRST_BYTES]
         if not packed.startswith(start):
             return False
     return packing.pack(raw) == packed

@@ -4,21 +4,24 @@ A variant begins with the encoder and the stream's two header bytes as one numbe
 first plus the second: encoders write there what they like. The Adler-32 of the bytes follows the
 packed ones.
 
-    0 header level window memory strategy
+    0 header level window memory strategy far
         zlib's deflateInit2(): level 1 to 9, window 9 to 15 bits, memory level 1 to 9, strategy 0
-        default, 1 filtered, 2 Huffman only, 3 runs, 4 fixed codes
+        default, 1 filtered, 2 Huffman only, 3 runs, 4 fixed codes; far, 0 to 32767: a match of
+        three bytes farther back is not taken by levels from 4 on, 4096 in zlib as it comes and
+        32767 in pngcrush
     1 header level
         libdeflate's level 0 to 12
     2 header level window memory strategy
-        zlib-ng's deflateInit2(), as 0
+        zlib-ng's deflateInit2(), as 0 without far
     3 header empty sizes...
         stored blocks of these sizes, 256 to 65535 bytes, then of the last of them as long as
         there are so many bytes, and one of what is left; empty 1: an empty block follows; at most
         4096 sizes
 
-zlib is Python's own. Its streams have been the same since 1.2 for these numbers. libdeflate and
-zlib-ng come from optional packages (imagecodecs, zlib_ng) and change a little with their versions,
-so what is made of what was found has to be compared by a digest.
+What zlib writes is the same in all its versions, from 1.2.12 on with fixed codes. The compiled
+loops do it anew; without them Python's zlib has to do, where it is no zlib-ng and far is 4096.
+libdeflate and zlib-ng come from optional packages (imagecodecs, zlib_ng) and change a little with
+their versions, so what is made of what was found has to be compared by a digest.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ from functools import cache, lru_cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from ... import kernels
 from ...errors import CorruptError, ImageError
 
 _ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
@@ -38,7 +44,7 @@ _FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
 _LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much memory here
 # Numbers of a variant behind encoder and header: the least and the greatest of each.
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
-    _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4)),
+    _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 32767)),
     _LIBDEFLATE: ((0, 12),),
     _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4)),
     _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
@@ -47,6 +53,8 @@ _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
 _LIBDEFLATE_LEVELS = ((1, 0), (5, 4, 3, 2), (6, 7), (9, 8, 12, 10, 11))
 _FEED = 1 << 14
+_FAR, _CRUSHED_FAR = 4096, 32767
+_MOST_BYTES = (1 << 32) - 1  # of places there are so many
 # A first block of libdeflate's depends on no more than so many bytes, others end in any event.
 _PREFIX = 320_000
 _BEHIND_BLOCK = 10_000
@@ -65,7 +73,8 @@ def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
     """The variant with which all packed streams come out of what they hold, or None."""
     headers = {packed[:2] for _, packed in samples}
     if len(headers) != 1 or any(
-        len(packed) < 8 or packed[-4:] != _checksum(raw) for raw, packed in samples
+        len(packed) < 8 or packed[-4:] != _checksum(raw) or len(raw) > _MOST_BYTES
+        for raw, packed in samples
     ):
         return None
     header = int.from_bytes(headers.pop(), "big")
@@ -139,8 +148,13 @@ def _candidates(header: int, raw: bytes, packed: bytes) -> Iterator[tuple[int, .
         for memory in memories
         for window in windows
     ]
-    if _compressor(_ZLIB) is not None:
-        yield from ((_ZLIB, header, *numbers) for numbers in settings)
+    loops = kernels.library() is not None
+    if loops or _compressor(_ZLIB) is not None:
+        yield from ((_ZLIB, header, *numbers, _FAR) for numbers in settings)
+    if loops:
+        for level, window, memory, strategy in settings:
+            if level >= 4 and strategy == 0:
+                yield _ZLIB, header, level, window, memory, strategy, _CRUSHED_FAR
     if _optional("imagecodecs") is not None and (block is None or block.final or not memories):
         yield from ((_LIBDEFLATE, header, level) for level in _LIBDEFLATE_LEVELS[hint])
     if hint == 0:
@@ -164,6 +178,10 @@ def _levels(hint: int) -> list[tuple[int, int]]:
 def _comes_back(variant: tuple[int, ...], raw: bytes, packed: bytes) -> bool:
     """Whether bytes packed so are those of a stream; found out as early as can be."""
     body, position = memoryview(packed)[2:-4], 0
+    if variant[0] == _ZLIB and kernels.library() is not None:
+        return body[: len(start := _deflate(variant, raw, wanted=1))] == start and (
+            body == _deflate(variant, raw)
+        )
     if _compressor(variant[0]) is None and variant[0] != _STORED:
         # all comes in one piece
         block = _first_block(packed)
@@ -187,9 +205,12 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
     if encoder == _STORED:
         yield from _stored_pieces(raw, level, *numbers)
         return
+    if encoder == _ZLIB and kernels.library() is not None:
+        yield _deflate(variant, raw)
+        return
     start = _compressor(encoder)
-    if start is not None:
-        window, memory, strategy = numbers
+    if start is not None and numbers[3:] in ([], [_FAR]):
+        window, memory, strategy = numbers[:3]
         running = start(level, zlib.DEFLATED, -window, memory, strategy)
         for i in range(0, len(raw), _FEED):
             yield running.compress(raw[i : i + _FEED])
@@ -201,8 +222,30 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
     elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0]:
         yield imagecodecs.zlibng_encode(raw, level)[2:-4]
     else:
-        needed = {_ZLIB: "zlib", _LIBDEFLATE: "libdeflate (imagecodecs)", _ZLIB_NG: "zlib_ng"}
+        needed = {
+            _ZLIB: "zlib (the compiled loops)",
+            _LIBDEFLATE: "libdeflate (imagecodecs)",
+            _ZLIB_NG: "zlib_ng",
+        }
         raise ImageError(f"image data were packed by {needed[encoder]}, which is not installed")
+
+
+def _deflate(variant: tuple[int, ...], raw: bytes, wanted: int | None = None) -> bytes:
+    """What zlib makes of some bytes; with `wanted`, up to the end of the block where there are so
+    many."""
+    if len(raw) > _MOST_BYTES:
+        raise ImageError("more than 4 GiB of image data in one deflate stream cannot be packed")
+    # 9 bits a byte at most, and a little for every block of 127 symbols or more
+    target, scratch = (
+        np.empty(len(raw) + len(raw) // 4 + 64, np.uint8),
+        np.empty(1 << 17, np.uint32),
+    )
+    library, source = kernels.library(), np.frombuffer(raw, np.uint8)
+    assert library is not None
+    if wanted is None:
+        wanted = len(target)
+    size = library.deflate(source, len(raw), target, len(target), scratch, wanted, *variant[2:])
+    return target[:size].tobytes()
 
 
 @cache
