@@ -154,10 +154,16 @@ def read_pixel_type(sections: Sections, header: Fields) -> Fields:  # 2.1
         return {}
     pixel, channels, b = read_map(sections["P"][0], 2048), header["s"][2], header["b"]
     assert pixel, "no keys"
-    check_keys(pixel, "", "dca" if "c" in pixel else "dk", "keys of the pixel type")
-    assert (channels, b) == (1, 8) or set(pixel) == {"k"}, "depth or palette"
-    check_numbers([pixel.get("d", 1)], 1, 1, 4)
-    assert pixel.get("d") != 3, "depth"
+    check_keys(pixel, "", "dcae" if "c" in pixel else "dktwse", "keys of the pixel type")
+    if "c" in pixel or pixel.get("d", 8) < 8:
+        assert (channels, b) == (1, 8), "depth or palette"
+    assert pixel.get("d", 1) in ((1, 2, 4) if b == 8 else range(9, 16)) or "d" not in pixel, "depth"
+    check_numbers([pixel.get("t", 1)], 1, 1, 2 ** pixel.get("d", b) - 2)
+    check_numbers([pixel.get("w", 1), pixel.get("s", 1)], 2, 1, 1)
+    check_numbers([pixel.get("e", 1)], 1, 1, 2)
+    assert "w" not in pixel or (channels < 3 and "k" not in pixel), "white"
+    assert "s" not in pixel or not set(pixel) & set("dtckw"), "signed"
+    assert "e" not in pixel or channels in (2, 4), "last channel"
     if "c" in pixel:
         palette, alpha = pixel["c"], pixel.get("a", b"\0")
         assert (type(palette), type(alpha)) == (bytes, bytes), "palette"
@@ -171,6 +177,7 @@ def read_pixel_type(sections: Sections, header: Fields) -> Fields:  # 2.1
 
 def check_samples(samples: Array, pixel: Fields) -> None:
     assert "d" not in pixel or samples.max() < 2 ** pixel["d"], "sample beyond the depth"
+    assert "t" not in pixel or samples.max() <= pixel["t"], "sample beyond white"
     assert "c" not in pixel or samples.max() < len(pixel["c"]) // 3, "sample beyond the palette"
 
 
@@ -183,7 +190,12 @@ def show(samples: Array, pixel: Fields) -> Array:
             colours = np.hstack([colours, alpha[:, None]])
         return colours[samples[..., 0]]
     b = 8 * samples.dtype.itemsize
-    shown = samples * (255 // (2 ** pixel["d"] - 1)) if "d" in pixel else samples
+    if "s" in pixel:
+        return (samples.astype(np.int32) - 2 ** (b - 1)).astype(f"i{b // 8}")
+    small = pixel.get("d", 8) < 8
+    shown = samples * (255 // (2 ** pixel["d"] - 1)) if small else samples
+    if small and "w" in pixel:
+        shown = 255 - shown
     if "k" in pixel:
         key = [v % 2 ** pixel.get("d", b) for v in pixel["k"]]
         alpha = (samples != key).any(axis=-1, keepdims=True) * (2**b - 1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits
-from . import png, pnm, tiff
+from . import others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
 from .picture import Picture, PixelType
 
@@ -20,17 +20,14 @@ EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
 
 _OTHERS = (
     (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
     (b"\x8aMNG", "MNG"),
     (b"\x8bJNG", "JNG"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
 )
 
 
 def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
-    """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes.
+    """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of the
+    kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is installed.
 
     Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
     represent exactly, and LimitError above limits.pixels.
@@ -43,6 +40,9 @@ def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> 
         return pnm.read_pnm(data, name, limits)
     if not data:
         raise ImageError(f"{name}: the file is empty")
+    other = others.kind_of(data, name)
+    if other is not None:
+        return others.read_other(data, other, name, limits)
     for signature, kind in _OTHERS:
         if data.startswith(signature):
             raise ImageError(f"{name}: {kind} files are not supported, only PNG, TIFF and PNM")

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import ChecksumError, CorruptError, LinrError
 from ..files import png as png_files
+from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
 from ..files.metadata import Metadata
 from ..files.picture import Picture, digest
-from ..files.pnm import read_header
 from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import read_layout
 from ..limits import DEFAULT, Limits
@@ -39,7 +39,8 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
                 return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
             pass  # then it is not known how
-    return replace(picture, left_out=(*picture.left_out, ELSEWISE))
+    known = data.startswith((png_files.SIGNATURE, *tiff_files.SIGNATURES, *pnm_files.SIGNATURES))
+    return replace(picture, left_out=(*picture.left_out, *[ELSEWISE] * known))
 
 
 def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -> bytes:
@@ -94,8 +95,10 @@ def _taken_apart(data: bytes, picture: Picture, name: str, limits: Limits) -> Sk
     elif data.startswith(tiff_files.SIGNATURES):
         layout = read_layout(read_directory(Whole(data), name), len(data), name, limits)
         kind, found = TIFF, tiff.find(data, layout, samples)
+    elif not data.startswith(pnm_files.SIGNATURES):
+        return None
     else:
-        kind, found = PNM, pnm.find(data, read_header(data, name, limits), samples)
+        kind, found = PNM, pnm.find(data, pnm_files.read_header(data, name, limits), samples)
     if found is None:
         return None
     skeleton = Skeleton(kind, digest_of(data), *found)

@@ -80,8 +80,8 @@ def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
     header = int.from_bytes(headers.pop(), "big")
     if not _is_header(header):
         return None
-    # the longest tells variants apart best
-    ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)
+    # the longest tells variants apart best, but stored blocks, which many write, tell little
+    ordered = sorted(samples, key=lambda sample: (_is_stored(sample[1]), -len(sample[1])))
     for variant in _candidates(header, *ordered[0]):
         if all(_comes_back(variant, raw, packed) for raw, packed in ordered):
             return variant
@@ -112,6 +112,11 @@ def expand(packed: bytes, expected: int) -> bytes:
     if len(raw) == expected and not inflating.eof:
         raise zlib.error("no end of the stream")
     return raw
+
+
+def _is_stored(packed: bytes) -> bool:
+    """Whether a stream begins with a stored block."""
+    return not packed[2] >> 1 & 3
 
 
 def _is_header(header: int) -> bool:

@@ -1,0 +1,122 @@
+"""Files of other kinds, read by Pillow or imagecodecs where these are installed.
+
+Their samples are kept as they are decoded; the file itself does not come back, and a picture says
+so (Picture.left_out).
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ImageError, LinrError
+from ..limits import Limits, check_size
+from .picture import Picture, PixelType
+
+
+class Kind(NamedTuple):
+    """name: Pillow's of it, if that reads it; codec: of imagecodecs, if that does."""
+
+    signature: re.Pattern[bytes]
+    name: str
+    codec: str = ""
+
+
+def _kind(signature: bytes, name: str, codec: str = "") -> Kind:
+    return Kind(re.compile(signature, re.DOTALL), name, codec)
+
+
+KINDS = (
+    _kind(rb"BM", "BMP"),
+    _kind(rb"GIF8[79]a", "GIF"),
+    _kind(rb"RIFF....WEBP", "WEBP"),
+    _kind(rb"qoif", "QOI"),
+    _kind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", "jpeg2k"),
+    _kind(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL", "jpegxl"),
+    # without a signature: of what a TGA begins with the type of image and the depth are few
+    _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x08\x0f\x10\x18\x20]", "TGA"),
+)
+_MODES = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_DEEP = ("I;16", "I;16B", "I;16L")
+
+
+def kind_of(data: bytes, name: str) -> Kind | None:
+    """The kind of a file; name: of which the ending tells a TGA."""
+    found = next((kind for kind in KINDS if kind.signature.match(data[:32])), None)
+    if found is not None and found.name == "TGA" and not name.lower().endswith(".tga"):
+        return None
+    return found
+
+
+def read_other(data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
+    """Decode a file of a kind; see images.read_picture for errors."""
+    module = "imagecodecs" if kind.codec else "PIL.Image"
+    try:
+        library = importlib.import_module(module)
+    except ImportError:
+        package = "imagecodecs" if kind.codec else "pillow"
+        raise ImageError(f"{name}: {kind.name} files need {package} to be installed") from None
+    try:
+        if kind.codec:
+            return _by_imagecodecs(library, data, kind, name, limits)
+        return _by_pillow(library, data, kind, name, limits)
+    except (LinrError, MemoryError):
+        raise
+    except Exception as error:  # damage shows in any way that a decoder has
+        said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise ImageError(f"{name}: this {kind.name} cannot be read ({said})") from None
+
+
+def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
+    with library.open(io.BytesIO(data), formats=[kind.name]) as image:
+        check_size(image.width, image.height, name, limits)
+        if getattr(image, "n_frames", 1) > 1:
+            raise ImageError(f"{name}: this {kind.name} holds several images")
+        image.load()
+        if image.mode not in (*_MODES, *_DEEP):
+            raise ImageError(f"{name}: {kind.name} with samples of type {image.mode}")
+        samples, clear = np.asarray(image), image.info.get("transparency")
+        left_out = [_itself(kind)]
+        others = sorted(set(image.info) - {"transparency", "background", "version", "compression"})
+        left_out += [f"its {', '.join(map(str, others))[:200]}"] if others else []
+        if image.mode == "1":
+            return Picture(samples.astype(np.uint8), PixelType(depth=1), None, tuple(left_out))
+        if image.mode == "P":
+            pixels = _palette(bytes(image.getpalette("RGB") or b""), clear, samples)
+            return Picture(samples.copy(), pixels, None, tuple(left_out))
+        if clear is not None:
+            left_out.append("its transparent colour")
+        kept = np.uint16 if image.mode in _DEEP else np.uint8
+        return Picture(samples.astype(kept), left_out=tuple(left_out))
+
+
+def _palette(colours: bytes, clear: Any, samples: np.ndarray) -> PixelType:
+    """The type of indices; clear: the one, or the alpha of the first ones, that is transparent."""
+    count = max(int(samples.max()) + 1, min(len(colours) // 3, 256))
+    alpha = b""
+    if isinstance(clear, int) and clear < count:
+        alpha = b"\xff" * clear + b"\0"
+    elif isinstance(clear, bytes):
+        alpha = clear[:count]
+    return PixelType(palette=colours[: 3 * count].ljust(3 * count, b"\0"), alpha=alpha)
+
+
+def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
+    samples = np.asarray(getattr(library, f"{kind.codec}_decode")(data))
+    if samples.ndim not in (2, 3) or samples.dtype not in (np.uint8, np.uint16):
+        shape, dtype = samples.shape, samples.dtype
+        raise ImageError(f"{name}: {kind.name} with samples of type {dtype} and shape {shape}")
+    check_size(samples.shape[1], samples.shape[0], name, limits)
+    if samples.ndim == 3 and samples.shape[2] == 1:
+        samples = samples[..., 0]
+    if samples.ndim == 3 and samples.shape[2] > 4:
+        raise ImageError(f"{name}: {kind.name} with {samples.shape[2]} channels")
+    return Picture(samples, left_out=(_itself(kind),))
+
+
+def _itself(kind: Kind) -> str:
+    return f"the {kind.name} file, of which the picture is kept"
