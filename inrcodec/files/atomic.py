@@ -69,7 +69,10 @@ def written_in_place(path: str | os.PathLike[str]) -> bool:
     already, as /dev/stdout is, and has its name from a shell."""
     if os.path.exists(path) and not os.path.isfile(path):
         return True
-    name = os.path.abspath(path)
+    try:
+        name = os.path.abspath(path)
+    except FileNotFoundError:  # the current folder is gone
+        return False
     for _ in range(_LINKS):
         folder = os.path.realpath(os.path.dirname(name))
         if _DESCRIPTORS.fullmatch(folder):

@@ -21,7 +21,7 @@ from inrcodec.files.images import read_image, write_image
 from inrcodec.history.planes import Geometry, Planes
 from inrcodec.info import BitMap, bit_map
 from inrcodec_cli import main as command
-from inrcodec_cli.main import cli
+from inrcodec_cli.commands import cli
 from inrcodec_cli.plots import Rate, plot_rates
 from tests.pictures import jpeg_scene, scene, unfitted_file
 
