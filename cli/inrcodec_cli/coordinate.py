@@ -130,7 +130,7 @@ class ResearchCommand(click.Command):
         research: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if isinstance(param, click.Option) and record is not None:
                 (research if param.name in (*_NAMES, "bits") else plain).append(record)
         for title, records in (
             ("Options", plain),

@@ -1,14 +1,14 @@
 """Where the `inrcodec` command begins: it looks after Ctrl-C before anything large is imported."""
 
-from __future__ import annotations
-
 import os
-import signal
 import sys
-from types import FrameType
-from typing import Any
 
 INTERRUPTED = 130
+
+try:  # Even `from __future__` would read a file here.
+    import signal
+except KeyboardInterrupt:
+    os._exit(INTERRUPTED)
 
 
 def main() -> None:
@@ -34,18 +34,18 @@ def main() -> None:
     sys.exit(code)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, frame: object) -> None:
     """End at once. Libraries that are being imported would make what they like of an exception."""
     os._exit(INTERRUPTED)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: object) -> None:
     """End in order, once."""
     signal.signal(signal.SIGINT, _leave)
     raise KeyboardInterrupt
 
 
-def _unraisable(told: Any) -> None:
+def _unraisable(told: "sys.UnraisableHookArgs") -> None:
     """An interrupt that came where Python drops exceptions (in a callback of C, in __del__)."""
     if issubclass(told.exc_type, KeyboardInterrupt):
         os._exit(INTERRUPTED)
