@@ -183,10 +183,12 @@ class Batch:
                 target = output
             if target == STREAM:
                 refuse_terminal()
-            if writing.remove and (STREAM in (source, target) or written_in_place(target)):
-                raise click.UsageError("--rm is for files that become files.")
+            if writing.remove and STREAM in (source, target):
+                raise click.UsageError("--rm is not for stdin and stdout.")
             try:
                 self.claim(target, source)
+                if writing.remove and written_in_place(target):
+                    raise LinrError(f"{label(target)} is no file: --rm would lose the source")
             except LinrError as error:
                 if not several:
                     raise click.UsageError(f"{error}.") from None

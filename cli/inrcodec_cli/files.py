@@ -174,6 +174,8 @@ def check_output(path: str, force: bool, *, makes_folder: bool = False) -> None:
             os.makedirs(folder, exist_ok=True)
         if not os.path.isdir(folder):
             raise LinrError(f"cannot write {label(path)}: no such folder")
+        if os.path.isdir(path):
+            raise LinrError(f"cannot write {label(path)}: is a directory")
     except OSError as error:
         raise LinrError(f"cannot write {label(path)}: {error.strerror}") from None
     if not force and os.path.isfile(path) and not written_in_place(path):

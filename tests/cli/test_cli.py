@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from click.testing import CliRunner, Result
 import inrcodec
 from inrcodec.errors import OutputExistsError
 from inrcodec.files.images import read_image, write_image
-from inrcodec_cli import decode as decoding
 from inrcodec_cli import main as command
 from inrcodec_cli.commands import cli
 
@@ -27,6 +27,15 @@ def run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def process(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """The whole command, in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-m", "inrcodec_cli.main", *map(str, arguments)],
+        **{"capture_output": True, "env": environment, **options},
+    )
 
 
 def photo(channels: int = 3, seed: int = 0) -> np.ndarray:
