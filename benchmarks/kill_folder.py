@@ -34,7 +34,7 @@ from inrcodec.errors import LinrError
 from inrcodec.files.images import read_image, write_image
 
 COMMAND = (sys.executable, "-m", "inrcodec_cli.main", "encode", "-q", "-r", "--rm", "-e", "1")
-SIDE = 80
+SIDE = 48
 FOLDERS = ("", "a", "a/b", "c")
 
 
@@ -108,7 +108,7 @@ def outputs(place: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What is left of folders when runs are killed.")
     parser.add_argument("--kills", type=int, default=300)
-    parser.add_argument("--images", type=int, default=12)
+    parser.add_argument("--images", type=int, default=8)
     parser.add_argument("sources", type=Path, nargs="+", metavar="IMAGE")
     arguments = parser.parse_args()
     folder = Folder.of_crops(arguments.sources, arguments.images)
