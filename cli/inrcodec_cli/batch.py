@@ -43,6 +43,12 @@ class Writing:
             raise click.UsageError("-o needs a name.")
         return writing
 
+    @property
+    def folder(self) -> bool:
+        """Whether the output's name is that of a folder, be it one that is yet to be made."""
+        name = self.output or ""
+        return name.endswith(("/", os.sep)) or os.path.isdir(name)
+
     def skips(self, target: str) -> bool:
         """Whether an output is left as it is, as an earlier run has made it."""
         asked = self.skip_existing or (self.recursive and not self.force)
@@ -125,9 +131,15 @@ class Batch:
             click.get_current_context().exit(1)
 
     def find(
-        self, paths: Sequence[str], extensions: Collection[str], recursive: bool
+        self,
+        paths: Sequence[str],
+        extensions: Collection[str],
+        recursive: bool,
+        links: bool = True,
     ) -> list[tuple[str, str | None]]:
-        """The files of arguments, and the folder among them where each was found."""
+        """The files of arguments, and the folder among them where each was found.
+
+        links: whether symbolic links to files in folders are taken too."""
         found: list[tuple[str, str | None]] = []
         for path in paths:
             if not path:
@@ -137,20 +149,20 @@ class Batch:
             elif not recursive:
                 self.fail(path, LinrError("is a directory, use -r"))
             else:
-                inside = list(self._walk(path, extensions))
+                inside = list(self._walk(path, extensions, links))
                 found += [(file, path) for file in inside]
                 if not inside and not self.quiet:
                     tell(f"{label(path)}: no {', '.join(sorted(extensions))} files in it")
         return found
 
-    def _walk(self, top: str, extensions: Collection[str]) -> Iterator[str]:
+    def _walk(self, top: str, extensions: Collection[str], links: bool) -> Iterator[str]:
         for folder, folders, names in os.walk(top, onerror=lambda e: self.fail(e.filename, e)):
             folders.sort()
             for name in sorted(names):
                 path = os.path.join(folder, name)
                 if os.path.splitext(name)[1].lower() not in extensions:
                     continue
-                if os.path.islink(path):
+                if os.path.islink(path) and not links:
                     if not self.quiet:
                         tell(f"{label(path)}: a symbolic link, not followed")
                 elif os.path.isfile(path):
@@ -165,16 +177,16 @@ class Batch:
         several = len(paths) > 1 or (writing.recursive and os.path.isdir(paths[0]))
         if several and STREAM in paths:
             raise click.UsageError("'-' must be the only input.")
-        makes_folder = output is not None and output != STREAM
-        if makes_folder and output is not None and not os.path.isdir(output):
-            makes_folder = output.endswith(os.sep) or (writing.recursive and several)
-            if several and not makes_folder:
-                raise click.UsageError(
-                    "with several inputs -o must be an existing folder, or end in '/'."
-                )
         if several and output == STREAM:
             raise click.UsageError("several files cannot go to stdout.")
-        found = self.find(paths, extensions, writing.recursive)
+        makes_folder = writing.folder or (
+            several and writing.recursive and output is not None and not os.path.exists(output)
+        )
+        if several and output is not None and not makes_folder:
+            raise click.UsageError(
+                "with several inputs -o must be an existing folder, or end in '/'."
+            )
+        found = self.find(paths, extensions, writing.recursive, links=False)
         self._inputs = {mark: source for source, _ in found for mark in _marks(source)}
         jobs = []
         for source, top in found:

@@ -188,7 +188,7 @@ def encode_mixture(
     from inrcodec.files.images import read_picture
 
     target = writing.output
-    if target is None or Path(target).is_dir() or research.preview or research.log_dir:
+    if target is None or writing.folder or research.preview or research.log_dir:
         raise click.UsageError("--mixture needs a file -o OUT, and has no record or preview.")
     if writing.remove or writing.recursive or writing.skip_existing:
         raise click.UsageError("--mixture is of files, and has no --rm, -r or --skip-existing.")

@@ -149,8 +149,8 @@ def encode(
 
 def _check_name(writing: Writing) -> None:
     name = writing.output or ""
-    image = Path(name).suffix.lower() in (*IMAGES, *_OTHER_IMAGES) and not Path(name).is_dir()
-    if image and not writing.force and not name.endswith("/"):
+    image = Path(name).suffix.lower() in (*IMAGES, *_OTHER_IMAGES)
+    if image and not writing.folder and not writing.force:
         raise click.UsageError(
             f"{label(name)} is an image's name, for which a .linr file needs -f."
         )
