@@ -104,7 +104,7 @@ def test_stored_file_has_no_map() -> None:
     ("extension", "signature"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
 )
 def test_info_draws(packed: bytes, extension: str, signature: bytes, tmp_path: Path) -> None:
-    file, picture = tmp_path / "a.linr", tmp_path / f"a.{extension}"
+    file, picture = tmp_path / "a$\\q$.linr", tmp_path / f"a.{extension}"
     file.write_bytes(packed)
     result = run("info", file, "--plot", picture)
     assert (result.exit_code, result.stderr) == (0, "")
