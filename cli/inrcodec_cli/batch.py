@@ -237,8 +237,9 @@ def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
 
 def remove_source(source: str, status: os.stat_result | None) -> None:
     """Remove a file whose output is on the disk. Raises LinrError if it is no more as it was."""
-    now = os.stat(source)
-    if status is None or _state(now) != _state(status):
+    if status is None:
+        raise LinrError("kept, as it is no regular file")
+    if _state(os.stat(source)) != _state(status):
         raise LinrError("kept, as it has changed since it was read")
     os.unlink(source)
 
