@@ -14,22 +14,21 @@ import numpy as np
 
 from inrcodec.errors import LinrError, VerificationError
 
+from .batch import FAILURES, Batch, refuse_inputs
+from .console import label, tell
 from .files import (
-    FAILURES,
+    IMAGES,
+    PATH,
     check_output,
-    choose_outputs,
     force_option,
     json_option,
     read_input,
-    refuse_inputs,
-    report,
     threads_option,
     write_output,
 )
 from .plots import Rate, need_matplotlib, plot_file, plot_rates
 from .progress import progress_bar
 
-_READABLE = frozenset((".png", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".pam"))
 _FIELDS = (
     "image",
     "width",
@@ -66,7 +65,7 @@ _SUMS = (
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", type=PATH, metavar="PATH...", nargs=-1, required=True)
 @click.option(
     "-e",
     "--effort",
@@ -83,10 +82,13 @@ _SUMS = (
 )
 @threads_option
 @json_option
-@click.option("--csv", "csv_path", metavar="FILE", help="Write the figures of each image too.")
+@click.option(
+    "--csv", "csv_path", type=PATH, metavar="FILE", help="Write the figures of each image too."
+)
 @click.option(
     "--plot",
     "folder",
+    type=PATH,
     metavar="DIR",
     help="Draw size against time, and where the bits of each image go.",
 )
@@ -108,52 +110,48 @@ def bench(
     that came from something (Photo CD, video, JPEG) are encoded without that history too.
     Fails (1) if an image does not come back exactly.
     """
-    files = [file for path in paths for file in _images(path)]
+    batch = Batch()
+    files = [file for file, _ in batch.find(paths, IMAGES, recursive=True)]
     if not files:
         raise click.UsageError("no PNG, TIFF or PNM files there.")
     if not efforts:
         from inrcodec.options import default_effort
 
-        efforts = (default_effort(lambda text: click.echo(f"inrcodec: {text}", err=True)),)
+        efforts = (default_effort(tell),)
     efforts = tuple(sorted(set(efforts)))
     pictures = {} if folder is None else _pictures(files, efforts, folder, force)
-    failed = False
     results: list[dict[str, Any]] = []
-    width = max(len("total"), *(len(file) for file in files))
+    width = max(len("total"), *(len(label(file)) for file in files))
     if csv_path is not None:
         refuse_inputs([csv_path], files)
         check_output(csv_path, force)
     try:
         _warm_up(max(efforts), device)
     except FAILURES as error:
-        report("bench", error)
-        raise SystemExit(1) from None
+        batch.fail("bench", error)
+        batch.end()
     if not as_json:
-        click.echo(_heading(width))
+        batch.say(_heading(width))
     for file in files:
-        try:
+        with batch.each(file):
             image, facts = _open(file)
             measured = []
             for effort in efforts:
                 result, packed = _measure(image, facts, effort, weights, device, threads)
                 measured.append((result, packed))
-                click.echo(json.dumps(result) if as_json else _line(result, width))
+                batch.say(json.dumps(result) if as_json else _line(result, width))
             results += [result for result, _ in measured]
             if folder is not None:
                 for result, packed in measured:
                     _draw(result, packed, pictures[file, result["effort"]], threads, force)
-        except FAILURES as error:
-            report(file, error)
-            failed = True
     totals = [_total([r for r in results if r["effort"] == e]) for e in efforts if results]
     for total in totals:
-        click.echo(json.dumps({"total": total}) if as_json else _line(total, width))
+        batch.say(json.dumps({"total": total}) if as_json else _line(total, width))
     if csv_path is not None:
         write_output(csv_path, _csv(results), force)
     if folder is not None and totals:
         plot_rates(_chart(folder), f"{len(files)} images", _rates(totals), force)
-    if failed:
-        click.get_current_context().exit(1)
+    batch.end()
 
 
 def _pictures(
@@ -164,12 +162,12 @@ def _pictures(
     try:
         Path(folder).mkdir(exist_ok=True)
     except OSError as error:
-        raise LinrError(f"cannot write {folder}: {error.strerror}") from None
-    refuse_inputs([_chart(folder)], files)
+        raise LinrError(f"cannot write {label(folder)}: {error.strerror}") from None
     pictures: dict[tuple[str, int], str] = {}
     for effort in efforts:
-        targets = choose_outputs(files, folder, f".e{effort}.png")
-        pictures.update(((file, effort), to) for file, to in zip(files, targets, strict=True))
+        for file in files:
+            pictures[file, effort] = str(Path(folder, f"{Path(file).stem}.e{effort}.png"))
+    refuse_inputs((_chart(folder), *pictures.values()), files)
     for target in (_chart(folder), *pictures.values()):
         check_output(target, force)
     return pictures
@@ -186,9 +184,9 @@ def _draw(
     from inrcodec.info import survey
 
     facts, image, bits = survey(packed, threads=threads)
-    title = f"{result['image']}, effort {result['effort']}"
+    title = f"{label(result['image'])}, effort {result['effort']}"
     if bits is None:
-        click.echo(f"inrcodec: {title}: stored, not coded in bit planes: no picture", err=True)
+        tell(f"{title}: stored, not coded in bit planes: no picture")
     else:
         plot_file(picture, title, image, bits, facts["planes"], force)
 
@@ -206,16 +204,6 @@ def _rates(totals: list[dict[str, Any]]) -> list[Rate]:
         rate(f"inrcodec -e {total['effort']}", total, "linr_bytes", "", True) for total in totals
     ]
     return [rate("PNG -9", totals[0], "png9_bytes", "png9_", False), *ours]
-
-
-def _images(path: str) -> list[str]:
-    if not Path(path).is_dir():
-        return [path]
-    return sorted(
-        str(file)
-        for file in Path(path).rglob("*")
-        if file.suffix.lower() in _READABLE and file.is_file()
-    )
 
 
 def _warm_up(effort: int, device: str) -> None:
@@ -269,7 +257,7 @@ def _measure(
         "device": device,
         "threads": threads,
     }
-    with progress_bar(facts["image"], quiet=False) as progress:
+    with progress_bar(label(facts["image"]), quiet=False) as progress:
         started = time.perf_counter()
         packed = encode(image, progress=progress, **options)
         encoded = time.perf_counter()
@@ -280,7 +268,7 @@ def _measure(
         raise VerificationError("the decoded image differs")
     history, plain = info(packed, planes=False)["history"], packed
     if history:
-        with progress_bar(facts["image"], quiet=False) as progress:
+        with progress_bar(label(facts["image"]), quiet=False) as progress:
             plain = encode(image, progress=progress, history=False, **options)
     measured = {
         "effort": effort,
@@ -324,7 +312,7 @@ def _line(result: dict[str, Any], width: int) -> str:
     given = "-" if result["png_bytes"] is None else result["png_bytes"]
     change = result["linr_bytes"] / result["png9_bytes"] - 1
     return (
-        f"{result['image']:{width}} {result['effort']:>2} {given:>10}"
+        f"{label(result['image']):{width}} {result['effort']:>2} {given:>10}"
         f" {result['png9_bytes']:>10} {result['linr_bytes']:>10} {change:>+9.1%}"
         f" {result['no_history_bytes']:>10}"
         f" {result['bpp']:>7.3f} {result['bpsp']:>7.4f} {result['encode_seconds']:>7.2f}"
@@ -338,4 +326,4 @@ def _csv(results: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, _FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(results)
-    return text.getvalue().encode("utf-8")
+    return text.getvalue().encode("utf-8", "surrogateescape")

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .files import (
-    FAILURES,
-    check_output,
-    label,
-    read_input,
-    refuse_inputs,
-    report,
-    tell_left_out,
-    write_output,
-)
+from .batch import FAILURES, Batch, Writing, refuse_inputs
+from .console import STREAM, label, tell_left_out
+from .files import PATH, check_output, read_input, write_output
 from .progress import progress_bar
 
 _NAMES = (
@@ -80,10 +74,16 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Of the weight sets: fitted, or in even steps.  [learned]",
             ),
             click.option(
-                "--log-dir", metavar="DIR", help="Write TensorBoard curves and a text record."
+                "--log-dir",
+                type=PATH,
+                metavar="DIR",
+                help="Write TensorBoard curves and a text record.",
             ),
             click.option(
-                "--preview", metavar="DIR", help="Write the image as the networks alone have it."
+                "--preview",
+                type=PATH,
+                metavar="DIR",
+                help="Write the image as the networks alone have it.",
             ),
         )
     ):
@@ -91,27 +91,53 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def coordinate_arguments(model: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Takes the options out of a command's arguments; those that the library knows by keyword.
+@dataclass(frozen=True)
+class Research:
+    """The options of the coordinate networks: `networks` are keywords of inrcodec.Coordinate."""
 
-    Raises UsageError for options without --model coordinate, or that contradict each other.
-    """
-    chosen = {name: given.pop(name) for name in _NAMES if given[name] is not None}
-    for name in _NAMES:
-        given.pop(name, None)
-    if chosen and model != "coordinate":
-        option = next(iter(chosen)).replace("_", "-")
-        raise click.UsageError(f"--{option} is for --model coordinate.")
-    target = chosen.pop("target", "bits")
-    if target == "value" and "layout" in chosen:
-        raise click.UsageError("--layout is of bit planes; --target value has one network.")
-    if "coefficients" in chosen and "mixture" not in chosen:
-        raise click.UsageError("--coefficients is for --mixture.")
-    if "transform" in chosen and target != "value":
-        raise click.UsageError("--transform is for --target value.")
-    if target == "value":
-        chosen["layout"] = "value"
-    return chosen
+    networks: dict[str, Any]
+    log_dir: str | None
+    preview: str | None
+    mixture: int | None
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Research:
+        """Takes them out of a command's arguments.
+
+        Raises UsageError for options without --model coordinate, or that contradict each other."""
+        chosen = {name: value for name in _NAMES if (value := given.pop(name)) is not None}
+        if chosen and given["model"] != "coordinate":
+            option = next(iter(chosen)).replace("_", "-")
+            raise click.UsageError(f"--{option} is for --model coordinate.")
+        target = chosen.pop("target", "bits")
+        if target == "value" and "layout" in chosen:
+            raise click.UsageError("--layout is of bit planes; --target value has one network.")
+        if "coefficients" in chosen and "mixture" not in chosen:
+            raise click.UsageError("--coefficients is for --mixture.")
+        if "transform" in chosen and target != "value":
+            raise click.UsageError("--transform is for --target value.")
+        if target == "value":
+            chosen["layout"] = "value"
+        folders = [chosen.pop(name, None) for name in ("log_dir", "preview", "mixture")]
+        return cls(chosen, *folders)
+
+
+class ResearchCommand(click.Command):
+    """A command whose help has the options of the coordinate networks by themselves."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        plain: list[tuple[str, str]] = []
+        research: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if isinstance(param, click.Option) and record is not None:
+                (research if param.name in (*_NAMES, "bits") else plain).append(record)
+        for title, records in (
+            ("Options", plain),
+            ("Options of the coordinate networks", research),
+        ):
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class Record:
@@ -152,51 +178,57 @@ class Record:
 
 def encode_mixture(
     images: tuple[str, ...],
-    target: str,
-    sets: int,
-    chosen: dict[str, Any],
-    weights: str,
-    common: dict[str, Any],
+    research: Research,
+    writing: Writing,
+    given: dict[str, Any],
     strip: bool,
-    force: bool,
-    quiet: bool,
 ) -> None:
-    """Compresses images into one file, from shared weight sets; common: encode_set's keywords."""
+    """Compresses images into one file, from shared weight sets; given: the command's options."""
     from inrcodec import Coordinate, encode_set
     from inrcodec.files.images import read_picture
 
+    target = writing.output
+    if target is None or writing.folder or research.preview or research.log_dir:
+        raise click.UsageError("--mixture needs a file -o OUT, and has no record or preview.")
+    if writing.remove or writing.recursive or writing.skip_existing:
+        raise click.UsageError("--mixture is of files, and has no --rm, -r or --skip-existing.")
     refuse_inputs([target], images)
+    shared = ("device", "seed", "threads", "time_limit", "limits", "weights")
+    options = {name: given[name] for name in shared}
+    batch = Batch(writing.quiet)
     source = images[0]
     try:
-        check_output(target, force)
+        check_output(target, writing.force)
         arrays, size = [], 0
         for source in images:
             data = read_input(source)
             size += len(data)
-            picture = read_picture(data, label(source), common["limits"])
+            picture = read_picture(data, label(source), given["limits"])
             arrays.append(picture.array())
-            if picture.metadata is not None and not strip:
-                tell_left_out(source, ["the metadata"], quiet)
-        with progress_bar(label(target), quiet) as progress:
+            if not strip:
+                carried = ["the metadata"] if picture.metadata is not None else []
+                tell_left_out(source, [*picture.left_out, *carried])
+        with progress_bar(label(target), writing.quiet) as progress:
             packed = encode_set(
                 arrays,
-                sets=sets,
-                coordinate=Coordinate(**chosen),
-                weights=weights,
+                sets=research.mixture or 1,
+                coordinate=Coordinate(**research.networks),
                 progress=progress,
-                **common,
+                **options,
             )
         source = target
-        write_output(target, packed, force)
+        write_output(target, packed, writing.force)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     except FAILURES as error:
-        report(source, error)
-        click.get_current_context().exit(1)
-    if not quiet:
+        batch.fail(source, error)
+        batch.end()
+    if not writing.quiet:
         bpsp = 8 * len(packed) / sum(array.size for array in arrays)
         change = 100 * len(packed) / size - 100
-        click.echo(
-            f"{len(images)} images -> {label(target)}  {len(packed)} bytes"
-            f"  {bpsp:.3f} bpsp  (input {change:+.1f} %)"
+        batch.say(
+            f"{len(images)} images -> {label(target, 'stdout')}  {len(packed)} bytes"
+            f"  {bpsp:.3f} bpsp  (input {change:+.1f} %)",
+            err=target == STREAM,
         )
+    batch.end()

@@ -1,32 +1,52 @@
-"""What the commands share: where bytes come from and go to, and how failures are told."""
+"""What the commands share: options, and where bytes come from and go to."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
+from inrcodec.files.atomic import write_atomic, written_in_place
+from inrcodec.files.images import EXTENSIONS
 from inrcodec.limits import Limits
+
+from .console import STREAM, label, silence_stdout
 
 if TYPE_CHECKING:
     import numpy as np
 
     from inrcodec import Picture, PixelType
 
-STREAM = "-"
+# What is taken from folders, by its name's end.
+IMAGES, LINR = frozenset((*EXTENSIONS, ".pbm")), frozenset((".linr",))
 
-# Everything that one bad file can cause: the batch goes on after it.
-FAILURES = (LinrError, OSError, MemoryError)
+_STDIN = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+class _File(click.Path):
+    """The name of a file or folder, which shells complete; that of a standard stream becomes '-'.
+
+    What a name stands for is looked at where the file is worked on, so that it fails alone."""
+
+    def __init__(self, streams: Sequence[str] = ()) -> None:
+        super().__init__(readable=False)
+        self._streams = streams
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return STREAM if value in self._streams else super().convert(value, param, ctx)
+
+
+SOURCE, OUTPUT, PATH = _File(_STDIN), _File(_STDOUT), _File()
 
 device_option = click.option(
     "--device",
@@ -39,7 +59,12 @@ threads_option = click.option(
     "-T", "--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all cores]"
 )
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Print only errors, and what of a file is not kept."
+)
+recursive_option = click.option(
+    "-r", "--recursive", is_flag=True, help="Take the files in folders, and in theirs."
+)
 limit_option = click.option(
     "--limit",
     "limits",
@@ -66,25 +91,6 @@ def read_limits(given: Sequence[str]) -> Limits:
     return Limits(**chosen)
 
 
-def report(path: str, error: BaseException) -> None:
-    """Print one line about a failure to stderr."""
-    if isinstance(error, MemoryError):
-        text = "not enough memory"
-    elif isinstance(error, OSError):
-        text = error.strerror or str(error)
-    else:
-        text = str(error)
-    name = label(path)
-    # The reader of image files puts the name in front itself.
-    click.echo(f"inrcodec: {name}: {text.removeprefix(f'{name}: ')}", err=True)
-
-
-def tell_left_out(path: str, what: Sequence[str], quiet: bool) -> None:
-    """Print one line to stderr about what of a file is not kept; the picture is."""
-    if what and not quiet:
-        click.echo(f"inrcodec: {label(path)}: left out: {', '.join(what)}", err=True)
-
-
 def not_carried(picture: Picture, extension: str) -> list[str]:
     """What of a decoded picture a file of that extension does not hold."""
     from inrcodec.files.metadata import PNG, TIFF, for_kind
@@ -106,84 +112,82 @@ def kind_of(samples: np.ndarray, pixels: PixelType) -> str:
     return f"{kind}, {pixels.colours} colours" if pixels.palette else kind
 
 
-def label(path: str, stream: str = "stdin") -> str:
-    """Return the name of a file in messages, `stream` for '-'."""
-    return stream if path == STREAM else path
-
-
 def read_input(path: str) -> bytes:
     """Return the bytes of a file, or of stdin for '-'."""
-    if path == STREAM:
-        if sys.stdin is None:
-            raise OSError("stdin is closed")
-        return sys.stdin.buffer.read()
-    return Path(path).read_bytes()
+    return read_source(path)[0]
+
+
+def read_source(path: str) -> tuple[bytes, os.stat_result | None]:
+    """The bytes of a file or stdin, and what the system knew of a file as they were read."""
+    with open_input(path) as file:
+        status = status_of(file)
+        return file.read(), status
 
 
 def open_input(path: str) -> BinaryIO:
     """A file to read in any order, or the bytes of what is none."""
     if path == STREAM:
-        return io.BytesIO(read_input(path))
-    if Path(path).is_fifo() or Path(path).is_char_device():
-        return io.BytesIO(Path(path).read_bytes())
-    return Path(path).open("rb")
+        if sys.stdin is None:
+            raise OSError("stdin is closed")
+        return io.BytesIO(sys.stdin.buffer.read())
+    file = open(path, "rb")  # noqa: SIM115
+    if file.seekable():
+        return file
+    with file:
+        return io.BytesIO(file.read())
 
 
-def write_output(path: str, data: bytes, force: bool) -> None:
+def status_of(file: BinaryIO) -> os.stat_result | None:
+    """Of an open file; None for what is none, whose permissions and times say nothing."""
+    if isinstance(file, io.BytesIO):
+        return None
+    status = os.fstat(file.fileno())
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def write_output(path: str, data: bytes, force: bool, like: os.stat_result | None = None) -> None:
     """Write a file as a whole, or stdout for '-'. Raises LinrError naming the output."""
-    from inrcodec.files.atomic import write_atomic
+    try:
+        if path == STREAM:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            write_atomic(path, data, force=force, like=like)
+    except OSError as error:
+        if path == STREAM:
+            if isinstance(error, BrokenPipeError):
+                raise
+            silence_stdout()
+        name = label(path, "stdout")
+        raise LinrError(f"cannot write {name}: {error.strerror or error}") from None
 
+
+def check_output(path: str, force: bool, *, makes_folder: bool = False) -> None:
+    """Raise LinrError now for an output that could not be written after minutes of work.
+
+    makes_folder: make its folder if there is none."""
     if path == STREAM:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
         return
     try:
-        write_atomic(path, data, force=force)
+        folder = os.path.dirname(os.path.abspath(path))
+        if makes_folder:
+            os.makedirs(folder, exist_ok=True)
+        if not os.path.isdir(folder):
+            raise LinrError(f"cannot write {label(path)}: no such folder")
+        if os.path.isdir(path):
+            raise LinrError(f"cannot write {label(path)}: is a directory")
     except OSError as error:
-        raise LinrError(f"cannot write {path}: {error.strerror or error}") from None
+        raise LinrError(f"cannot write {label(path)}: {error.strerror}") from None
+    if not force and os.path.isfile(path) and not written_in_place(path):
+        raise OutputExistsError(f"{label(path)}: the file exists, -f overwrites it")
 
 
-def check_output(path: str, force: bool) -> None:
-    """Raise LinrError now for an output that could not be written after minutes of work."""
-    if path == STREAM:
-        return
-    if not Path(path).absolute().parent.is_dir():
-        raise LinrError(f"cannot write {path}: no such folder")
-    if not force and Path(path).is_file():
-        raise OutputExistsError(f"{path}: the file exists, -f overwrites it")
-
-
-def choose_outputs(inputs: Sequence[str], output: str | None, suffix: str) -> list[str]:
-    """Return the output of each input; click.UsageError where that is not clear."""
-    if len(inputs) > 1:
-        if STREAM in inputs:
-            raise click.UsageError("'-' must be the only input.")
-        if output is not None and not os.path.isdir(output):
-            raise click.UsageError("with several inputs -o must be an existing folder.")
-    outputs = [_choose_output(source, output, suffix) for source in inputs]
-    refuse_inputs(outputs, inputs)
-    taken: dict[str, str] = {}
-    for source, target in zip(inputs, outputs, strict=True):
-        if target == STREAM:
-            continue
-        place = os.path.realpath(target)
-        if place in taken:
-            raise click.UsageError(f"{taken[place]} and {source} would both become {target}.")
-        taken[place] = source
-    if STREAM in outputs and sys.stdout is None:
+def refuse_terminal() -> None:
+    """Raise click.UsageError where an output cannot go to stdout."""
+    if sys.stdout is None:
         raise click.UsageError("stdout is closed: name an output with -o.")
-    if STREAM in outputs and sys.stdout.isatty():
+    if sys.stdout.isatty():
         raise click.UsageError("stdout is a terminal: name an output with -o.")
-    return outputs
-
-
-def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
-    """Raise click.UsageError for an output that is an input too, under whatever name."""
-    known = {mark: path for path in inputs for mark in _marks(path)}
-    for path in outputs:
-        for mark in _marks(path):
-            if mark in known:
-                raise click.UsageError(f"{known[mark]} is input and output.")
 
 
 def member_names(target: str, count: int) -> list[str]:
@@ -196,26 +200,3 @@ def member_names(target: str, count: int) -> list[str]:
         raise click.UsageError("several images cannot go to stdout: name an output with -o.")
     path = Path(target)
     return [str(path.with_name(f"{path.stem}-{n}{path.suffix}")) for n in range(1, count + 1)]
-
-
-def _marks(path: str) -> list[object]:
-    """What tells a file from all others: its place, and its number if it exists (hard links)."""
-    if path == STREAM:
-        return []
-    marks: list[object] = [os.path.realpath(path)]
-    with contextlib.suppress(OSError):
-        status = os.stat(path)
-        if stat.S_ISREG(status.st_mode):
-            marks.append((status.st_dev, status.st_ino))
-    return marks
-
-
-def _choose_output(source: str, output: str | None, suffix: str) -> str:
-    if source != STREAM and not Path(source).name:
-        raise click.UsageError(f"{source!r} is no file.")
-    if output is None:
-        return STREAM if source == STREAM else str(Path(source).with_suffix(suffix))
-    if output != STREAM and os.path.isdir(output):
-        name = Path("stdin" if source == STREAM else source).with_suffix(suffix).name
-        return str(Path(output, name))
-    return output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,18 @@ import click
 
 from inrcodec.errors import LinrError
 
+from .batch import Batch, refuse_inputs
+from .console import label, printable
 from .files import (
-    FAILURES,
+    LINR,
+    PATH,
+    SOURCE,
     check_output,
     force_option,
     json_option,
-    label,
     limit_option,
     read_input,
-    refuse_inputs,
-    report,
+    recursive_option,
     threads_option,
 )
 from .plots import EXTENSIONS, need_matplotlib, plot_file
@@ -33,7 +36,8 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", type=SOURCE, metavar="FILE...", nargs=-1, required=True)
+@recursive_option
 @threads_option
 @limit_option
 @json_option
@@ -42,12 +46,14 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 )
 @click.option(
     "--plot",
+    type=PATH,
     metavar="PICTURE",
     help="Also draw the image, where in it the bits go and in which planes (.png, .svg, .pdf).",
 )
 @force_option
 def info(
     files: tuple[str, ...],
+    recursive: bool,
     threads: int | None,
     limits: Limits,
     as_json: bool,
@@ -62,42 +68,38 @@ def info(
         if len(files) > 1:
             raise click.UsageError("--plot draws one FILE.")
         if Path(plot).suffix.lower() not in EXTENSIONS:
-            raise click.UsageError(f"{plot} must end in one of {', '.join(EXTENSIONS)}.")
+            raise click.UsageError(f"{label(plot)} must end in one of {', '.join(EXTENSIONS)}.")
         need_matplotlib()
         refuse_inputs([plot], files)
         check_output(plot, force)
     from inrcodec import info as describe
     from inrcodec.info import survey
 
-    failed = False
-    for path in files:
-        try:
+    batch = Batch()
+    for path, _ in batch.find(files, LINR, recursive):
+        with batch.each(path):
             data = read_input(path)
             if plot is None:
                 facts = describe(data, planes=not no_planes, threads=threads, limits=limits)
             else:
                 facts, image, bits = survey(data, threads=threads, limits=limits)
             if as_json:
-                click.echo(json.dumps({"file": path, **facts}))
+                batch.say(json.dumps({"file": path, **facts}))
             else:
-                show(label(path), facts)
+                show(label(path), facts, batch.say)
             if plot is not None:
                 if bits is None:
                     raise LinrError("stored, not coded in bit planes: there is nothing to draw")
                 plot_file(plot, label(path), image, bits, facts["planes"], force)
-        except FAILURES as error:
-            report(path, error)
-            failed = True
-    if failed:
-        click.get_current_context().exit(1)
+    batch.end()
 
 
-def show(name: str, facts: dict[str, Any]) -> None:
+def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     """Print what inrcodec.info says of a file."""
     kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata"] else ()))
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in kinds)
     several = f", {facts['images']} images" if facts["images"] > 1 else ""
-    click.echo(
+    say(
         f"{name}\n"
         f"  format   .linr {facts['version']}, {facts['mode']}\n"
         f"  image    {facts['width']} x {facts['height']}, {facts['channels']} x"
@@ -107,24 +109,24 @@ def show(name: str, facts: dict[str, Any]) -> None:
     )
     for entry in facts["metadata"]:
         keyword = f": {entry['keyword']}" if entry.get("keyword") else ""
-        click.echo(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}")
+        say(printable(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}"))
     if facts["history"]:
-        click.echo(f"  history  {', '.join(facts['history'])}")
+        say(f"  history  {', '.join(facts['history'])}")
     for step in facts["steps"]:
         told = ", ".join(f"{key} {_listed(value)}" for key, value in step.items() if key != "step")
-        click.echo(f"  step     {step['step']}: {told}")
+        say(f"  step     {step['step']}: {told}")
     if facts["mode"] == "stored":
         return
     if facts["mode"] == "coordinate":
-        _show_coordinate(facts)
+        _show_coordinate(facts, say)
         return
     if not facts["prior"]:
-        click.echo(f"  weights  {facts['weights']}")
+        say(f"  weights  {facts['weights']}")
     elif not facts["weights_bytes"]:
-        click.echo(f"  weights  prior {facts['prior']} as it is")
+        say(f"  weights  prior {facts['prior']} as it is")
     else:
         rank = f" of rank {facts['rank']}" if facts["rank"] else ""
-        click.echo(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
+        say(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
     if "planes" not in facts:
         return
     pixels = facts["width"] * facts["height"]
@@ -144,15 +146,15 @@ def show(name: str, facts: dict[str, Any]) -> None:
     if sys.stdout.isatty():
         _print_rich(table)
     else:
-        _print_plain(table)
+        _print_plain(table, say)
 
 
-def _show_coordinate(facts: dict[str, Any]) -> None:
+def _show_coordinate(facts: dict[str, Any], say: Callable[[str], None]) -> None:
     model = facts["coordinate"]
     what = f"{model['layout']}, {model['backbone']}, {model['depth']} x {model['width']}"
     if model["transform"]:
         what += f", transform {model['transform']}"
-    click.echo(
+    say(
         f"  model    {what}, {model['networks']} networks, {model['steps']} steps\n"
         f"  weights  {facts['weights']}"
     )
@@ -161,7 +163,7 @@ def _show_coordinate(facts: dict[str, Any]) -> None:
         for row in facts.get("planes", ())
     ]
     for row in (("channel", "plane", "coded by", "BER"), *rows) if rows else ():
-        click.echo("  {:9}{:>11}  {:10}{:>10}".format(*row))
+        say("  {:9}{:>11}  {:10}{:>10}".format(*row))
 
 
 def _colours(facts: dict[str, Any]) -> str:
@@ -200,6 +202,6 @@ def _print_rich(table: list[tuple[_Row, list[_Row]]]) -> None:
     Console().print(drawn)
 
 
-def _print_plain(table: list[tuple[_Row, list[_Row]]]) -> None:
+def _print_plain(table: list[tuple[_Row, list[_Row]]], say: Callable[[str], None]) -> None:
     for cells in (_COLUMNS, *(row for head, rows in table for row in (head, *rows))):
-        click.echo("  " + cells[0].ljust(8) + "".join(cell.rjust(12) for cell in cells[1:]))
+        say("  " + cells[0].ljust(8) + "".join(cell.rjust(12) for cell in cells[1:]))

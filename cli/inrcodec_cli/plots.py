@@ -63,7 +63,7 @@ def plot_rates(path: str, title: str, rates: Sequence[Rate], force: bool) -> Non
         _draw_rates(plot, rates, [getattr(rate, work) for rate in rates])
         plot.set_xlabel(f"seconds to {work} a million pixels")
     axes[0].set_ylabel("bits per sample")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     _save(figure, path, force)
 
 
@@ -96,7 +96,7 @@ def plot_file(
     heat.set_title(f"bits per pixel, {bits.mean():.3f} on average")
     figure.colorbar(drawn, cax=heat.inset_axes((1.02, 0, 0.03, 1)), extend="max")
     _draw_planes(figure.add_subplot(grid[1, :]), planes)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     _save(figure, path, force)
 
 

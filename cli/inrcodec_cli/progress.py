@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     """Yield a callback that draws stage, share done, bpsp and time left; None if not wanted."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

@@ -1,71 +1,94 @@
-"""`inrcodec verify`: whether a .linr file is whole, and whether it is an image."""
+"""`inrcodec verify`: whether .linr files are whole, and whether one is an image."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from inrcodec.container.linr import SIGNATURE
 from inrcodec.errors import VerificationError
 
+from .batch import FAILURES, Batch
+from .console import STREAM, label, tell_left_out
 from .files import (
-    FAILURES,
-    STREAM,
+    LINR,
+    SOURCE,
     device_option,
-    label,
     limit_option,
     quiet_option,
     read_input,
-    report,
-    tell_left_out,
+    recursive_option,
     threads_option,
 )
 
 if TYPE_CHECKING:
-    from inrcodec import Limits, Picture
+    from inrcodec import Picture
 
 
 @click.command()
-@click.argument("file", metavar="FILE")
-@click.argument("original", metavar="[ORIGINAL]", required=False)
+@click.argument("files", type=SOURCE, metavar="FILE... | FILE ORIGINAL", nargs=-1, required=True)
+@recursive_option
 @device_option
 @threads_option
 @limit_option
 @quiet_option
-def verify(
-    file: str, original: str | None, device: str, threads: int | None, limits: Limits, quiet: bool
-) -> None:
-    """Decode FILE, check its digest, and compare it with the image ORIGINAL if given.
+def verify(files: tuple[str, ...], recursive: bool, quiet: bool, **options: Any) -> None:
+    """Decode each FILE and check its digest; compare one with the image ORIGINAL if given.
 
     Samples have to be the same, and the palette, depth and metadata that FILE has. Of a FILE of
     several images, one has to be ORIGINAL.
     """
+    if files.count(STREAM) > 1 or (STREAM in files and len(files) > 2):
+        raise click.UsageError("'-' must be the only input.")
+    batch = Batch(quiet)
+    if len(files) == 2 and _is_image(files[1]):
+        with batch.each(files[0]):
+            _verify(files[0], batch, options, files[1])
+    else:
+        for file, _ in batch.find(files, LINR, recursive):
+            with batch.each(file):
+                _verify(file, batch, options)
+    batch.end()
+
+
+def _is_image(path: str) -> bool:
+    """Whether the second of two names is that of an image, and not of another .linr file."""
+    if path == STREAM or not (os.path.isfile(path) or os.path.isdir(path)):
+        return Path(path).suffix.lower() not in LINR
+    if Path(path).suffix.lower() in LINR or os.path.isdir(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(SIGNATURE)) != SIGNATURE
+    except OSError:
+        return True
+
+
+def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | None = None) -> None:
     from inrcodec import decode_picture
     from inrcodec import info as describe
     from inrcodec.files.images import read_picture
 
-    if file == original == STREAM:
-        raise click.UsageError("'-' must be the only input.")
-    path = file
-    try:
-        data = read_input(file)
-        options: dict[str, Any] = {"device": device, "threads": threads, "limits": limits}
-        count = describe(data, planes=False, limits=limits)["images"]
-        pictures = [decode_picture(data, index=i, **options) for i in range(count)]
-        if original is not None:
-            path = original
+    limits = options["limits"]
+    data = read_input(file)
+    count = describe(data, planes=False, limits=limits)["images"]
+    pictures = [decode_picture(data, index=i, **options) for i in range(count)]
+    if original is not None:
+        try:
             expected = read_picture(read_input(original), label(original), limits)
-            path = file
-            differences = [difference(picture, expected) for picture in pictures]
-            if all(differences):
-                what = differences[0] if count == 1 else f"none of {count} images is the same"
-                raise VerificationError(f"{what} ({label(original)})")
-            tell_left_out(file, lacking(pictures[0], expected), quiet)
-    except FAILURES as error:
-        report(path, error)
-        click.get_current_context().exit(1)
-    if not quiet:
-        click.echo(f"{label(file)}: OK")
+        except FAILURES as error:
+            batch.fail(original, error)
+            return
+        differences = [difference(picture, expected) for picture in pictures]
+        if all(differences):
+            what = differences[0] if count == 1 else f"none of {count} images is the same"
+            raise VerificationError(f"{what} ({label(original)})")
+        tell_left_out(file, [*lacking(pictures[0], expected), *expected.left_out])
+    if not batch.quiet:
+        batch.say(f"{label(file)}: OK")
 
 
 def difference(picture: Picture, expected: Picture) -> str | None:

@@ -21,7 +21,7 @@ from inrcodec.files.images import read_image, write_image
 from inrcodec.history.planes import Geometry, Planes
 from inrcodec.info import BitMap, bit_map
 from inrcodec_cli import main as command
-from inrcodec_cli.main import cli
+from inrcodec_cli.commands import cli
 from inrcodec_cli.plots import Rate, plot_rates
 from tests.pictures import jpeg_scene, scene, unfitted_file
 
@@ -104,7 +104,7 @@ def test_stored_file_has_no_map() -> None:
     ("extension", "signature"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
 )
 def test_info_draws(packed: bytes, extension: str, signature: bytes, tmp_path: Path) -> None:
-    file, picture = tmp_path / "a.linr", tmp_path / f"a.{extension}"
+    file, picture = tmp_path / "a$\\q$.linr", tmp_path / f"a.{extension}"
     file.write_bytes(packed)
     result = run("info", file, "--plot", picture)
     assert (result.exit_code, result.stderr) == (0, "")

@@ -18,7 +18,7 @@ import pytest
 
 import inrcodec
 from inrcodec.errors import OutputExistsError, VerificationError
-from inrcodec.files.atomic import write_atomic
+from inrcodec.files.atomic import write_atomic, written_in_place
 
 # Children start in 20 ms, as they import only what writes.
 ALONE = f"""
@@ -99,6 +99,91 @@ def test_permissions(tmp_path: Path) -> None:
         (tmp_path / "a").chmod(mode)
         write_atomic(tmp_path / "a", b"newer", force=True)
         assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
+
+
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("old", [None, 0o644])
+def test_permissions_and_times_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: int | None
+) -> None:
+    other, target = tmp_path / "other", tmp_path / "a"
+    other.touch()
+    other.chmod(0o4640)
+    os.utime(other, ns=(10**18 + 1, 10**18 + 7))
+    like = other.stat()
+    if old is not None:
+        target.touch(old)
+    before = []
+
+    def fsync(descriptor: int) -> None:
+        before.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomic(target, b"new", force=True, like=like)
+    status = target.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640  # what runs as its owner is no image
+    assert status.st_mtime_ns == 10**18 + 7
+    assert before[0] == 0o640  # before it has its name
+
+
+def test_what_one_group_may_do_is_not_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").touch()
+    (tmp_path / "other").chmod(0o664)
+    like = list((tmp_path / "other").stat())
+    like[5] += 1  # its group
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    times = {"st_atime_ns": 0, "st_mtime_ns": 0}
+    write_atomic(tmp_path / "a", b"new", force=False, like=os.stat_result(like, times))
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o604
+
+
+def test_a_part_under_a_temporary_name_is_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").touch()
+    (tmp_path / "other").chmod(0o600)
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    modes, given = [], os.open
+
+    def watch(path: str, flags: int, mode: int = 0o777, **options: int) -> int:
+        descriptor = given(path, flags, mode, **options)
+        if flags & os.O_CREAT:
+            modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", watch)
+    write_atomic(tmp_path / "a", b"new", force=False, like=(tmp_path / "other").stat())
+    assert modes == [0o600]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_long_names(tmp_path: Path) -> None:
+    for name in ("a" * 255, "\u6f22" * 85):
+        for data in (b"old", b"new"):
+            write_atomic(tmp_path / name, data, force=True)
+        assert (tmp_path / name).read_bytes() == b"new"
+
+
+def test_what_is_open_is_written_in_place(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.write(b"before ")
+        file.flush()
+        name = f"/dev/fd/{file.fileno()}"
+        (tmp_path / "link").symlink_to(name)
+        for path in (name, tmp_path / "link", f"/proc/self/fd/{file.fileno()}"):
+            assert written_in_place(path)
+            write_atomic(path, b"x", force=False)
+        assert os.fstat(file.fileno()).st_nlink == 1
+    assert (tmp_path / "a").read_bytes() == b"before xxx"
+    assert not written_in_place(tmp_path / "a")
+    os.mkfifo(tmp_path / "pipe")
+    assert written_in_place(tmp_path / "pipe")
 
 
 @pytest.mark.usefixtures("either_way")

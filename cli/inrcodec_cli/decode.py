@@ -1,0 +1,184 @@
+"""`inrcodec decode`: .linr files to images."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inrcodec.errors import VerificationError
+from inrcodec.files.images import EXTENSIONS
+
+from .batch import Batch, Job, Writing, remove_source, writing_options
+from .console import STREAM, label, tell_left_out
+from .coordinate import ResearchCommand
+from .files import (
+    LINR,
+    SOURCE,
+    check_output,
+    device_option,
+    kind_of,
+    limit_option,
+    member_names,
+    not_carried,
+    open_input,
+    status_of,
+    threads_option,
+    write_output,
+)
+
+if TYPE_CHECKING:
+    from inrcodec import Limits, Picture
+    from inrcodec.contents import Contents
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done with each file: which pixels of it, and what with them."""
+
+    scale: int | None
+    bits: int | None
+    every: int
+    device: str
+    threads: int | None
+    limits: Limits
+    writing: Writing
+    batch: Batch
+
+    @property
+    def original(self) -> bool:
+        """Whether pixels are the image's, and not what networks have between them."""
+        return self.scale is None and self.bits is None
+
+
+@click.command(cls=ResearchCommand)
+@click.argument("files", type=SOURCE, metavar="FILE...", nargs=-1, required=True)
+@writing_options(
+    f"File ({', '.join(EXTENSIONS)}) or folder to write to; 'OUT/' is made. With -r the tree is"
+    " mirrored there."
+)
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 64),
+    help="Evaluate coordinate networks so many times as densely: not the original image.",
+)
+@click.option(
+    "--reduce",
+    type=click.Choice(["2", "4", "8"]),
+    help="Every so many rows and columns only, for previews; not checked by the digest.",
+)
+@click.option(
+    "--bits",
+    type=click.IntRange(8, 16),
+    help="Continue a joint coordinate network to more bits: not the original image.",
+)
+@device_option
+@threads_option
+@limit_option
+def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
+    """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
+    writing = Writing.of(given)
+    batch = Batch(writing.quiet)
+    work = _Work(**given, every=int(reduce or 1), writing=writing, batch=batch)
+    if reduce is not None and not work.original:
+        raise click.UsageError("--reduce takes pixels of the image, --scale and --bits do not.")
+    if writing.remove and not (work.original and reduce is None):
+        raise click.UsageError("--rm is for whole images.")
+    suffix = ".resampled.png" if not work.original else ".reduced.png" if reduce else ".png"
+    jobs = batch.plan(files, LINR, writing, suffix)
+    for job in jobs:
+        if _extension(job.target) not in EXTENSIONS:
+            raise click.UsageError(
+                f"{label(job.target)} must end in one of {', '.join(EXTENSIONS)}."
+            )
+    for job in jobs:
+        with batch.each(job.source):
+            if writing.skips(job.target):
+                batch.skipped += 1
+            else:
+                _decode(job, work)
+    batch.end()
+
+
+def _extension(target: str) -> str:
+    """What an output is written as: PNG where it has no name of its own."""
+    plain = target == STREAM or (os.path.exists(target) and not os.path.isfile(target))
+    return ".png" if plain else Path(target).suffix.lower()
+
+
+def _decode(job: Job, work: _Work) -> None:
+    """Decodes one file, of one image or several, and says what became of it."""
+    from inrcodec.decode import read_contents
+    from inrcodec.files.images import write_picture
+
+    started = time.perf_counter()
+    writing, extension = work.writing, _extension(job.target)
+    with open_input(job.source) as file:
+        status = status_of(file)
+        contents = read_contents(file, work.every, work.limits)
+        file.seek(0)
+        data = b"" if work.original else file.read()
+    names = member_names(job.target, contents.images)
+    left = [name for name in names if not writing.skips(name)]
+    if not left:
+        work.batch.skipped += 1
+        return
+    whole = left == names
+    for index, name in enumerate(names):
+        if name not in left:
+            continue
+        if len(names) > 1:
+            work.batch.claim(name, job.source)
+        check_output(name, writing.force, makes_folder=job.makes_folder)
+        picture = _picture(contents, data, index, work)
+        packed = write_picture(picture, extension)
+        if writing.remove:
+            _check(packed, picture, work.limits)
+        write_output(name, packed, writing.force, status)
+        lost = not_carried(picture, extension)
+        whole = whole and not lost
+        keeps = bool(lost) and writing.remove and not writing.force
+        tell_left_out(name, lost, f"; {label(job.source)} is kept" if keeps else "")
+    if writing.remove and (whole or writing.force):
+        remove_source(job.source, status)
+    if writing.quiet:
+        return
+    samples = picture.samples
+    height, width = samples.shape[:2]
+    work.batch.say(
+        f"{label(job.source)} -> {', '.join(label(name, 'stdout') for name in left)}"
+        f"  {width} x {height}, {kind_of(samples, picture.type)}"
+        + (f", {len(left)} images" if len(left) > 1 else "")
+        + f"  {time.perf_counter() - started:.1f} s"
+        + ("" if work.original else "  (the networks' picture, not the original image)"),
+        err=job.target == STREAM,
+    )
+
+
+def _picture(contents: Contents, data: bytes, index: int, work: _Work) -> Picture:
+    from inrcodec import Picture, resample
+    from inrcodec.coding.backend import backend_for
+    from inrcodec.decode import picture_of
+    from inrcodec.options import Reading
+
+    options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "index": index}
+    if work.original:
+        return picture_of(contents, Reading(backend_for(work.device), scale=work.every, **options))
+    options |= {"bits": work.bits, "device": work.device}
+    try:
+        return Picture(resample(data, scale=work.scale or 1, **options))
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+
+
+def _check(packed: bytes, picture: Picture, limits: Limits) -> None:
+    """Raises VerificationError for an image file that does not hold the picture."""
+    from inrcodec.files.images import read_image
+
+    image, wanted = read_image(packed, limits=limits), picture.array()
+    if image.dtype != wanted.dtype or image.shape != wanted.shape or (image != wanted).any():
+        raise VerificationError("the image that would be written is not the picture")
