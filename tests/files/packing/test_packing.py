@@ -196,6 +196,21 @@ def test_a_longer_sample_decides() -> None:
     assert found.variant == (0, 0x78DA, 9, 15, 8, 0, 4096)
 
 
+def test_noise_that_zlib_stores() -> None:
+    """Each strip has blocks of other sizes."""
+    noise = random.Random(1)
+    for level in (1, 6):
+        raws = [noise.randbytes(40_000) for _ in range(4)]
+        found = check("deflate", [(raw, zlib.compress(raw, level)) for raw in raws])
+        assert found.variant[0] == 0
+
+
+def test_a_header_that_lies() -> None:
+    raw = picture().tobytes()
+    stream = b"\x78\xda" + zlib.compress(raw, 3)[2:]
+    assert check("deflate", [(raw, stream)]).variant == (0, 0x78DA, 3, 15, 8, 0, 4096)
+
+
 def test_without_the_compiled_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = picture().tobytes()
     stream = zlib.compress(raw, 7)
