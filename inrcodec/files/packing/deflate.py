@@ -11,8 +11,9 @@ packed ones.
         32767 in pngcrush
     1 header level
         libdeflate's level 0 to 12
-    2 header level window memory strategy
-        zlib-ng's deflateInit2(), as 0 without far
+    2 header level window memory strategy feed
+        zlib-ng's deflateInit2(), as 0; feed: how many bytes each deflate() is given, 0 for all at
+        once, else 16 to 2**31; what levels 1, 5 and 6 write depends on it
     3 header empty sizes...
         stored blocks of these sizes, 256 to 65535 bytes, then of the last of them as long as
         there are so many bytes, and one of what is left; empty 1: an empty block follows; at most
@@ -46,13 +47,13 @@ _LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
     _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 32767)),
     _LIBDEFLATE: ((0, 12),),
-    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4)),
+    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 1 << 31)),
     _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
 }
 # Levels that the two bits for it in the header stand for, the likeliest first.
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
 _LIBDEFLATE_LEVELS = ((1, 0), (5, 4, 3, 2), (6, 7), (9, 8, 12, 10, 11))
-_FEED = 1 << 14
+_FEED, _LEAST_FEED = 1 << 14, 16
 _FAR, _CRUSHED_FAR = 4096, 32767
 _MOST_BYTES = (1 << 32) - 1  # of places there are so many
 # A first block of libdeflate's depends on no more than so many bytes, others end in any event.
@@ -74,8 +75,9 @@ _DISTANCES = (
 _MOST_SYMBOLS = 1 << 15
 
 
-def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
-    """The variant with which all packed streams come out of what they hold, or None."""
+def find(samples: Sequence[tuple[bytes, bytes]], row: int) -> tuple[int, ...] | None:
+    """The variant with which all packed streams come out of what they hold, or None. row: how many
+    bytes may have been given at once, 0 if that is not known."""
     headers = {packed[:2] for _, packed in samples}
     if len(headers) != 1 or any(
         len(packed) < 8 or packed[-4:] != _checksum(raw) or len(raw) > _MOST_BYTES
@@ -89,7 +91,7 @@ def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
     ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)
     (raw, packed), *others = ordered
     block = _first_block(packed)
-    for variant in _candidates(header, raw, packed, block):
+    for variant in _candidates(header, raw, packed, block, row):
         if _comes_back(variant, raw, packed, block) and all(
             _comes_back(variant, *sample) for sample in others
         ):
@@ -108,6 +110,7 @@ def pack(raw: bytes, variant: tuple[int, ...]) -> bytes:
         or len(variant) != 2 + len(ranges)
         or not _is_header(variant[1])
         or any(not a <= n <= b for n, (a, b) in zip(variant[2:], ranges, strict=True))
+        or (variant[0] == _ZLIB_NG and 0 < variant[6] < _LEAST_FEED)
     ):
         raise CorruptError(f"no way to pack deflate has the numbers {variant}")
     header = variant[1].to_bytes(2, "big")
@@ -134,7 +137,7 @@ def _checksum(raw: bytes) -> bytes:
 
 
 def _candidates(
-    header: int, raw: bytes, packed: bytes, block: _Block | None
+    header: int, raw: bytes, packed: bytes, block: _Block | None, row: int
 ) -> Iterator[tuple[int, ...]]:
     """What may have made a stream, the likeliest first, as far as its first block tells."""
     hint, told = header >> 6 & 3, (header >> 12) + 8
@@ -168,9 +171,10 @@ def _candidates(
         # zlib-ng's blocks of level 1 have no such end
         settings += [(1, windows[0], memory, 0) for memory in (8, 9) if memory not in memories]
     if _compressor(_ZLIB_NG) is not None:
-        yield from ((_ZLIB_NG, header, *numbers) for numbers in settings)
+        for feed in (0, row) if row >= _LEAST_FEED else (0,):
+            yield from ((_ZLIB_NG, header, *numbers, feed) for numbers in settings)
     elif _optional("imagecodecs") is not None:
-        yield from ((_ZLIB_NG, header, *n) for n in settings if n[1:] == (15, 8, 0))
+        yield from ((_ZLIB_NG, header, *n, 0) for n in settings if n[1:] == (15, 8, 0))
 
 
 def _settings(
@@ -200,8 +204,8 @@ def _comes_back(
     body, position = memoryview(packed)[2:-4], 0
     if variant[0] == _ZLIB and kernels.library() is not None:
         return body == _deflate(variant, raw, block)
-    if _compressor(variant[0]) is None and variant[0] != _STORED:
-        # all comes in one piece
+    if variant[0] in (_LIBDEFLATE, _ZLIB_NG):
+        # all may come in one piece
         enough = len(raw)
         if block is not None and not block.final:
             enough = max(block.size + _BEHIND_BLOCK, _PREFIX)
@@ -226,17 +230,18 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
         yield _deflate(variant, raw)
         return
     start = _compressor(encoder)
-    if start is not None and numbers[3:] in ([], [_FAR]):
-        window, memory, strategy = numbers[:3]
+    if start is not None and (encoder != _ZLIB or numbers[3] == _FAR):
+        window, memory, strategy, feed = numbers
+        feed = _FEED if encoder == _ZLIB else feed or max(len(raw), 1)
         running = start(level, zlib.DEFLATED, -window, memory, strategy)
-        for i in range(0, len(raw), _FEED):
-            yield running.compress(raw[i : i + _FEED])
+        for i in range(0, len(raw), feed):
+            yield running.compress(raw[i : i + feed])
         yield running.flush()
         return
     imagecodecs = _optional("imagecodecs")
     if encoder == _LIBDEFLATE and imagecodecs is not None:
         yield imagecodecs.deflate_encode(raw, level, raw=True)
-    elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0]:
+    elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0, 0]:
         yield imagecodecs.zlibng_encode(raw, level)[2:-4]
     else:
         needed = {

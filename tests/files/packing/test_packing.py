@@ -157,9 +157,18 @@ def test_libdeflate(raw: bytes, level: int) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(raw_bytes(), st.sampled_from((1, 3, 6, 9)))
+@given(raw_bytes(200_000), st.integers(1, 9))
 def test_zlib_ng(raw: bytes, level: int) -> None:
     check("deflate", [(raw, imagecodecs.zlibng_encode(raw, level))])
+
+
+def test_zlib_ng_fed_row_by_row() -> None:
+    zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
+    raw, row = picture(size=400).tobytes(), 1248
+    running = zlib_ng.compressobj(6, zlib.DEFLATED, 15, 9, 1)
+    parts = [running.compress(raw[i : i + row]) for i in range(0, len(raw), row)]
+    found = check("deflate", [(raw, b"".join(parts) + running.flush())], row)
+    assert found.variant[0] == 2
 
 
 zlib_numbers = st.tuples(*(st.integers(a, b) for a, b in ((1, 9), (9, 15), (1, 9), (0, 4))))
@@ -329,6 +338,8 @@ def test_streams_that_lie() -> None:
         ("deflate", (0, 0x78BB, 6, 15, 8, 0, 4096)),
         ("deflate", (0, 1 << 40, 6, 15, 8, 0, 4096)),
         ("deflate", (1, 0x789C, 13)),
+        ("deflate", (2, 0x789C, 6, 15, 8, 0)),
+        ("deflate", (2, 0x789C, 6, 15, 8, 0, 5)),
         ("deflate", (3, 0x7801, 0)),
         ("deflate", (3, 0x7801, 0, 1)),
         ("deflate", (3, 0x7801, 0, 65536)),
