@@ -12,8 +12,9 @@ packed ones.
     1 header level
         libdeflate's level 0 to 12
     2 header level window memory strategy feed
-        zlib-ng's deflateInit2(), as 0; feed: how many bytes each deflate() is given, 0 for all at
-        once, else 16 to 2**31; what levels 1, 5 and 6 write depends on it
+        zlib-ng's deflateInit2(), as 0; feed: 0 for one deflate() of all that finishes, else how
+        many bytes, 16 to 2**31, each is given before one of none that finishes; what levels 1, 5
+        and 6 write depends on it
     3 header empty sizes...
         stored blocks of these sizes, 256 to 65535 bytes, then of the last of them as long as
         there are so many bytes, and one of what is left; empty 1: an empty block follows; at most
@@ -43,17 +44,17 @@ from ...errors import CorruptError, ImageError
 _ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
 _FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
 _LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much memory here
+_FEED, _LEAST_FEED, _ALL = 1 << 14, 16, 1 << 31  # bytes given at once
 # Numbers of a variant behind encoder and header: the least and the greatest of each.
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
     _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 32767)),
     _LIBDEFLATE: ((0, 12),),
-    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 1 << 31)),
+    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4), (0, _ALL)),
     _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
 }
 # Levels that the two bits for it in the header stand for, the likeliest first.
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
 _LIBDEFLATE_LEVELS = ((1, 0), (5, 4, 3, 2), (6, 7), (9, 8, 12, 10, 11))
-_FEED, _LEAST_FEED = 1 << 14, 16
 _FAR, _CRUSHED_FAR = 4096, 32767
 _MOST_BYTES = (1 << 32) - 1  # of places there are so many
 # A first block of libdeflate's depends on no more than so many bytes, others end in any event.
@@ -170,11 +171,11 @@ def _candidates(
     if hint == 0:
         # zlib-ng's blocks of level 1 have no such end
         settings += [(1, windows[0], memory, 0) for memory in (8, 9) if memory not in memories]
-    if _compressor(_ZLIB_NG) is not None:
-        for feed in (0, row) if row >= _LEAST_FEED else (0,):
-            yield from ((_ZLIB_NG, header, *numbers, feed) for numbers in settings)
-    elif _optional("imagecodecs") is not None:
+    if _optional("imagecodecs") is not None:
         yield from ((_ZLIB_NG, header, *n, 0) for n in settings if n[1:] == (15, 8, 0))
+    if _compressor(_ZLIB_NG) is not None:
+        for feed in (_ALL, row) if row >= _LEAST_FEED else (_ALL,):
+            yield from ((_ZLIB_NG, header, *numbers, feed) for numbers in settings)
 
 
 def _settings(
@@ -230,9 +231,9 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
         yield _deflate(variant, raw)
         return
     start = _compressor(encoder)
-    if start is not None and (encoder != _ZLIB or numbers[3] == _FAR):
+    if start is not None and (numbers[3] == _FAR if encoder == _ZLIB else numbers[3] > 0):
         window, memory, strategy, feed = numbers
-        feed = _FEED if encoder == _ZLIB else feed or max(len(raw), 1)
+        feed = _FEED if encoder == _ZLIB else feed
         running = start(level, zlib.DEFLATED, -window, memory, strategy)
         for i in range(0, len(raw), feed):
             yield running.compress(raw[i : i + feed])
@@ -247,7 +248,7 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
         needed = {
             _ZLIB: "zlib (the compiled loops)",
             _LIBDEFLATE: "libdeflate (imagecodecs)",
-            _ZLIB_NG: "zlib_ng",
+            _ZLIB_NG: "zlib-ng (imagecodecs or zlib_ng)",
         }
         raise ImageError(f"image data were packed by {needed[encoder]}, which is not installed")
 
