@@ -310,7 +310,7 @@ def encode_file(
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the image itself")
     limits = options.get("limits", DEFAULT)
-    picture = read_source(Path(source).read_bytes(), str(source), limits, strip)
+    picture = source_picture(Path(source).read_bytes(), str(source), limits, strip)
     if picture.left_out and strict:
         raise ImageError(f"{source}: left out would be {', '.join(picture.left_out)}")
     if picture.left_out:
@@ -321,7 +321,9 @@ def encode_file(
     return len(data)
 
 
-def read_source(data: bytes, name: str, limits: Limits = DEFAULT, strip: bool = False) -> Picture:
+def source_picture(
+    data: bytes, name: str, limits: Limits = DEFAULT, strip: bool = False
+) -> Picture:
     """The picture of an image file with all that is needed to put the file together again; or,
     stripped, the picture alone. Raises as images.read_picture."""
     picture = read_picture(data, name, limits)

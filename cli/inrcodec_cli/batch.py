@@ -169,9 +169,13 @@ class Batch:
                     yield path
 
     def plan(
-        self, paths: Sequence[str], extensions: Collection[str], writing: Writing, suffix: str
+        self,
+        paths: Sequence[str],
+        extensions: Collection[str],
+        writing: Writing,
+        suffix: str | Callable[[str], str],
     ) -> list[Job]:
-        """The inputs and outputs of a run. A file whose output clashes with another's fails here;
+        """The inputs and outputs of a run; suffix: of the latter, or tells it of an input. A file whose output clashes with another's fails here;
         click.UsageError where it is not clear what is wanted."""
         output = writing.output
         several = len(paths) > 1 or (writing.recursive and os.path.isdir(paths[0]))
@@ -190,9 +194,11 @@ class Batch:
         self._inputs = {mark: source for source, _ in found for mark in _marks(source)}
         jobs = []
         for source, top in found:
-            target = _target(source, top, output if makes_folder else None, suffix)
             if output is not None and not makes_folder:
                 target = output
+            else:
+                ending = suffix if isinstance(suffix, str) else suffix(source)
+                target = _target(source, top, output, ending)
             if target == STREAM:
                 refuse_terminal()
             if writing.remove and STREAM in (source, target):

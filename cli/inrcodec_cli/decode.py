@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.errors import VerificationError
+from inrcodec.decode import SCALES
+from inrcodec.errors import LinrError, VerificationError
 from inrcodec.files.images import EXTENSIONS
+from inrcodec.source.restore import extensions_of, is_source
 
 from .batch import Batch, Job, Writing, remove_source, writing_options
-from .console import STREAM, label, tell_left_out
+from .console import STREAM, label, tell, tell_left_out
 from .coordinate import ResearchCommand
 from .files import (
     LINR,
@@ -80,7 +83,7 @@ class _Work:
 @threads_option
 @limit_option
 def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
-    """Decompress .linr files to images: PNG unless the name of OUT says otherwise."""
+    """Decompress .linr files to the files they were made of, or the kind of image OUT says."""
     writing = Writing.of(given)
     batch = Batch(writing.quiet)
     work = _Work(**given, every=int(reduce or 1), writing=writing, batch=batch)
@@ -88,10 +91,13 @@ def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
         raise click.UsageError("--reduce takes pixels of the image, --scale and --bits do not.")
     if writing.remove and not (work.original and reduce is None):
         raise click.UsageError("--rm is for whole images.")
-    suffix = ".resampled.png" if not work.original else ".reduced.png" if reduce else ".png"
-    jobs = batch.plan(files, LINR, writing, suffix)
+    suffix = ".resampled.png" if not work.original else ".reduced.png"
+    whole = work.original and not reduce
+    jobs = batch.plan(
+        files, LINR, writing, partial(_suffix, limits=work.limits) if whole else suffix
+    )
     for job in jobs:
-        if _extension(job.target) not in EXTENSIONS:
+        if not _nameless(job.target) and _extension(job.target) not in EXTENSIONS:
             raise click.UsageError(
                 f"{label(job.target)} must end in one of {', '.join(EXTENSIONS)}."
             )
@@ -104,24 +110,45 @@ def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
     batch.end()
 
 
+def _suffix(source: str, limits: Limits) -> str:
+    """The ending of the file that a .linr was made of; PNG where it does not say, or cannot be read
+    twice."""
+    from inrcodec.decode import read_contents
+
+    if source == STREAM or not os.path.isfile(source):
+        return ".png"
+    try:
+        with open(source, "rb") as file:
+            return _kind(read_contents(file, max(SCALES), limits))
+    except (LinrError, OSError):
+        return ".png"  # which is told when its turn comes
+
+
+def _kind(contents: Contents) -> str:
+    return ".png" if contents.source is None else extensions_of(contents.source)[0]
+
+
+def _nameless(target: str) -> bool:
+    return target == STREAM or (os.path.exists(target) and not os.path.isfile(target))
+
+
 def _extension(target: str) -> str:
-    """What an output is written as: PNG where it has no name of its own."""
-    plain = target == STREAM or (os.path.exists(target) and not os.path.isfile(target))
-    return ".png" if plain else Path(target).suffix.lower()
+    """What an output is written as, if it has a name of its own."""
+    return Path(target).suffix.lower()
 
 
 def _decode(job: Job, work: _Work) -> None:
     """Decodes one file, of one image or several, and says what became of it."""
-    from inrcodec.decode import read_contents
-    from inrcodec.files.images import write_picture
+    from inrcodec.decode import file_of, read_contents
 
     started = time.perf_counter()
-    writing, extension = work.writing, _extension(job.target)
+    writing = work.writing
     with open_input(job.source) as file:
         status = status_of(file)
         contents = read_contents(file, work.every, work.limits)
         file.seek(0)
         data = b"" if work.original else file.read()
+    extension = _kind(contents) if _nameless(job.target) else _extension(job.target)
     names = member_names(job.target, contents.images)
     left = [name for name in names if not writing.skips(name)]
     if not left:
@@ -135,14 +162,19 @@ def _decode(job: Job, work: _Work) -> None:
             work.batch.claim(name, job.source)
         check_output(name, writing.force, makes_folder=job.makes_folder)
         picture = _picture(contents, data, index, work)
-        packed = write_picture(picture, extension)
-        if writing.remove:
+        other = list[str]()
+        packed = file_of(picture, extension, other.append, work.limits)
+        exact = picture.source is not None and not other and is_source(picture.source, packed)
+        if writing.remove and not exact:
             _check(packed, picture, work.limits)
         write_output(name, packed, writing.force, status)
-        lost = not_carried(picture, extension)
+        for text in other:
+            tell(f"{label(name)}: {text}")
+        lost = [] if exact else [*not_carried(picture, extension), *other]
         whole = whole and not lost
         keeps = bool(lost) and writing.remove and not writing.force
-        tell_left_out(name, lost, f"; {label(job.source)} is kept" if keeps else "")
+        note = f"; {label(job.source)} is kept" if keeps else ""
+        tell_left_out(name, [what for what in lost if what not in other], note)
     if writing.remove and (whole or writing.force):
         remove_source(job.source, status)
     if writing.quiet:
@@ -154,6 +186,7 @@ def _decode(job: Job, work: _Work) -> None:
         f"  {width} x {height}, {kind_of(samples, picture.type)}"
         + (f", {len(left)} images" if len(left) > 1 else "")
         + f"  {time.perf_counter() - started:.1f} s"
+        + ("  byte for byte" if exact else "")
         + ("" if work.original else "  (the networks' picture, not the original image)"),
         err=job.target == STREAM,
     )

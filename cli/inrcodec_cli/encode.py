@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from inrcodec.errors import ImageError
 
 from .batch import Batch, Job, Writing, refuse_inputs, remove_source, writing_options
 from .console import STREAM, label, tell, tell_left_out
@@ -49,6 +51,7 @@ class _Work:
     writing: Writing
     batch: Batch
     strip: bool
+    strict: bool
     verbose: bool
     as_json: bool
 
@@ -100,7 +103,12 @@ class _Work:
     help="Do not look for what images came from: Photo CD, video, JPEG, fewer pixels.",
 )
 @click.option(
-    "--strip", is_flag=True, help="Leave metadata out: colour profile, resolution, text, EXIF."
+    "--strip",
+    is_flag=True,
+    help="Keep the picture alone: no metadata, and not what makes the file come back as it was.",
+)
+@click.option(
+    "--strict", is_flag=True, help="Fail where anything of a file but the picture would be lost."
 )
 @threads_option
 @limit_option
@@ -110,14 +118,24 @@ class _Work:
 @json_option
 @coordinate_options
 def encode(
-    images: tuple[str, ...], strip: bool, verbose: bool, as_json: bool, **given: Any
+    images: tuple[str, ...],
+    strip: bool,
+    strict: bool,
+    verbose: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
-    """Compress images to .linr files, beside the images unless -o says where."""
+    """Compress images to .linr files, beside the images unless -o says where.
+
+    PNG, TIFF and PNM files come back byte for byte; what of a file does not is named.
+    """
+    if strip and strict:
+        raise click.UsageError("--strip loses what --strict keeps.")
     writing = Writing.of(given)
     research = Research.of(given)
     _check_name(writing)
     batch = Batch(writing.quiet)
-    work = _Work(given, research, writing, batch, strip, verbose, as_json)
+    work = _Work(given, research, writing, batch, strip, strict, verbose, as_json)
     if research.mixture is not None:
         encode_mixture(images, research, writing, given, strip)
         return
@@ -160,17 +178,18 @@ def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:
     """Encodes one image, and says what became of it."""
     from inrcodec import encode as encode_image
     from inrcodec import resample
-    from inrcodec.files.images import read_picture, write_image
+    from inrcodec.encode import source_picture
+    from inrcodec.files.images import write_image
 
     source, target, writing, research = job.source, job.target, work.writing, work.research
     limits, threads = work.library["limits"], work.library["threads"]
     started = time.perf_counter()
     data, status = read_source(source)
     check_output(target, writing.force, makes_folder=job.makes_folder)
-    picture = read_picture(data, label(source), limits)
-    kept = bool(picture.left_out) and not (work.strip or writing.force)
-    if work.strip:
-        picture = replace(picture, metadata=None, left_out=())
+    picture = source_picture(data, label(source), limits, work.strip)
+    if work.strict and picture.left_out:
+        raise ImageError(f"left out would be: {', '.join(picture.left_out)}")
+    kept = bool(picture.left_out) and not writing.force
     removes = writing.remove and not kept
     tell_left_out(source, picture.left_out, "; kept" if writing.remove and kept else "")
     facts: dict[str, Any] = {}
@@ -222,6 +241,7 @@ def _say(
         "bytes": len(packed),
         "bpp": 8 * len(packed) / (height * width),
         "bpsp": 8 * len(packed) / samples.size,
+        "byte_for_byte": picture.source is not None,
         "left_out": picture.left_out,
         **more,
     }

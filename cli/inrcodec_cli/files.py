@@ -93,10 +93,11 @@ def read_limits(given: Sequence[str]) -> Limits:
 
 def not_carried(picture: Picture, extension: str) -> list[str]:
     """What of a decoded picture a file of that extension does not hold."""
+    from inrcodec.files.images import not_kept
     from inrcodec.files.metadata import PNG, TIFF, for_kind
 
     kind = {".png": PNG, ".tif": TIFF, ".tiff": TIFF}.get(extension)
-    lost = ["the palette"] if picture.type.palette and kind != PNG else []
+    lost = list(not_kept(picture, extension))
     metadata = picture.metadata
     if metadata is not None and metadata.kind != kind:
         carried = len(for_kind(metadata, kind).facts()) if kind else 0

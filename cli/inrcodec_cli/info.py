@@ -96,7 +96,7 @@ def info(
 
 def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     """Print what inrcodec.info says of a file."""
-    kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata"] else ()))
+    kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata_bytes"] else ()))
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in kinds)
     several = f", {facts['images']} images" if facts["images"] > 1 else ""
     say(
@@ -107,6 +107,11 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
         f"  bytes    {facts['total_bytes']} ({parts})\n"
         f"  rate     {facts['bpp']:.3f} bpp, {facts['bpsp']:.4f} bpsp"
     )
+    if facts["source"]:
+        source = facts["source"]
+        say(f"  source   {source['kind']}, {source['bytes']} bytes, comes back byte for byte")
+    if facts["left_out"]:
+        say(printable(f"  left out {', '.join(facts['left_out'])}"))
     for entry in facts["metadata"]:
         keyword = f": {entry['keyword']}" if entry.get("keyword") else ""
         say(printable(f"  metadata {entry['name']}, {entry['bytes']} bytes{keyword}"))

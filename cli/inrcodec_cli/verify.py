@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inrcodec.container.linr import SIGNATURE
-from inrcodec.errors import VerificationError
+from inrcodec.errors import LinrError, VerificationError
 
 from .batch import FAILURES, Batch
-from .console import STREAM, label, tell_left_out
+from .console import STREAM, label, tell, tell_left_out
 from .files import (
     LINR,
     SOURCE,
@@ -71,14 +71,25 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
     from inrcodec import decode_picture
     from inrcodec import info as describe
     from inrcodec.files.images import read_picture
+    from inrcodec.source.restore import is_source, restore
 
     limits = options["limits"]
     data = read_input(file)
     count = describe(data, planes=False, limits=limits)["images"]
     pictures = [decode_picture(data, index=i, **options) for i in range(count)]
-    if original is not None:
+    source, said = pictures[0].source, "OK"
+    if source is not None:
         try:
-            expected = read_picture(read_input(original), label(original), limits)
+            restore(source, pictures[0].samples, limits)
+            said = "OK, byte for byte"
+        except LinrError as error:
+            tell(f"{label(file)}: {error}; picture and metadata do")
+    if original is None:
+        tell_left_out(file, pictures[0].left_out)
+    else:
+        try:
+            wanted = read_input(original)
+            expected = read_picture(wanted, label(original), limits)
         except FAILURES as error:
             batch.fail(original, error)
             return
@@ -86,9 +97,12 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
         if all(differences):
             what = differences[0] if count == 1 else f"none of {count} images is the same"
             raise VerificationError(f"{what} ({label(original)})")
-        tell_left_out(file, [*lacking(pictures[0], expected), *expected.left_out])
+        if source is None:
+            tell_left_out(file, [*lacking(pictures[0], expected), *pictures[0].left_out])
+        elif not is_source(source, wanted):
+            said = "OK, though the file was made of another one with this picture"
     if not batch.quiet:
-        batch.say(f"{label(file)}: OK")
+        batch.say(f"{label(file)}: {said}")
 
 
 def difference(picture: Picture, expected: Picture) -> str | None:

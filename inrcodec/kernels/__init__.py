@@ -100,7 +100,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "decode_integers": (None, [_DECODER, _TO_I32, _COUNT, _TO_U16]),
     "unfilter_rows": (None, [_TO_U8, _U8, _COUNT, _COUNT, _COUNT]),
     "expand_lzw": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT]),
-    "deflate": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT, _TO_U32] + [_COUNT] * 6),
+    "deflate": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT, _TO_U32, _U32] + [_COUNT] * 6),
     "pack_lzw": (_COUNT, [_U8, _COUNT, _TO_U8] + [_COUNT] * 4),
     "pack_bits": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT, _COUNT]),
     "count_colours": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT, _COUNT, _TO_I32]),

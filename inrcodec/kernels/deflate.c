@@ -50,6 +50,9 @@ typedef struct {
     int64_t too_far;
     uint32_t *heads, *before, *symbols; /* symbols: distance << 9 | length, or a literal */
     int held_symbols, most_symbols;
+    const uint32_t *expected; /* what the first symbols should be */
+    int64_t expected_count, taken;
+    int other; /* they are not */
     int64_t found; /* where the longest match lies */
     tree literals, distances, lengths;
     int64_t bits, fixed_bits; /* of a block, in its own codes and in the fixed ones */
@@ -367,18 +370,21 @@ static void end_block(packer *p, uint32_t final)
     start_block(p);
 }
 
-/* Takes a literal, distance 0, or a match. Returns whether the block is full. */
+/* Takes a literal, distance 0, or a match. Returns whether the block is full, or all is in vain. */
 static int take(packer *p, int64_t distance, int length)
 {
     int extra, rest;
-    p->symbols[p->held_symbols++] = (uint32_t)distance << 9 | (uint32_t)length;
+    uint32_t symbol = (uint32_t)distance << 9 | (uint32_t)length;
+    p->symbols[p->held_symbols++] = symbol;
     if (distance) {
         p->literals.frequency[END + 1 + length_code(length, &extra, &rest)]++;
         p->distances.frequency[distance_code((int)distance, &extra, &rest)]++;
     } else {
         p->literals.frequency[length]++;
     }
-    return p->held_symbols == p->most_symbols;
+    p->other = p->taken < p->expected_count && p->expected[p->taken] != symbol;
+    p->taken++;
+    return p->held_symbols == p->most_symbols || p->other;
 }
 
 /* Where zlib has fewer than `ahead` bytes ahead, its window moves on. */
@@ -440,13 +446,7 @@ static int longest_match(packer *p, uint32_t candidate, int best)
     return best;
 }
 
-/* The bytes behind which the packer may stop, at the end of a block. */
-static int enough(const packer *p, int64_t wanted)
-{
-    return p->written >= wanted || p->written > p->room;
-}
-
-static int pack_greedy(packer *p, int64_t wanted)
+static void pack_greedy(packer *p)
 {
     while (p->place < p->size) {
         int length = 0;
@@ -466,16 +466,14 @@ static int pack_greedy(packer *p, int64_t wanted)
         } else {
             full = take(p, 0, p->raw[p->place++]);
         }
-        if (full) {
+        if (p->other)
+            return;
+        if (full)
             end_block(p, 0);
-            if (enough(p, wanted))
-                return 0;
-        }
     }
-    return 1;
 }
 
-static int pack_lazy(packer *p, int64_t wanted)
+static void pack_lazy(packer *p)
 {
     int length = LEAST - 1, waiting = 0; /* waiting: the byte before is not yet taken */
     p->found = 0;
@@ -512,15 +510,14 @@ static int pack_lazy(packer *p, int64_t wanted)
             waiting = 1;
             p->place++;
         }
-        if (full && enough(p, wanted))
-            return 0;
+        if (p->other)
+            return;
     }
     if (waiting)
         take(p, 0, p->raw[p->place - 1]);
-    return 1;
 }
 
-static int pack_runs(packer *p, int64_t wanted)
+static void pack_runs(packer *p)
 {
     while (p->place < p->size) {
         int length = 0;
@@ -531,23 +528,25 @@ static int pack_runs(packer *p, int64_t wanted)
                 length++;
         int full = length >= LEAST ? take(p, 1, length) : take(p, 0, p->raw[p->place]);
         p->place += length >= LEAST ? length : 1;
-        if (full) {
+        if (p->other)
+            return;
+        if (full)
             end_block(p, 0);
-            if (enough(p, wanted))
-                return 0;
-        }
     }
-    return 1;
 }
 
-/* Packs to a stream without header and checksum; stops earlier, behind the block with which
-   `wanted` bytes are there. scratch: 2**17 numbers. The others are a variant's of
-   files/packing/deflate.py. Returns the number of bytes written, 0 where `room` is too small. */
+/* Packs to a stream without header and checksum. scratch: 2**17 numbers; expected: the first
+   symbols, distance << 9 | length or a literal, as far as they are known. The others are a variant's
+   of files/packing/deflate.py. Returns the number of bytes written, 0 where `room` is too small or
+   symbols are not those expected. */
 INR_EXPORT int64_t inr_deflate(const uint8_t *raw, int64_t size, uint8_t *target, int64_t room,
-                               uint32_t *scratch, int64_t wanted, int64_t level, int64_t window,
-                               int64_t memory, int64_t strategy, int64_t too_far)
+                               uint32_t *scratch, const uint32_t *expected, int64_t expected_count,
+                               int64_t level, int64_t window, int64_t memory, int64_t strategy,
+                               int64_t too_far)
 {
     packer p = {.raw = raw, .size = size, .target = target, .room = room, .too_far = too_far};
+    p.expected = expected;
+    p.expected_count = expected_count;
     p.effort = EFFORTS[level];
     p.window = (int64_t)1 << window;
     p.reach = p.window - AHEAD;
@@ -560,13 +559,16 @@ INR_EXPORT int64_t inr_deflate(const uint8_t *raw, int64_t size, uint8_t *target
     p.most_symbols = (1 << (memory + 6)) - 1;
     memset(p.heads, 0, HEADS * sizeof *p.heads);
     start_block(&p);
-    int whole = strategy == HUFFMAN || strategy == RUNS ? pack_runs(&p, wanted)
-                : level < 4                             ? pack_greedy(&p, wanted)
-                                                        : pack_lazy(&p, wanted);
-    if (whole) {
-        move_window(&p, 1);
-        end_block(&p, 1);
-        end_byte(&p);
-    }
+    if (strategy == HUFFMAN || strategy == RUNS)
+        pack_runs(&p);
+    else if (level < 4)
+        pack_greedy(&p);
+    else
+        pack_lazy(&p);
+    if (p.other)
+        return 0;
+    move_window(&p, 1);
+    end_block(&p, 1);
+    end_byte(&p);
     return p.written <= room ? p.written : 0;
 }

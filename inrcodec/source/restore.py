@@ -57,6 +57,11 @@ def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -
     return data
 
 
+def is_source(skeleton: Skeleton, data: bytes) -> bool:
+    """Whether a file is the source file."""
+    return len(data) == len(skeleton.sparse) and digest_of(data) == skeleton.digest
+
+
 def extensions_of(skeleton: Skeleton) -> tuple[str, ...]:
     """Of the names of such a file, the usual one first."""
     if skeleton.kind == PNM:

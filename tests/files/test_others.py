@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import inrcodec
-from inrcodec.encode import read_source
+from inrcodec.encode import source_picture
 from inrcodec.files.images import read_picture
 from inrcodec.limits import Limits
 from tests.pictures import scene
@@ -31,7 +31,7 @@ def test_what_pillow_reads(kind: str, channels: int) -> None:
     if (kind, channels) in (("QOI", 1), ("WEBP", 1)):
         return
     data = saved(Image.fromarray(image), kind, **({"lossless": True} if kind == "WEBP" else {}))
-    picture = read_source(data, f"a.{kind.lower()}")
+    picture = source_picture(data, f"a.{kind.lower()}")
     wanted = image if (kind, channels) != ("BMP", 4) else picture.array()
     assert np.array_equal(picture.array()[..., : picture.array().shape[-1]], wanted) or (
         channels == 1 and np.array_equal(picture.array()[..., 0], image)

@@ -27,8 +27,8 @@ void inr_unfilter_rows(uint8_t *, const uint8_t *, int64_t, int64_t, int64_t);
 int64_t inr_expand_lzw(const uint8_t *, int64_t, uint8_t *, int64_t);
 int64_t inr_pack_lzw(const uint8_t *, int64_t, uint8_t *, int64_t, int64_t, int64_t, int64_t);
 int64_t inr_pack_bits(const uint8_t *, int64_t, uint8_t *, int64_t, int64_t);
-int64_t inr_deflate(const uint8_t *, int64_t, uint8_t *, int64_t, uint32_t *, int64_t, int64_t,
-                    int64_t, int64_t, int64_t, int64_t);
+int64_t inr_deflate(const uint8_t *, int64_t, uint8_t *, int64_t, uint32_t *, const uint32_t *,
+                    int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
 int inr_has_isa(const char *);
 
 /* Each instruction set's own. */
@@ -353,7 +353,7 @@ int main(void)
         tell("pack_bits", out, (uint64_t)inr_pack_bits(bits, COUNT, out, i & 1, 200 + i));
         for (int strategy = 0; strategy < 5; strategy++)
             tell("deflate", out,
-                 (uint64_t)inr_deflate(bits, COUNT, out, ROOM, scratch, ROOM, i + 1, 15 - i % 7,
+                 (uint64_t)inr_deflate(bits, COUNT, out, ROOM, scratch, 0, 0, i + 1, 15 - i % 7,
                                        i + 1, strategy, 4096));
     }
 

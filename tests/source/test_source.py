@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inrcodec
-from inrcodec.encode import read_source
+from inrcodec.encode import source_picture
 from inrcodec.files.images import read_picture
 from inrcodec.limits import Limits
 from inrcodec.source.restore import ELSEWISE, keep, restore
@@ -28,7 +28,7 @@ from tests.pictures import scene
 
 def kept(data: bytes) -> inrcodec.Picture:
     """The picture of a file that comes back, through the bytes of its skeleton."""
-    picture = read_source(data, "file")
+    picture = source_picture(data, "file")
     assert picture.source is not None, picture.left_out
     assert picture.left_out == ()
     packed = pack_skeleton(picture.source)
@@ -229,7 +229,7 @@ def test_what_cannot_be_packed_again_is_said() -> None:
     for body in (blocks, odd):
         stream = b"\x78\x9c" + body + zlib.adler32(lines).to_bytes(4, "big")
         data = png(stream, [])
-        picture = read_source(data, "file")
+        picture = source_picture(data, "file")
         if picture.source is not None:
             assert restore(picture.source, picture.samples) == data
             continue
@@ -238,7 +238,7 @@ def test_what_cannot_be_packed_again_is_said() -> None:
         assert ELSEWISE in inrcodec.info(coded)["left_out"]
         assert inrcodec.decode_picture(coded).left_out == picture.left_out
         assert inrcodec.decode_picture(coded).metadata == picture.metadata
-    assert read_source(
+    assert source_picture(
         png(b"\x78\x9c" + odd + zlib.adler32(lines).to_bytes(4, "big"), []), "f"
     ).left_out
 

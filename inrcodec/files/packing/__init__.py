@@ -48,13 +48,14 @@ def find_packing(
 ) -> Packing | None:
     """The packing that makes the second of every pair out of its first, raw bytes.
 
-    row: bytes of a row, which PackBits may have packed by themselves. None if no known packing
-    gives them all, or there are none.
+    row: bytes of a row (with the filter's in PNG), 0 if they are not known; PackBits may have been
+    packed row by row, and zlib-ng given its input so. None if no known packing gives them all, or
+    there are none.
     """
     if not samples:
         return None
     if scheme == "deflate":
-        variant = deflate.find(samples)
+        variant = deflate.find(samples, row)
         return None if variant is None else Packing(scheme, variant)
     # the longest tells variants apart best
     ordered = sorted(samples, key=lambda sample: len(sample[1]), reverse=True)

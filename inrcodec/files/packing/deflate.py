@@ -11,8 +11,10 @@ packed ones.
         32767 in pngcrush
     1 header level
         libdeflate's level 0 to 12
-    2 header level window memory strategy
-        zlib-ng's deflateInit2(), as 0 without far
+    2 header level window memory strategy feed
+        zlib-ng's deflateInit2(), as 0; feed: 0 for one deflate() of all that finishes, else how
+        many bytes, 16 to 2**31, each is given before one of none that finishes; what levels 1, 5
+        and 6 write depends on it
     3 header empty sizes...
         stored blocks of these sizes, 256 to 65535 bytes, then of the last of them as long as
         there are so many bytes, and one of what is left; empty 1: an empty block follows; at most
@@ -30,7 +32,7 @@ import importlib
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -42,17 +44,17 @@ from ...errors import CorruptError, ImageError
 _ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
 _FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
 _LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much memory here
+_FEED, _LEAST_FEED, _ALL = 1 << 14, 16, 1 << 31  # bytes given at once
 # Numbers of a variant behind encoder and header: the least and the greatest of each.
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
     _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 32767)),
     _LIBDEFLATE: ((0, 12),),
-    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4)),
+    _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4), (0, _ALL)),
     _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
 }
 # Levels that the two bits for it in the header stand for, the likeliest first.
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
 _LIBDEFLATE_LEVELS = ((1, 0), (5, 4, 3, 2), (6, 7), (9, 8, 12, 10, 11))
-_FEED = 1 << 14
 _FAR, _CRUSHED_FAR = 4096, 32767
 _MOST_BYTES = (1 << 32) - 1  # of places there are so many
 # A first block of libdeflate's depends on no more than so many bytes, others end in any event.
@@ -66,11 +68,17 @@ _LENGTHS = (
     *((3 + (4 + i % 4 << i // 4 - 1), i // 4 - 1) for i in range(8, 28)),
     *((258, 0),) * 3,
 )
+# The same of distances.
+_DISTANCES = (
+    *((1 + i, 0) for i in range(4)),
+    *((1 + (2 + i % 2 << i // 2 - 1), i // 2 - 1) for i in range(4, 32)),
+)
 _MOST_SYMBOLS = 1 << 15
 
 
-def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
-    """The variant with which all packed streams come out of what they hold, or None."""
+def find(samples: Sequence[tuple[bytes, bytes]], row: int) -> tuple[int, ...] | None:
+    """The variant with which all packed streams come out of what they hold, or None. row: how many
+    bytes may have been given at once, 0 if that is not known."""
     headers = {packed[:2] for _, packed in samples}
     if len(headers) != 1 or any(
         len(packed) < 8 or packed[-4:] != _checksum(raw) or len(raw) > _MOST_BYTES
@@ -82,8 +90,12 @@ def find(samples: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...] | None:
         return None
     # the longest tells variants apart best, but stored blocks, which many write, tell little
     ordered = sorted(samples, key=lambda sample: (_is_stored(sample[1]), -len(sample[1])))
-    for variant in _candidates(header, *ordered[0]):
-        if all(_comes_back(variant, raw, packed) for raw, packed in ordered):
+    (raw, packed), *others = ordered
+    block = _first_block(packed)
+    for variant in _candidates(header, raw, packed, block, row):
+        if _comes_back(variant, raw, packed, block) and all(
+            _comes_back(variant, *sample) for sample in others
+        ):
             return variant
     return None
 
@@ -99,6 +111,7 @@ def pack(raw: bytes, variant: tuple[int, ...]) -> bytes:
         or len(variant) != 2 + len(ranges)
         or not _is_header(variant[1])
         or any(not a <= n <= b for n, (a, b) in zip(variant[2:], ranges, strict=True))
+        or (variant[0] == _ZLIB_NG and 0 < variant[6] < _LEAST_FEED)
     ):
         raise CorruptError(f"no way to pack deflate has the numbers {variant}")
     header = variant[1].to_bytes(2, "big")
@@ -129,67 +142,76 @@ def _checksum(raw: bytes) -> bytes:
     return zlib.adler32(raw).to_bytes(4, "big")
 
 
-def _candidates(header: int, raw: bytes, packed: bytes) -> Iterator[tuple[int, ...]]:
+def _candidates(
+    header: int, raw: bytes, packed: bytes, block: _Block | None, row: int
+) -> Iterator[tuple[int, ...]]:
     """What may have made a stream, the likeliest first, as far as its first block tells."""
     hint, told = header >> 6 & 3, (header >> 12) + 8
     stored = _stored_numbers(packed)
     if stored is not None:
         yield (_STORED, header, *stored)
-        return
-    block = _first_block(packed)
     if block is None or block.final:
         memories: tuple[int, ...] = (8, 9)  # which matters little, then
     else:
         # zlib ends a block when its memory for symbols is full but for one
-        exact = block.symbols + 1
+        exact = len(block.symbols) + 1
         memories = tuple(m for m in range(1, 10) if exact == 1 << (m + 6))
     windows = [max(told, 9)]
     if told < 15 and len(raw) <= 1 << told:
         # libpng tells the least window that holds all bytes, and may have packed with a larger one
         windows += [told + 1, 15] if told < 14 else [15]
-    settings = [
-        (level, window, memory, strategy)
-        for level, strategy in _levels(hint)
-        for memory in memories
-        for window in windows
-    ]
-    loops = kernels.library() is not None
-    if loops or _compressor(_ZLIB) is not None:
+    settings = _settings((hint,), memories, windows)
+    if kernels.library() is not None:
         yield from ((_ZLIB, header, *numbers, _FAR) for numbers in settings)
-    if loops:
-        for level, window, memory, strategy in settings:
-            if level >= 4 and strategy == 0:
-                yield _ZLIB, header, level, window, memory, strategy, _CRUSHED_FAR
+        crushed = (numbers for numbers in settings if numbers[0] >= 4 and numbers[3] == 0)
+        yield from ((_ZLIB, header, *numbers, _CRUSHED_FAR) for numbers in crushed)
+        if block is not None:
+            # headers may lie about the level; what is wrong is soon seen
+            others = _settings([n for n in range(4) if n != hint], memories, windows)
+            yield from ((_ZLIB, header, *numbers, _FAR) for numbers in others)
+    elif _compressor(_ZLIB) is not None:
+        yield from ((_ZLIB, header, *numbers, _FAR) for numbers in settings)
     if _optional("imagecodecs") is not None and (block is None or block.final or not memories):
         yield from ((_LIBDEFLATE, header, level) for level in _LIBDEFLATE_LEVELS[hint])
     if hint == 0:
         # zlib-ng's blocks of level 1 have no such end
         settings += [(1, windows[0], memory, 0) for memory in (8, 9) if memory not in memories]
+    if _optional("imagecodecs") is not None:
+        yield from ((_ZLIB_NG, header, *n, 0) for n in settings if n[1:] == (15, 8, 0))
     if _compressor(_ZLIB_NG) is not None:
-        yield from ((_ZLIB_NG, header, *numbers) for numbers in settings)
-    elif _optional("imagecodecs") is not None:
-        yield from ((_ZLIB_NG, header, *n) for n in settings if n[1:] == (15, 8, 0))
+        for feed in (_ALL, row) if row >= _LEAST_FEED else (_ALL,):
+            yield from ((_ZLIB_NG, header, *numbers, feed) for numbers in settings)
 
 
-def _levels(hint: int) -> list[tuple[int, int]]:
-    """Levels and strategies that zlib tells of with a hint."""
-    found = [(level, strategy) for level in _LEVELS[hint] for strategy in (0, _FILTERED)]
-    if hint == 0:
-        # the level does not matter to the first two
-        found += [(6, _RUNS), (6, _HUFFMAN)] + [(level, _FIXED) for level in range(9, 0, -1)]
+def _settings(
+    hints: Sequence[int], memories: Sequence[int], windows: Sequence[int]
+) -> list[tuple[int, int, int, int]]:
+    """Levels, windows, memories and strategies that zlib tells of with some hints."""
+    found = []
+    for hint in hints:
+        levels = [(level, strategy) for level in _LEVELS[hint] for strategy in (0, _FILTERED)]
+        if hint == 0:
+            # the level does not matter to the first two
+            levels += [(6, _RUNS), (6, _HUFFMAN)] + [(level, _FIXED) for level in range(9, 0, -1)]
+        found += [
+            (level, window, memory, strategy)
+            for level, strategy in levels
+            for memory in memories
+            for window in windows
+        ]
     return found
 
 
-def _comes_back(variant: tuple[int, ...], raw: bytes, packed: bytes) -> bool:
-    """Whether bytes packed so are those of a stream; found out as early as can be."""
+def _comes_back(
+    variant: tuple[int, ...], raw: bytes, packed: bytes, block: _Block | None = None
+) -> bool:
+    """Whether bytes packed so are those of a stream, of which the first block may be known; found
+    out as early as can be."""
     body, position = memoryview(packed)[2:-4], 0
     if variant[0] == _ZLIB and kernels.library() is not None:
-        return body[: len(start := _deflate(variant, raw, wanted=1))] == start and (
-            body == _deflate(variant, raw)
-        )
-    if _compressor(variant[0]) is None and variant[0] != _STORED:
-        # all comes in one piece
-        block = _first_block(packed)
+        return body == _deflate(variant, raw, block)
+    if variant[0] in (_LIBDEFLATE, _ZLIB_NG):
+        # all may come in one piece
         enough = len(raw)
         if block is not None and not block.final:
             enough = max(block.size + _BEHIND_BLOCK, _PREFIX)
@@ -214,42 +236,41 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
         yield _deflate(variant, raw)
         return
     start = _compressor(encoder)
-    if start is not None and numbers[3:] in ([], [_FAR]):
-        window, memory, strategy = numbers[:3]
+    if start is not None and (numbers[3] == _FAR if encoder == _ZLIB else numbers[3] > 0):
+        window, memory, strategy, feed = numbers
+        feed = _FEED if encoder == _ZLIB else feed
         running = start(level, zlib.DEFLATED, -window, memory, strategy)
-        for i in range(0, len(raw), _FEED):
-            yield running.compress(raw[i : i + _FEED])
+        for i in range(0, len(raw), feed):
+            yield running.compress(raw[i : i + feed])
         yield running.flush()
         return
     imagecodecs = _optional("imagecodecs")
     if encoder == _LIBDEFLATE and imagecodecs is not None:
         yield imagecodecs.deflate_encode(raw, level, raw=True)
-    elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0]:
+    elif encoder == _ZLIB_NG and imagecodecs is not None and numbers == [15, 8, 0, 0]:
         yield imagecodecs.zlibng_encode(raw, level)[2:-4]
     else:
         needed = {
             _ZLIB: "zlib (the compiled loops)",
             _LIBDEFLATE: "libdeflate (imagecodecs)",
-            _ZLIB_NG: "zlib_ng",
+            _ZLIB_NG: "zlib-ng (imagecodecs or zlib_ng)",
         }
         raise ImageError(f"image data were packed by {needed[encoder]}, which is not installed")
 
 
-def _deflate(variant: tuple[int, ...], raw: bytes, wanted: int | None = None) -> bytes:
-    """What zlib makes of some bytes; with `wanted`, up to the end of the block where there are so
-    many."""
+def _deflate(variant: tuple[int, ...], raw: bytes, block: _Block | None = None) -> bytes:
+    """What zlib makes of some bytes; nothing if that does not begin with a block."""
     if len(raw) > _MOST_BYTES:
         raise ImageError("more than 4 GiB of image data in one deflate stream cannot be packed")
+    expected = np.empty(0, np.uint32) if block is None else block.symbols
     # 9 bits a byte at most, and a little for every block of 127 symbols or more
-    target, scratch = (
-        np.empty(len(raw) + len(raw) // 4 + 64, np.uint8),
-        np.empty(1 << 17, np.uint32),
-    )
+    target = np.empty(len(raw) + len(raw) // 4 + 64, np.uint8)
+    scratch = np.empty(1 << 17, np.uint32)
     library, source = kernels.library(), np.frombuffer(raw, np.uint8)
     assert library is not None
-    if wanted is None:
-        wanted = len(target)
-    size = library.deflate(source, len(raw), target, len(target), scratch, wanted, *variant[2:])
+    size = library.deflate(
+        source, len(raw), target, len(target), scratch, expected, len(expected), *variant[2:]
+    )
     return target[:size].tobytes()
 
 
@@ -278,12 +299,11 @@ def _optional(name: str) -> Any:
 
 
 class _Block(NamedTuple):
-    symbols: int  # literals and matches
+    symbols: np.ndarray  # uint32: literals, or distance << 9 | length of matches
     size: int  # bytes they stand for
     final: bool
 
 
-@lru_cache(maxsize=1)
 def _first_block(packed: bytes) -> _Block | None:
     """The first block of a stream, or None where its bytes are stored. No more symbols
     than zlib puts into a block are counted."""
@@ -321,24 +341,33 @@ def _first_block(packed: bytes) -> _Block | None:
         distances = _code_table(lengths[literals : literals + others])
     else:
         return None
-    symbols = size = 0
-    while symbols < _MOST_SYMBOLS:
+    symbols: list[int] = []
+    size = 0
+    while len(symbols) < _MOST_SYMBOLS:
         head = look(bit)
         entry = codes[head & 0x7FFF]
         taken, symbol = entry & 15, entry >> 4
         if symbol < 256:
             size += 1
+            symbols.append(symbol)
         elif symbol == 256:
-            return _Block(symbols, size, final)
+            break
         else:
             least, extra = _LENGTHS[symbol - 257]
             head >>= taken
-            size += least + (head & (1 << extra) - 1)
-            entry = distances[head >> extra & 0x7FFF]
-            taken += extra + (entry & 15) + max(0, (entry >> 5) - 1)
+            length = least + (head & (1 << extra) - 1)
+            head >>= extra
+            entry = distances[head & 0x7FFF]
+            head >>= entry & 15
+            taken += extra + (entry & 15)
+            least, extra = _DISTANCES[entry >> 4]
+            taken += extra
+            symbols.append(least + (head & (1 << extra) - 1) << 9 | length)
+            size += length
         bit += taken
-        symbols += 1
-    return _Block(symbols, size, False)
+    else:
+        final = False
+    return _Block(np.array(symbols, np.uint32), size, final)
 
 
 def _code_table(lengths: Sequence[int]) -> list[int]:
