@@ -32,7 +32,7 @@ from .info import bit_map, info
 from .limits import Limits
 from .progress import Progress
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 __all__ = [
     "ChecksumError",

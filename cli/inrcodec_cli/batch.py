@@ -175,8 +175,9 @@ class Batch:
         writing: Writing,
         suffix: str | Callable[[str], str],
     ) -> list[Job]:
-        """The inputs and outputs of a run; suffix: of the latter, or tells it of an input. A file whose output clashes with another's fails here;
-        click.UsageError where it is not clear what is wanted."""
+        """The inputs and outputs of a run. suffix: of the latter, or what tells it of an input. A
+        file whose output clashes with another's fails here; click.UsageError where it is not clear
+        what is wanted."""
         output = writing.output
         several = len(paths) > 1 or (writing.recursive and os.path.isdir(paths[0]))
         if several and STREAM in paths:
