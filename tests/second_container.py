@@ -155,15 +155,18 @@ def read_pixel_type(sections: Sections, header: Fields) -> Fields:  # 2.1
     pixel, channels, b = read_map(sections["P"][0], 2048), header["s"][2], header["b"]
     assert pixel, "no keys"
     check_keys(pixel, "", "dcae" if "c" in pixel else "dktwse", "keys of the pixel type")
-    if "c" in pixel or pixel.get("d", 8) < 8:
-        assert (channels, b) == (1, 8), "depth or palette"
-    assert pixel.get("d", 1) in ((1, 2, 4) if b == 8 else range(9, 16)) or "d" not in pixel, "depth"
-    check_numbers([pixel.get("t", 1)], 1, 1, 2 ** pixel.get("d", b) - 2)
+    if "d" in pixel:
+        check_numbers([pixel["d"]], 1, 1, 15)
+        assert pixel["d"] in ((1, 2, 4) if b == 8 else range(9, 16)), "depth"
+    if "t" in pixel:
+        check_numbers([pixel["t"]], 1, 1, 2 ** pixel.get("d", b) - 2)
     check_numbers([pixel.get("w", 1), pixel.get("s", 1)], 2, 1, 1)
     check_numbers([pixel.get("e", 1)], 1, 1, 2)
     assert "w" not in pixel or (channels < 3 and "k" not in pixel), "white"
     assert "s" not in pixel or not set(pixel) & set("dtckw"), "signed"
     assert "e" not in pixel or channels in (2, 4), "last channel"
+    if "c" in pixel or pixel.get("d", 8) < 8:
+        assert (channels, b) == (1, 8), "depth or palette"
     if "c" in pixel:
         palette, alpha = pixel["c"], pixel.get("a", b"\0")
         assert (type(palette), type(alpha)) == (bytes, bytes), "palette"

@@ -184,7 +184,7 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("example", with_pixel(), "no keys"),
     ("example", with_pixel(z=1), "keys"),
     ("example", with_pixel(d=3), "depth"),
-    ("example", with_pixel(d=8), "number"),
+    ("example", with_pixel(d=8), "depth"),
     ("example", with_pixel(c=bytes(184)), "palette"),
     ("example", with_pixel(a=b"\0"), "keys"),
     ("example", with_pixel(c=bytes(183), a=bytes(62)), "alpha"),

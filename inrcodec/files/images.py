@@ -96,7 +96,8 @@ def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
         found.append("that 0 is white (samples are inverted)")
     if pixels.depth > 8 and (tiff_file or extension == ".png"):
         found.append(f"that samples have {pixels.depth} bits")
-    if pixels.depth in (1, 2, 4) and extension in (".pgm", ".ppm", ".pam"):
+    small = pixels.depth in (1, 2, 4) and not pixels.palette
+    if small and extension in (".pgm", ".ppm", ".pam"):
         found.append(f"that samples have {pixels.depth} bits")
     if pixels.top and extension not in pnm.EXTENSIONS:
         found.append(f"that {pixels.top} is white")

@@ -24,6 +24,12 @@ OTHER_COMPRESSIONS = {
     34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL",
     52546: "JPEG XL",
 }  # fmt: skip
+# What a layout is read from: where one of these is in the directory, it has numbers.
+_READ = (
+    WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES,
+    ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS,
+    TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT,
+)  # fmt: skip
 _PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
 _FORMATS = {3: "floating-point", 5: "complex", 6: "complex"}
 WHITE, BLACK, RGB = 0, 1, 2
@@ -98,6 +104,9 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
     """That of the image of a file's first directory; size: of the file. Raises ImageError for one
     that a picture cannot represent exactly, and LimitError above limits.pixels."""
     number, numbers = directory.number, directory.numbers
+    for tag in _READ:
+        if tag in directory.by_tag and not numbers(tag):
+            raise ImageError(f"{name}: damaged TIFF, tag {tag} has no numbers in the file")
     width, height = number(WIDTH, 0), number(HEIGHT, 0)
     check_size(width, height, name, limits)
     samples = number(SAMPLES, 1)

@@ -13,8 +13,10 @@ import pytest
 
 import inrcodec
 from inrcodec.files.images import read_image, write_image
+from inrcodec.source.restore import ELSEWISE
 from inrcodec_cli import encode as encoding
 from tests.cli.running import photo, run
+from tests.pictures import repacked
 
 STORED = ("--model", "stored")  # no fit: these tests are of names and files
 
@@ -45,10 +47,10 @@ def test_beside_the_images_and_back(album: Path) -> None:
     result = run("decode", "-r", "album", "-o", "back")
     assert result.exit_code == 0, result.stderr
     back = album.parent / "back" / "album"
-    assert tree(back) == ["a.png", "sub/b.png", "sub/deep/c.png"]
-    for name, source in (("a.png", "a.png"), ("sub/b.png", "sub/b.PGM")):
-        image = read_image((album / source).read_bytes())
-        np.testing.assert_array_equal(read_image((back / name).read_bytes()), image)
+    assert tree(back) == ["a.png", "sub/b.pgm", "sub/deep/c.tif"]
+    for name in tree(back):
+        source = name.replace(".pgm", ".PGM")
+        assert (back / name).read_bytes() == (album / source).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,12 @@ def test_a_source_is_kept_where_its_output_is_not_all_of_it(
     album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, given = album / "a.png", (album / "a.png").read_bytes()
-    path.write_bytes(given + b"behind")
+    path.write_bytes(repacked(given))
     result = run("encode", *STORED, "-q", "--rm", path)
     assert result.exit_code == 0
     assert result.stderr.startswith(f"inrcodec: {path}: left out: ")
     assert result.stderr.endswith("; kept\n")
-    assert path.read_bytes() == given + b"behind"
+    assert path.read_bytes() == repacked(given)
 
     monkeypatch.setattr(inrcodec, "encode", lambda *_, **__: path.write_bytes(given) and b"x")
     result = run("encode", *STORED, "--rm", "-f", path)
@@ -211,11 +213,12 @@ def test_linr_bytes_get_no_images_name(album: Path) -> None:
 def test_many_files_are_verified_and_described(album: Path) -> None:
     assert run("encode", *STORED, "-q", "-r", "album").exit_code == 0
     result = run("verify", "album/a.linr", "-r", "album/sub")
-    lines = ["album/a.linr: OK", "album/sub/b.linr: OK", "album/sub/deep/c.linr: OK"]
+    names = ("album/a.linr", "album/sub/b.linr", "album/sub/deep/c.linr")
+    lines = [f"{name}: OK, byte for byte" for name in names]
     assert result.stdout.splitlines() == lines
     (album / "sub" / "b.linr").write_bytes(b"no .linr file")
     result = run("verify", "album/a.linr", "album/sub/b.linr")
-    assert (result.exit_code, result.stdout) == (1, "album/a.linr: OK\n")
+    assert (result.exit_code, result.stdout) == (1, "album/a.linr: OK, byte for byte\n")
     assert result.stderr.startswith("inrcodec: album/sub/b.linr: ")
     result = run("info", "--json", "-r", "album")
     assert result.exit_code == 1
@@ -224,17 +227,23 @@ def test_many_files_are_verified_and_described(album: Path) -> None:
     # two files of which the second has no .linr name, but is one
     (album / "c.bin").write_bytes((album / "a.linr").read_bytes())
     result = run("verify", "album/a.linr", "album/c.bin")
-    assert result.stdout.splitlines() == ["album/a.linr: OK", "album/c.bin: OK"]
+    assert result.stdout.splitlines() == [lines[0], "album/c.bin: OK, byte for byte"]
     result = run("verify", "album/a.linr", "album/missing.png")
     assert result.stderr == "inrcodec: album/missing.png: No such file or directory\n"
 
 
 def test_loss_is_told_by_all(album: Path) -> None:
     path = album / "a.png"
-    path.write_bytes(path.read_bytes() + b"behind")
+    path.write_bytes(repacked(path.read_bytes()))
+    result = run("encode", *STORED, "--strict", path)
+    assert result.exit_code == 1
+    assert result.stderr == f"inrcodec: {path}: left out would be: {ELSEWISE}\n"
+    assert not (album / "a.linr").exists()
     result = run("encode", *STORED, "-q", "--json", path)
-    assert ": left out: " in result.stderr
-    assert len(json.loads(result.stdout)["left_out"]) == 1
+    assert result.stderr == f"inrcodec: {path}: left out: {ELSEWISE}\n"
+    facts = json.loads(result.stdout)
+    assert (facts["left_out"], facts["byte_for_byte"]) == ([ELSEWISE], False)
+    assert json.loads(run("info", "--json", album / "a.linr").stdout)["left_out"] == [ELSEWISE]
     result = run("verify", "-q", album / "a.linr", path)
     assert result.exit_code == 0
     assert result.stderr.startswith(f"inrcodec: {album / 'a.linr'}: left out: ")

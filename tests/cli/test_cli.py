@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import resource
@@ -71,7 +72,8 @@ def test_result_line_json_and_overwriting(tmp_path: Path) -> None:
     result = run("encode", "-e", "1", source)
     assert result.exit_code == 0, result.stderr
     assert f"{source} -> {target}  {target.stat().st_size} bytes" in result.stdout
-    assert "bpsp  (PNG -" in result.stdout
+    change = 100 * target.stat().st_size / source.stat().st_size - 100
+    assert f"bpsp  (PNG {change:+.1f} %)" in result.stdout
     assert result.stderr == ""
 
     before = target.read_bytes()
@@ -217,8 +219,12 @@ def test_info(encoded: Path) -> None:
     assert f"bytes    {size} (header" in result.stdout
     facts = json.loads(run("info", "--json", encoded / "a.linr").stdout)
     assert facts["total_bytes"] == size
-    parts = facts["header_bytes"] + facts["weights_bytes"] + facts["data_bytes"]
-    assert parts == size
+    kinds = ("header", "weights", "data", "metadata")
+    assert sum(facts[f"{kind}_bytes"] for kind in kinds) == size
+    assert facts["metadata_bytes"] > 0
+    original = (encoded / "a.png").read_bytes()
+    assert facts["source"]["bytes"] == len(original)
+    assert facts["source"]["digest"] == hashlib.blake2b(original, digest_size=16).hexdigest()
     result = run("info", encoded / "a.png")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"inrcodec: {encoded / 'a.png'}: ")
@@ -226,7 +232,7 @@ def test_info(encoded: Path) -> None:
 
 def test_verify(encoded: Path, tmp_path: Path) -> None:
     result = run("verify", encoded / "a.linr", encoded / "a.png")
-    assert (result.exit_code, result.stdout) == (0, f"{encoded / 'a.linr'}: OK\n")
+    assert (result.exit_code, result.stdout) == (0, f"{encoded / 'a.linr'}: OK, byte for byte\n")
     other = photo()
     other[0, 0, 0] ^= 1
     (tmp_path / "other.png").write_bytes(write_image(other, ".png"))
@@ -256,7 +262,8 @@ def test_bench(encoded: Path, tmp_path: Path) -> None:
     assert lines[2].startswith("total")
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert int(row["png_bytes"]) == (encoded / "a.png").stat().st_size
-    assert int(row["linr_bytes"]) == (encoded / "a.linr").stat().st_size
+    # which is of the picture alone, as PNG's is
+    assert int(row["linr_bytes"]) == len(inrcodec.encode(photo(), effort=1))
 
 
 def test_bench_reports_a_mismatch(encoded: Path, monkeypatch: pytest.MonkeyPatch) -> None:

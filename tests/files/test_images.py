@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from inrcodec.errors import ImageError, LimitError
-from inrcodec.files.images import EXTENSIONS, png_level9, read_image, write_image
+from inrcodec.files.images import EXTENSIONS, png_level9, read_image, read_picture, write_image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HOLDS = {
     ".png": (1, 2, 3, 4),
     ".tif": (1, 2, 3, 4),
     ".tiff": (1, 2, 3, 4),
+    ".pbm": (),
     ".pgm": (1,),
     ".ppm": (3,),
     ".pnm": (1, 3),
@@ -207,10 +208,6 @@ PALETTE = chunk(b"PLTE", bytes(6))
             "truncated",
         ),
         (
-            SIGNATURE + header(2, 2, 8, 0) + chunk(b"IDAT", BODY + b"x") + chunk(b"IEND", b""),
-            "more image data",
-        ),
-        (
             SIGNATURE
             + header(2, 2, 8, 0)
             + chunk(b"IDAT", BODY[:-1] + bytes([BODY[-1] ^ 1]))
@@ -236,6 +233,13 @@ def test_broken_files_are_refused(
     assert str(caught.value).startswith("x.png: ")
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+def test_bytes_behind_the_stream_are_named() -> None:
+    idat = chunk(b"IDAT", BODY + b"x")
+    picture = read_picture(SIGNATURE + header(2, 2, 8, 0) + idat + chunk(b"IEND", b""))
+    equal(picture.samples, np.array([[1, 2], [3, 4]], np.uint8))
+    assert picture.left_out == ("1 bytes behind the image data",)
 
 
 def test_split_idat_and_unknown_ancillary_chunks_are_fine() -> None:

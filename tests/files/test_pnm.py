@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inrcodec.encode import source_picture
 from inrcodec.errors import ImageError
-from inrcodec.files.images import read_image
+from inrcodec.files.images import read_image, read_picture
+from inrcodec.files.picture import PixelType
 from tests.files.test_images import equal
+
+PAM = b"P7\nWIDTH 2\nHEIGHT 1\nMAXVAL 255\n"
 
 
 @pytest.mark.parametrize(
@@ -37,8 +41,10 @@ def test_deep_pnm() -> None:
     ("data", "cause"),
     [
         (b"P5 2 1 255\n\7", "1 of 2 bytes"),
-        (b"P5 2 1 255\n\7\7\7", "1 bytes follow"),
-        (b"P5 2 1 1023\n\0\7\0\7", "maxval 1023"),
+        (b"P5 2 1 255\n\7\7P5 2 1 255\n\7\7", "several images"),
+        (b"P5 2 1 0\n\0\0", "maxval 0"),
+        (b"P5 2 1 65536\n\0\7\0\7", "maxval 65536"),
+        (b"P5 2 1 1023\n\0\7\4\0", "exceeds maxval"),
         (b"P5 2 1", "header"),
         (b"P5 2 x 255\n\7\7", "header"),
         (b"P5 0 1 255\n", "empty"),
@@ -47,10 +53,34 @@ def test_deep_pnm() -> None:
         (b"P2 2 1 255 1 -2", "not a number"),
         (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\n", "header"),
         (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\n", "5 channels"),
-        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE CMY\nENDHDR\n", "'CMY'"),
-        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE \x1b[2J\xff\nENDHDR\n", r"'\\x1b"),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE CMY\nENDHDR\n", "0 of 6 bytes"),
+        (b"P7\nWIDTH 2\nDEPTH 1\nMAXVAL 255\nENDHDR\n\0\0", "damaged PAM header"),
     ],
 )
 def test_broken_pnm(data: bytes, cause: str) -> None:
     with pytest.raises(ImageError, match=cause):
         read_image(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "pixels", "left_out"),
+    [
+        (b"P5 2 1 255\n\7\7\n", PixelType(), ("1 bytes behind the image",)),
+        (b"P5 2 1 1023\n\0\7\0\7", PixelType(10), ()),
+        (b"P5 2 1 7\n\7\7", PixelType(top=7), ()),
+        (b"P5 2 1 15\n\7\7", PixelType(4), ()),
+        (b"P5 2 1 1000\n\0\7\0\7", PixelType(top=1000), ()),
+        (b"P5 # of\n2 1 255\n\7\7", PixelType(), ("comments",)),
+        (PAM + b"DEPTH 1\nTUPLTYPE \x1b[2J\xff\nENDHDR\n\7\7", PixelType(), ()),
+        (PAM + b"DEPTH 2\nENDHDR\n\7\7\7\7", PixelType(extra=1), ()),
+        (PAM + b"DEPTH 2\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n\7\7\7\7", PixelType(), ()),
+        (PAM + b"DEPTH\t2\nTUPLTYPE\tCMY\nENDHDR\n\7\7\7\7", PixelType(extra=1), ()),
+    ],
+)
+def test_numbers_and_what_they_stand_for(
+    data: bytes, pixels: PixelType, left_out: tuple[str, ...]
+) -> None:
+    picture = read_picture(data)
+    assert (picture.type, picture.left_out) == (pixels, left_out)
+    assert set(picture.samples.ravel().tolist()) == {7}
+    assert source_picture(data, "it").left_out == ()

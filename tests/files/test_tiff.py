@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from inrcodec.errors import ImageError
-from inrcodec.files.images import read_image
+from inrcodec.files.images import read_image, read_picture
+from inrcodec.files.picture import PixelType
 from tests.files.test_images import equal, make_image
 
 
@@ -39,7 +40,22 @@ PIXELS = np.arange(1, 7, dtype=np.uint8).reshape(2, 3)
 def test_tiff_kinds() -> None:
     raw = PIXELS.tobytes()
     equal(read_image(tiff(GREY, raw)), PIXELS)
-    equal(read_image(tiff({**GREY, 262: 0}, raw)), 255 - PIXELS)
+    # The numbers of WhiteIsZero are those in the file.
+    equal(read_image(tiff({**GREY, 262: 0}, raw)), PIXELS)
+    assert read_picture(tiff({**GREY, 262: 0}, raw)).type == PixelType(white=True)
+    deep = {**GREY, 258: 12, 279: 10}
+    equal(
+        read_image(tiff(deep, b"\0\x10\2\xff\xf0\0\x40\5\0\x60")),
+        np.array([[1, 2, 0xFFF], [4, 5, 6]], np.uint16),
+    )
+    equal(
+        read_image(tiff({**GREY, 339: 2}, b"\1\2\x80\xff\5\6")),
+        np.array([[1, 2, -128], [-1, 5, 6]], np.int8),
+    )
+    four = {**GREY, 256: 1, 257: 1, 262: 2, 277: 4, 258: (8,) * 4, 278: 1, 279: 4}
+    for extra, kind in ((0, 1), (1, 2), (2, 0)):
+        picture = read_picture(tiff({**four, 338: extra}, raw[:4]))
+        assert (picture.samples.tolist(), picture.type.extra) == ([[[1, 2, 3, 4]]], kind)
     # The orientation tag does not turn the samples.
     equal(read_image(tiff({**GREY, 274: 6}, raw)), PIXELS)
     packed = zlib.compress(raw)
@@ -78,7 +94,7 @@ def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
         (tiff(GREY, PIXELS.tobytes())[:20], "outside the file"),
         (tiff({**GREY, 279: 600}, PIXELS.tobytes()), "truncated"),
         (tiff({**GREY, 279: 5}, PIXELS.tobytes()), "5 of 6 bytes"),
-        (tiff({**GREY, 278: 1}, PIXELS.tobytes()), "1 strips"),
+        (tiff({**GREY, 278: 1}, PIXELS.tobytes()), "1 of 2 strips"),
         (tiff({**GREY, 278: 0}, PIXELS.tobytes()), "3 x 0 pixels"),
         (tiff(GREY, PIXELS.tobytes(), following=8), "several images"),
         (tiff({**GREY, 259: 7}, PIXELS.tobytes()), "JPEG"),
@@ -87,13 +103,16 @@ def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
         (tiff({**GREY, 262: 3}, PIXELS.tobytes()), "palette"),
         (tiff({**GREY, 262: 5, 277: 4}, PIXELS.tobytes()), "CMYK"),
         (tiff({**GREY, 258: 32}, PIXELS.tobytes()), "32 bits"),
-        (tiff({**GREY, 258: 12}, PIXELS.tobytes()), "12 bits"),
+        (tiff({**GREY, 258: 12}, PIXELS.tobytes()), "6 of 10 bytes"),
+        (tiff({**GREY, 258: 7}, PIXELS.tobytes()), "7 bits"),
         (tiff({**GREY, 339: 3}, PIXELS.tobytes()), "floating-point"),
-        (tiff({**GREY, 339: 2}, PIXELS.tobytes()), "signed"),
+        (tiff({**GREY, 258: 4, 339: 2}, PIXELS.tobytes()), "signed"),
         (tiff({**GREY, 277: 3}, PIXELS.tobytes()), "3 samples"),
-        (tiff({**GREY, 262: 2, 277: 4, 338: 1}, PIXELS.tobytes()), "premultiplied"),
+        (tiff({**GREY, 262: 2, 277: 4, 279: 24, 338: 3}, bytes(24)), "extra samples of type 3"),
         (tiff({**GREY, 317: 3}, PIXELS.tobytes()), "predictor"),
-        (b"II+\0\x08\0\0\0", "BigTIFF"),
+        (b"II+\0\x08\0\0\0", "outside the file"),
+        (b"II+\0\4\0\0\0" + bytes(30), "BigTIFF"),
+        (tiff({**GREY, 258: (8, 8)}, PIXELS.tobytes())[:-8], "tag 258 has no numbers"),
     ],
 )
 def test_broken_or_unsupported_tiff(data: bytes, cause: str) -> None:

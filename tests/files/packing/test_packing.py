@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 
 from inrcodec import kernels
 from inrcodec.errors import CorruptError, ImageError
-from inrcodec.files import tiff
 from inrcodec.files.packing import Packing, deflate, expand, find_packing, lzw, packbits
+from inrcodec.files.tiff_directory import Whole, read_directory
+from inrcodec.files.tiff_layout import SCHEMES, read_layout
+from inrcodec.limits import DEFAULT
 
 pythons_is_zlib = pytest.mark.skipif(
     "ng" in zlib.ZLIB_RUNTIME_VERSION, reason="Python's zlib is zlib-ng here"
@@ -65,15 +67,12 @@ def png_stream(data: bytes) -> bytes:
 
 def tiff_samples(data: bytes) -> tuple[str, list[tuple[bytes, bytes]], int]:
     """Scheme, strips and bytes a row of a TIFF in strips, little-endian."""
-    tags, _, _ = tiff._directory(data, "<", "it")
-    height, per_strip = tags[257][0], tags[278][0]
-    row = tags[256][0] * sum(tags[258]) // 8
-    scheme = tiff._SCHEMES[tags[259][0]]
+    layout = read_layout(read_directory(Whole(data), "it"), len(data), "it", DEFAULT)
+    scheme, row = SCHEMES[layout.compression], layout.line_bytes
     samples = []
-    for i, (offset, count) in enumerate(zip(tags[273], tags[279], strict=True)):
-        packed = data[offset : offset + count]
-        size = row * min(per_strip, height - i * per_strip)
-        samples.append((expand(scheme, packed, size), packed))
+    for piece in layout.pieces:
+        packed = data[piece.offset : piece.offset + piece.count]
+        samples.append((expand(scheme, packed, row * layout.lines(piece)), packed))
     return scheme, samples, row
 
 
