@@ -7,7 +7,7 @@ Files whose names begin with x are broken on purpose, as in PngSuite (Willem van
 http://www.schaik.com/pngsuite/). For the others the PNG that comes back is taken apart by this
 script's own few lines, without the library, and compared chunk by chunk: type and depth, palette,
 transparency, every ancillary chunk in its place; and sample by sample, as OpenCV decodes both
-files. Prints a table; exit code 1 if anything differs.
+files. The file itself has to come back, too. Prints a table; exit code 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import cv2
 import numpy as np
 
 import inrcodec
-from inrcodec.files.images import read_picture, write_picture
+from inrcodec.decode import file_of
+from inrcodec.encode import source_picture
+from inrcodec.files.images import write_picture
 
 FRAME = ("PLTE", "tRNS", "IDAT")
 
@@ -52,12 +54,15 @@ def skeleton(data: bytes) -> list[tuple[str, bytes]]:
 def check(path: Path, model: str, effort: int) -> tuple[int, int]:
     """Bytes of the PNG and of its .linr file; raises AssertionError where something is lost."""
     given = path.read_bytes()
-    picture = read_picture(given, path.name)
+    picture = source_picture(given, path.name)
     assert not picture.left_out, f"left out: {', '.join(picture.left_out)}"
     packed = inrcodec.encode(picture, model=model, effort=effort, device="cpu")
     decoded = inrcodec.decode_picture(packed)
     assert np.array_equal(decoded.samples, picture.samples), "samples differ"
     assert inrcodec.read_metadata(packed) == picture.metadata, "metadata differ"
+    said = list[str]()
+    assert file_of(decoded, ".png", said.append) == given, "the file is another"
+    assert not said, said
     back = write_picture(decoded, ".png")
     assert skeleton(back) == skeleton(given), "chunks differ"
     # another decoder, of both files as they are

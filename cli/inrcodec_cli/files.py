@@ -100,9 +100,11 @@ def not_carried(picture: Picture, extension: str) -> list[str]:
     lost = list(not_kept(picture, extension))
     metadata = picture.metadata
     if metadata is not None and metadata.kind != kind:
-        carried = len(for_kind(metadata, kind).facts()) if kind else 0
-        some = "metadata but colour profile and resolution" if carried else "the metadata"
-        lost.append(some)
+        carried = {fact["name"] for fact in for_kind(metadata, kind).facts()} if kind else set()
+        profile = ["colour profile"] if carried & {"iCCP", "ICC profile"} else []
+        resolution = ["resolution"] if carried & {"pHYs", "XResolution"} else []
+        some = " and ".join([*profile, *resolution])
+        lost.append(f"metadata but {some}" if some else "the metadata")
     return lost
 
 
