@@ -17,16 +17,17 @@ import numpy as np
 
 from ..coding.stored import filter_rows, scanlines
 from ..errors import CorruptError
-from ..files.packing import Packing, find_packing
+from ..files.packing import Packed, Packing, find_packing
 from ..files.png import PASSES
 from ..limits import Limits
+from .skeleton import Found, Pack
 from .sparse import Sparse
 
 _START = 33  # behind the header chunk
 _MOST_CHUNKS = 1 << 22
 
 
-def find(data: bytes, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
+def find(data: bytes, samples: np.ndarray) -> Found | None:
     """A legal file without its image data, and the recipe for these; None where they are packed in
     a way that is not known."""
     at, first, parts = _START, 0, list[bytes]()
@@ -59,11 +60,12 @@ def find(data: bytes, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | No
         return None
     sizes = [[size, len(list(run))] for size, run in groupby(map(len, parts))]
     recipe |= {"v": list(packing.variant), "c": sizes}
-    return Sparse.of(data, [(first, end - first)]), recipe
+    known = Packed(packing, [(lines, packed)])
+    return Found(Sparse.of(data, [(first, end - first)]), recipe, known)
 
 
 def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits
+    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
 ) -> list[bytes]:
     """What stands in the hole. Raises a LinrError where it does not fit."""
     passes = _rows(samples, bytes(sparse.read(0, _START)))
@@ -82,7 +84,7 @@ def bodies(
             raise CorruptError("the source file has unknown filters")
         parts.append(filter_rows(rows, step, kind).tobytes())
         at += len(rows)
-    stream = Packing("deflate", tuple(recipe["v"])).pack(b"".join(parts)) + recipe.get("z", b"")
+    stream = pack(Packing("deflate", tuple(recipe["v"])), b"".join(parts)) + recipe.get("z", b"")
     chunks, at = list[bytes](), 0
     for size, count in recipe["c"]:
         if count > _MOST_CHUNKS or len(chunks) > 3 * _MOST_CHUNKS:

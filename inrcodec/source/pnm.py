@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CorruptError
 from ..files.pnm import Header, body_of, read_header
 from ..limits import Limits
+from .skeleton import Found, Pack
 from .sparse import Sparse
 
 _MARK = b"\0"
@@ -21,11 +22,11 @@ _NUMBERS = re.compile(rb"(#[^\r\n]*)|([0-9]+)")
 _DIGITS = re.compile(rb"(#[^\r\n]*)|([0-9])")
 
 
-def find(data: bytes, header: Header, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
+def find(data: bytes, header: Header, samples: np.ndarray) -> Found | None:
     """A file of a header and samples without them, and the recipe; None where the numbers of a
     plain one are not written as usual."""
     if not header.plain:
-        return Sparse.of(data, [(header.start, header.body)]), {}
+        return Found(Sparse.of(data, [(header.start, header.body)]), {})
     text = data[header.start :]
     if _MARK in text:
         return None
@@ -34,11 +35,11 @@ def find(data: bytes, header: Header, samples: np.ndarray) -> tuple[Sparse, dict
     recipe = {"e": template}
     if _plain_body(samples, template) != text:
         return None
-    return Sparse.of(data, [(header.start, len(text))]), recipe
+    return Found(Sparse.of(data, [(header.start, len(text))]), recipe)
 
 
 def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits
+    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
 ) -> list[bytes]:
     """What stands in each hole. Raises a LinrError where it does not fit."""
     name, most = "the source file", sparse.holes[0][0] if sparse.holes else 0

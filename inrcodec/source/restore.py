@@ -14,12 +14,13 @@ from ..files import png as png_files
 from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
 from ..files.metadata import Metadata
+from ..files.packing import Packing
 from ..files.picture import Picture, digest
 from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import read_layout
 from ..limits import DEFAULT, Limits
 from . import png, pnm, tiff
-from .skeleton import PNG, PNM, TIFF, Skeleton, digest_of
+from .skeleton import PNG, PNM, TIFF, Pack, Skeleton, digest_of
 
 _PNM_EXTENSIONS = {
     b"P1": (".pbm", ".pnm"), b"P2": (".pgm", ".pnm"), b"P3": (".ppm", ".pnm"),
@@ -31,10 +32,11 @@ ELSEWISE = "how its image data are packed"  # what is left out where a file cann
 def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> Picture:
     """A picture that was read from a file, with what is needed to put the file together again byte
     for byte, if it is known how; nothing of the file is left out then."""
-    skeleton = _taken_apart(data, picture, name, limits)
-    if skeleton is not None:
+    found = _taken_apart(data, picture, name, limits)
+    if found is not None:
+        skeleton, pack = found
         try:
-            if restore(skeleton, picture.samples, limits) == data:
+            if restore(skeleton, picture.samples, limits, pack) == data:
                 checked = replace(skeleton, verified=digest(picture.samples))
                 return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
@@ -43,13 +45,16 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
     return replace(picture, left_out=(*picture.left_out, *[ELSEWISE] * known))
 
 
-def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -> bytes:
+def restore(
+    skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT, pack: Pack = Packing.pack
+) -> bytes:
     """The source file of a picture's samples. Raises ChecksumError where another one comes out, as
     from another zlib, and CorruptError where none does."""
     room = {PNG: png, TIFF: tiff, PNM: pnm}[skeleton.kind]
     cube = samples.reshape(*samples.shape[:2], -1)
     try:
-        data = skeleton.sparse.filled(room.bodies(skeleton.sparse, cube, skeleton.recipe, limits))
+        bodies = room.bodies(skeleton.sparse, cube, skeleton.recipe, limits, pack)
+        data = skeleton.sparse.filled(bodies)
     except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
         raise CorruptError(f"the source file does not go together ({error})") from error
     if digest_of(data) != skeleton.digest:
@@ -65,7 +70,7 @@ def is_source(skeleton: Skeleton, data: bytes) -> bool:
 def extensions_of(skeleton: Skeleton) -> tuple[str, ...]:
     """Of the names of such a file, the usual one first."""
     if skeleton.kind == PNM:
-        return _PNM_EXTENSIONS.get(bytes(skeleton.sparse.read(0, 2)), ())
+        return _PNM_EXTENSIONS.get(bytes(skeleton.sparse.read(0, 2)), (".pnm",))
     return (".png",) if skeleton.kind == PNG else (".tif", ".tiff")
 
 
@@ -93,7 +98,9 @@ def metadata_of(skeleton: Skeleton) -> Metadata | None:
     return None
 
 
-def _taken_apart(data: bytes, picture: Picture, name: str, limits: Limits) -> Skeleton | None:
+def _taken_apart(
+    data: bytes, picture: Picture, name: str, limits: Limits
+) -> tuple[Skeleton, Pack] | None:
     samples = picture.samples.reshape(*picture.samples.shape[:2], -1)
     if data.startswith(png_files.SIGNATURE):
         kind, found = PNG, png.find(data, samples)
@@ -106,12 +113,12 @@ def _taken_apart(data: bytes, picture: Picture, name: str, limits: Limits) -> Sk
         kind, found = PNM, pnm.find(data, pnm_files.read_header(data, name, limits), samples)
     if found is None:
         return None
-    skeleton = Skeleton(kind, digest_of(data), *found)
+    skeleton = Skeleton(kind, digest_of(data), found.sparse, found.recipe)
     literals = len(skeleton.sparse.literals) + sum(
         len(value) for value in skeleton.recipe.values() if isinstance(value, bytes)
     )
     fits = literals + 1024 < limits.metadata and skeleton.fits(picture.samples.nbytes)
-    return skeleton if fits else None
+    return (skeleton, found.pack) if fits else None
 
 
 def _without_image(skeleton: Skeleton) -> bytes:

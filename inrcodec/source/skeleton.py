@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
 from ..errors import CorruptError, LimitError
+from ..files.packing import Packing
 from .sparse import Sparse
 
 PNG, TIFF, PNM = KINDS = ("png", "tiff", "pnm")
@@ -18,6 +20,18 @@ _RAW, _DEFLATE = b"\0", b"\1"
 # A file may have so many bytes of pixel data for each of the picture's own, and so many more.
 MOST_TIMES, MOST_MORE = 16, 1 << 24
 MAX_HOLES = 1 << 20
+
+
+Pack = Callable[[Packing, bytes], bytes]  # what bytes become, packed
+
+
+class Found(NamedTuple):
+    """A file taken apart: without its pixel data, the recipe for these, and what is known of them,
+    packed."""
+
+    sparse: Sparse
+    recipe: dict[str, Any]
+    pack: Pack = Packing.pack
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import CorruptError
-from ..files.packing import Packing, find_packing
+from ..files.packing import Packed, Packing, find_packing
 from ..files.tiff_directory import read_directory
 from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
+from .skeleton import Found, Pack
 from .sparse import Sparse
 
 ZEROS, REPEATED, STORED = range(3)
 
 
-def find(data: bytes, layout: Layout, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
+def find(data: bytes, layout: Layout, samples: np.ndarray) -> Found | None:
     """A file of a layout and samples (H, W, S) without its pixel data, and the recipe for these;
     None where they cannot be packed to the same bytes."""
     if layout.compression not in SCHEMES:
@@ -51,13 +52,13 @@ def find(data: bytes, layout: Layout, samples: np.ndarray) -> tuple[Sparse, dict
     if packing.variant:
         recipe["v"] = list(packing.variant)
     try:
-        return Sparse.of(data, list(holes.items())), recipe
+        return Found(Sparse.of(data, list(holes.items())), recipe, Packed(packing, pairs))
     except ValueError:  # strips that overlap
         return None
 
 
 def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits
+    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
 ) -> list[bytes]:
     """What stands in each hole. Raises a LinrError or ValueError where it does not fit."""
     name = "the source file"
@@ -67,7 +68,7 @@ def bodies(
     variant = recipe.get("v", [])
     packing = Packing(SCHEMES[layout.compression], tuple(variant))
     packed = {
-        piece.offset: mirrored(packing.pack(raw), layout)
+        piece.offset: mirrored(pack(packing, raw), layout)
         for piece, raw in zip(layout.pieces, _pieces(samples, layout, recipe), strict=True)
     }
     return join(sparse, sorted(packed.items()))

@@ -43,6 +43,17 @@ class Packing:
         return raw
 
 
+class Packed:
+    """Bytes that are known to come of packing others, so that it need not be done again."""
+
+    def __init__(self, packing: Packing, samples: Sequence[tuple[bytes, bytes]]) -> None:
+        self._packing, self._known = packing, dict(samples)
+
+    def __call__(self, packing: Packing, raw: bytes) -> bytes:
+        found = self._known.get(raw) if packing == self._packing else None
+        return packing.pack(raw) if found is None else found
+
+
 def find_packing(
     scheme: str, samples: Sequence[tuple[bytes, bytes]], row: int = 0
 ) -> Packing | None:
