@@ -17,7 +17,7 @@ import numpy as np
 from .coding.backend import backend_for
 from .contents import Contents, parse
 from .errors import ChecksumError, CorruptError, ImageError, LinrWarning, OutputExistsError
-from .files.atomic import write_atomic
+from .files.atomic import status_of, write_atomic
 from .files.images import write_picture
 from .files.metadata import Metadata
 from .files.picture import Picture, digest
@@ -101,11 +101,11 @@ def decode_file(
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the source itself")
     with open(source, "rb") as file:
-        contents = read_contents(file, scale, limits)
+        status, contents = status_of(file), read_contents(file, scale, limits)
     reading = Reading(backend_for(device), threads, limits, scale=scale)
     picture = picture_of(contents, reading)
-    data = file_of(picture, Path(target).suffix, _warn)
-    write_atomic(Path(target), data, force=force)
+    data = file_of(picture, Path(target).suffix, _warn, limits)
+    write_atomic(Path(target), data, force=force, like=status)
 
 
 def _warn(text: str) -> None:

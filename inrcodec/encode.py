@@ -35,7 +35,7 @@ from .errors import (
     OutputExistsError,
     VerificationError,
 )
-from .files.atomic import write_atomic
+from .files.atomic import status_of, write_atomic
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains
@@ -299,7 +299,8 @@ def encode_file(
     strict: bool = False,
     **options: Any,
 ) -> int:
-    """Encodes an image file (PNG, TIFF, PNM) into a .linr file; returns its size in bytes.
+    """Encodes an image file into a .linr file with its permissions and time; returns its size in
+    bytes.
 
     What of the file will not come back a LinrWarning names, and info() of the result does. strict:
     raise ImageError instead, and encode nothing. strip: leave all but the picture out, by intention
@@ -310,14 +311,16 @@ def encode_file(
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the image itself")
     limits = options.get("limits", DEFAULT)
-    picture = source_picture(Path(source).read_bytes(), str(source), limits, strip)
+    with open(source, "rb") as file:
+        status, given = status_of(file), file.read()
+    picture = source_picture(given, str(source), limits, strip)
     if picture.left_out and strict:
         raise ImageError(f"{source}: left out would be {', '.join(picture.left_out)}")
     if picture.left_out:
         text = f"{source}: left out are {', '.join(picture.left_out)}"
         warnings.warn(text, LinrWarning, stacklevel=2)
     data = encode(picture, **options)
-    write_atomic(Path(target), data, force=force)
+    write_atomic(Path(target), data, force=force, like=status)
     return len(data)
 
 

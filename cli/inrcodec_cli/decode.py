@@ -13,6 +13,7 @@ import click
 
 from inrcodec.decode import SCALES
 from inrcodec.errors import LinrError, VerificationError
+from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.source.restore import extensions_of, is_source
 
@@ -29,7 +30,6 @@ from .files import (
     member_names,
     not_carried,
     open_input,
-    status_of,
     threads_option,
     write_output,
 )

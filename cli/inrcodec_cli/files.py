@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
-from inrcodec.files.atomic import write_atomic, written_in_place
+from inrcodec.files.atomic import status_of, write_atomic, written_in_place
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.limits import Limits
 
@@ -138,14 +137,6 @@ def open_input(path: str) -> BinaryIO:
         return file
     with file:
         return io.BytesIO(file.read())
-
-
-def status_of(file: BinaryIO) -> os.stat_result | None:
-    """Of an open file; None for what is none, whose permissions and times say nothing."""
-    if isinstance(file, io.BytesIO):
-        return None
-    status = os.fstat(file.fileno())
-    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def write_output(path: str, data: bytes, force: bool, like: os.stat_result | None = None) -> None:

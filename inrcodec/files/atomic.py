@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
@@ -25,6 +26,15 @@ class _Output(NamedTuple):
     force: bool
     old: os.stat_result | None
     like: os.stat_result | None
+
+
+def status_of(file: BinaryIO) -> os.stat_result | None:
+    """What the system knows of an open file; None of what is none, whose permissions and times say
+    nothing."""
+    if isinstance(file, io.BytesIO):  # of a stream that was read
+        return None
+    status = os.fstat(file.fileno())
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def write_atomic(
