@@ -95,9 +95,14 @@ class Layout:
         return self.rows if self.tiled else min(self.rows, self.height - piece.row)
 
     @property
+    def line_bits(self) -> int:
+        """Of the samples of a row of a piece."""
+        return self.cols * self.depth * self.bits
+
+    @property
     def line_bytes(self) -> int:
         """Of a row of a piece."""
-        return (self.cols * self.depth * self.bits + 7) // 8
+        return (self.line_bits + 7) // 8
 
 
 def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> Layout:

@@ -3,7 +3,8 @@
 One hole reaches from the first IDAT chunk to the end of the last one. The recipe: `v`, the numbers
 of the packing (files.packing); `f`, the filter of all rows, or a byte for each of them (none: what
 the least sum of absolute differences chooses); `c`, the sizes of the IDAT chunks, [size, how many]
-in their order; `z`, bytes behind the zlib stream.
+in their order; `z`, bytes behind the zlib stream; `b`, the row ends (row_ends.py) of all passes
+whose rows do not fill their bytes, if any are not zeros.
 """
 
 from __future__ import annotations
@@ -11,17 +12,27 @@ from __future__ import annotations
 import struct
 import zlib
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..coding.stored import filter_rows, scanlines
+from ..coding.stored import filter_rows, scanlines, unfilter_rows
 from ..errors import CorruptError
 from ..files.packing import Packed, Packing, find_packing
 from ..files.png import PASSES
 from ..limits import Limits
+from .row_ends import row_ends, with_row_ends
 from .skeleton import Found, Pack
 from .sparse import Sparse
+
+
+class _Pass(NamedTuple):
+    """Rows of a pass, unfiltered bytes (H, S), the step of filters, and the bits of a row."""
+
+    rows: np.ndarray
+    step: int
+    bits: int
+
 
 _START = 33  # behind the header chunk
 _MOST_CHUNKS = 1 << 22
@@ -43,17 +54,25 @@ def find(data: bytes, samples: np.ndarray) -> Found | None:
     passes = _rows(samples, data)
     if passes is None:
         return None
-    expected = sum(rows.size + len(rows) for rows, _ in passes)
+    expected = sum(each.rows.size + len(each.rows) for each in passes)
     inflate = zlib.decompressobj()
     lines = inflate.decompress(stream, expected + 1)
     behind = inflate.unused_data
     packed = stream[: len(stream) - len(behind)]
-    kinds = _filters(lines, passes)
+    parts_of_lines = _split(lines, passes)
+    kinds = b"".join(part[:, 0].tobytes() for part in parts_of_lines)
     recipe: dict[str, Any] = {"z": behind} if behind else {}
-    least = b"".join(filter_rows(rows, step).tobytes() for rows, step in passes)
+    ends = b"".join(
+        row_ends(unfilter_rows(part, each.step), each.bits)
+        for part, each in zip(parts_of_lines, passes, strict=True)
+        if each.bits % 8
+    )
+    if any(ends):
+        recipe["b"] = ends
+        passes = _with_ends(passes, ends)
     if len(set(kinds)) == 1:
         recipe["f"] = kinds[0]
-    elif least != lines:
+    elif lines != b"".join(filter_rows(each.rows, each.step).tobytes() for each in passes):
         recipe["f"] = kinds
     packing = find_packing("deflate", [(lines, packed)])
     if packing is None:
@@ -72,7 +91,9 @@ def bodies(
     if passes is None:
         raise CorruptError("the source file is of another size than the picture")
     kinds, parts, at = recipe.get("f"), list[bytes](), 0
-    for rows, step in passes:
+    if "b" in recipe:
+        passes = _with_ends(passes, recipe["b"])
+    for rows, step, _ in passes:
         kind: int | np.ndarray | None = None
         if isinstance(kinds, bytes):
             if at + len(rows) > len(kinds):
@@ -96,9 +117,9 @@ def bodies(
     return [b"".join(chunks)]
 
 
-def _rows(samples: np.ndarray, head: bytes) -> list[tuple[np.ndarray, int]] | None:
-    """The rows of each pass, unfiltered bytes (H, S), and the step of filters, of samples (H, W, C)
-    in a file that begins with a head; None if that is not of them."""
+def _rows(samples: np.ndarray, head: bytes) -> list[_Pass] | None:
+    """The passes of samples (H, W, C) in a file that begins with a head; None if that is not of
+    them."""
     width, height, bits, _, _, _, interlaced = struct.unpack_from(">IIBBBBB", head, 16)
     depth = bits if bits < 8 else 0
     kind = samples.dtype.itemsize * 8
@@ -110,15 +131,27 @@ def _rows(samples: np.ndarray, head: bytes) -> list[tuple[np.ndarray, int]] | No
     for left, top, across, down in PASSES if interlaced else ((0, 0, 1, 1),):
         part = samples[top::down, left::across]
         if part.size:
-            found.append(scanlines(part[..., 0] if depth else part, depth))
+            rows, step = scanlines(part[..., 0] if depth else part, depth)
+            found.append(_Pass(rows, step, part.shape[1] * depth if depth else 8 * rows.shape[1]))
     return found
 
 
-def _filters(lines: bytes, passes: list[tuple[np.ndarray, int]]) -> bytes:
-    """The filter byte of each row."""
-    found, at = list[bytes](), 0
-    for rows, _ in passes:
-        each = 1 + rows.shape[1]
-        found.append(lines[at : at + each * len(rows) : each])
-        at += each * len(rows)
-    return b"".join(found)
+def _split(lines: bytes, passes: list[_Pass]) -> list[np.ndarray]:
+    """Filtered rows (H, 1 + S) of each pass."""
+    found, at = list[np.ndarray](), 0
+    for rows, _, _ in passes:
+        size = rows.size + len(rows)
+        found.append(np.frombuffer(lines, np.uint8, size, at).reshape(len(rows), -1))
+        at += size
+    return found
+
+
+def _with_ends(passes: list[_Pass], ends: bytes) -> list[_Pass]:
+    """The passes with the bits behind their rows."""
+    found, at = list[_Pass](), 0
+    for rows, step, bits in passes:
+        if bits % 8:
+            rows = with_row_ends(rows, bits, ends[at : at + len(rows)])
+            at += len(rows)
+        found.append(_Pass(rows, step, bits))
+    return found

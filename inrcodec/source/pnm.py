@@ -1,7 +1,8 @@
 """How the samples of a PNM or PAM file are written again.
 
 The recipe of a plain file, whose samples are decimal numbers: `e`, the bytes from the first of them
-to the last, with a zero byte for each number. Others need none.
+to the last, with a zero byte for each number; of a bitmap `b`, the row ends (row_ends.py) if they
+are not zeros. Others need none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from ..errors import CorruptError
 from ..files.pnm import Header, body_of, read_header
 from ..limits import Limits
+from .row_ends import row_ends, with_row_ends
 from .skeleton import Found, Pack
 from .sparse import Sparse
 
@@ -26,16 +28,20 @@ def find(data: bytes, header: Header, samples: np.ndarray) -> Found | None:
     """A file of a header and samples without them, and the recipe; None where the numbers of a
     plain one are not written as usual."""
     if not header.plain:
-        return Found(Sparse.of(data, [(header.start, header.body)]), {})
+        recipe: dict[str, Any] = {}
+        if header.bitmap:
+            body = np.frombuffer(data, np.uint8, header.body, header.start)
+            ends = row_ends(body.reshape(header.height, -1), header.width)
+            recipe = {"b": ends} if any(ends) else {}
+        return Found(Sparse.of(data, [(header.start, header.body)]), recipe)
     text = data[header.start :]
     if _MARK in text:
         return None
     numbers = _DIGITS if header.bitmap else _NUMBERS
     template = numbers.sub(lambda match: match[1] or _MARK, text)
-    recipe = {"e": template}
     if _plain_body(samples, template) != text:
         return None
-    return Found(Sparse.of(data, [(header.start, len(text))]), recipe)
+    return Found(Sparse.of(data, [(header.start, len(text))]), {"e": template})
 
 
 def bodies(
@@ -48,7 +54,11 @@ def bodies(
         raise CorruptError(f"{name} is of another size than the picture")
     if header.plain:
         return [_plain_body(samples, recipe.get("e", b""))]
-    return [body_of(samples, header)]
+    body, ends = body_of(samples, header), recipe.get("b", b"")
+    if ends:
+        rows = np.frombuffer(body, np.uint8).reshape(header.height, -1)
+        body = with_row_ends(rows, header.width, ends).tobytes()
+    return [body]
 
 
 def _plain_body(samples: np.ndarray, template: bytes) -> bytes:

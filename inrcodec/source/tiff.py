@@ -1,7 +1,8 @@
 """How a TIFF's strips or tiles are packed again.
 
 The recipe: `v`, the numbers of the packing (files.packing); `p`, what tiles have beyond the edge of
-the image: 0 zeros, 1 the last row and column again, 2 the samples in `e`, tile by tile.
+the image: 0 zeros, 1 the last row and column again, 2 the samples in `e`, tile by tile; `b`, the
+row ends (row_ends.py) of all strips or tiles, if they are not zeros.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..files.tiff_directory import read_directory
 from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
+from .row_ends import row_ends, with_row_ends
 from .skeleton import Found, Pack
 from .sparse import Sparse
 
@@ -30,10 +32,13 @@ def find(data: bytes, layout: Layout, samples: np.ndarray) -> Found | None:
         return None
     raw = [raw_piece(data, layout, piece) for piece in layout.pieces]
     recipe: dict[str, Any] = {}
+    ends = _row_ends(raw, layout)
     for pads in (ZEROS, REPEATED, STORED):
         recipe = {"p": pads} if pads else {}
         if pads == STORED:
             recipe["e"] = _outsides(raw, layout)
+        if any(ends):
+            recipe["b"] = ends
         if all(map(bytes.__eq__, _pieces(samples, layout, recipe), raw)):
             break
     else:
@@ -93,7 +98,8 @@ def join(sparse: Sparse, parts: Sequence[tuple[int, bytes]]) -> list[bytes]:
 
 def _pieces(samples: np.ndarray, layout: Layout, recipe: dict[str, Any]) -> Iterator[bytes]:
     """The bytes of each piece of an image (H, W, S), before they are packed."""
-    pads, stored, at = recipe.get("p", ZEROS), recipe.get("e", b""), 0
+    pads, stored, ends = recipe.get("p", ZEROS), recipe.get("e", b""), recipe.get("b", b"")
+    at = row = 0
     for piece in layout.pieces:
         part = samples[place_of(layout, piece)]
         short = layout.lines(piece) - part.shape[0], layout.cols - part.shape[1]
@@ -107,7 +113,20 @@ def _pieces(samples: np.ndarray, layout: Layout, recipe: dict[str, Any]) -> Iter
                 given = np.frombuffer(stored[at : at + size], part.dtype.newbyteorder("<"))
                 part[outside] = given.reshape(-1, layout.depth)
                 at += size
-        yield raw_of(part, layout)
+        whole, lines = raw_of(part, layout), layout.lines(piece)
+        if ends:
+            rows = np.frombuffer(whole, np.uint8).reshape(lines, -1)
+            whole = with_row_ends(rows, layout.line_bits, ends[row : row + lines]).tobytes()
+        row += lines
+        yield whole
+
+
+def _row_ends(raw: Sequence[bytes], layout: Layout) -> bytes:
+    """What is behind the rows of all pieces in their last bytes."""
+    if not layout.line_bits % 8:
+        return b""
+    rows = (np.frombuffer(part, np.uint8).reshape(-1, layout.line_bytes) for part in raw)
+    return b"".join(row_ends(part, layout.line_bits) for part in rows)
 
 
 def _outsides(raw: Sequence[bytes], layout: Layout) -> bytes:
