@@ -7,7 +7,8 @@ Files whose names begin with x are broken on purpose, as in PngSuite (Willem van
 http://www.schaik.com/pngsuite/). For the others the PNG that comes back is taken apart by this
 script's own few lines, without the library, and compared chunk by chunk: type and depth, palette,
 transparency, every ancillary chunk in its place; and sample by sample, as OpenCV decodes both
-files. The file itself has to come back, too. Prints a table; exit code 1 if anything differs.
+files. Files that come back byte for byte are counted. Prints a table; exit code 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import cv2
 import numpy as np
 
 import inrcodec
-from inrcodec.decode import file_of
 from inrcodec.encode import source_picture
 from inrcodec.files.images import write_picture
+from inrcodec.source.restore import ELSEWISE, restore
 
 FRAME = ("PLTE", "tRNS", "IDAT")
 
@@ -51,18 +52,18 @@ def skeleton(data: bytes) -> list[tuple[str, bytes]]:
     return kept
 
 
-def check(path: Path, model: str, effort: int) -> tuple[int, int]:
-    """Bytes of the PNG and of its .linr file; raises AssertionError where something is lost."""
+def check(path: Path, model: str, effort: int) -> tuple[int, int, bool]:
+    """Bytes of the PNG and of its .linr file, and whether the same PNG comes back; raises
+    AssertionError where something is lost."""
     given = path.read_bytes()
     picture = source_picture(given, path.name)
-    assert not picture.left_out, f"left out: {', '.join(picture.left_out)}"
+    assert picture.left_out in ((), (ELSEWISE,)), f"left out: {', '.join(picture.left_out)}"
     packed = inrcodec.encode(picture, model=model, effort=effort, device="cpu")
     decoded = inrcodec.decode_picture(packed)
     assert np.array_equal(decoded.samples, picture.samples), "samples differ"
     assert inrcodec.read_metadata(packed) == picture.metadata, "metadata differ"
-    said = list[str]()
-    assert file_of(decoded, ".png", said.append) == given, "the file is another"
-    assert not said, said
+    if picture.source is not None:
+        assert restore(decoded) == given, "the file is another"
     back = write_picture(decoded, ".png")
     assert skeleton(back) == skeleton(given), "chunks differ"
     # another decoder, of both files as they are
@@ -71,7 +72,7 @@ def check(path: Path, model: str, effort: int) -> tuple[int, int]:
         assert ours is not None, "OpenCV cannot decode the PNG"
         assert theirs is not None, "OpenCV cannot decode the original"
         assert np.array_equal(ours, theirs), "OpenCV sees other samples"
-    return len(given), len(packed)
+    return len(given), len(packed), picture.source is not None
 
 
 def main() -> int:
@@ -80,7 +81,8 @@ def main() -> int:
     parser.add_argument("--model", choices=["auto", "context", "stored"], default="auto")
     parser.add_argument("--effort", type=int, default=1)
     arguments = parser.parse_args()
-    exact, refused, wrong, sizes = 0, 0, [], []
+    exact, refused = 0, 0
+    wrong, sizes = list[str](), list[tuple[int, int, bool, str]]()
     paths = sorted(arguments.folder.glob("*.png"))
     for path in paths:
         broken = path.name.startswith("x")
@@ -97,10 +99,12 @@ def main() -> int:
             if broken:
                 wrong.append(f"{path.name}: broken, and not refused")
     valid = sum(not path.name.startswith("x") for path in paths)
-    print(f"| valid | exact | broken | refused | PNG bytes | .linr bytes |\n|{'---|' * 6}")
+    columns = ("valid", "exact", "byte for byte", "broken", "refused", "PNG bytes", ".linr bytes")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     png, linr = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
-    print(f"| {valid} | {exact} | {len(paths) - valid} | {refused} | {png} | {linr} |")
-    larger = sorted((linr - png, name) for png, linr, name in sizes if linr > png)[::-1]
+    same = sum(size[2] for size in sizes)
+    print(f"| {valid} | {exact} | {same} | {len(paths) - valid} | {refused} | {png} | {linr} |")
+    larger = sorted((linr - png, name) for png, linr, _, name in sizes if linr > png)[::-1]
     if larger:
         worst = ", ".join(f"{name} +{more}" for more, name in larger[:5])
         print(f"\nlarger than the PNG given: {len(larger)}, most: {worst}")

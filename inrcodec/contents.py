@@ -174,7 +174,7 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
         skeleton = unpack_skeleton(packed, samples, limits.metadata)
         if skeleton is not None and metadata is not None:
             raise CorruptError("metadata beside the source file that has them")
-        metadata = metadata if skeleton is None else metadata_of(skeleton)
+        metadata = metadata if skeleton is None else metadata_of(skeleton, pixels)
     if not pixels.allows(metadata):
         raise CorruptError("metadata of another type of picture")
     left_out = _left_out(sections.optional(LEFT_OUT))

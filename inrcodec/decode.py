@@ -120,7 +120,7 @@ def file_of(
     source = picture.source
     if source is not None and extension.lower() in extensions_of(source):
         try:
-            return restore(source, picture.samples, limits)
+            return restore(picture, limits)
         except (ChecksumError, CorruptError, ImageError) as error:
             warn(f"{error}; picture and metadata do")
     return write_picture(picture, extension)

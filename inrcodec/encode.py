@@ -44,7 +44,8 @@ from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
-from .source.restore import ELSEWISE, keep, restore
+from .source.restore import ELSEWISE, keep, metadata_of, restore
+from .source.skeleton import Skeleton
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
@@ -124,8 +125,8 @@ def encode(
     if time_limit is not None and picture.samples.size * SEARCH_SECONDS > time_limit / 2:
         history = False
     given = digest(picture.samples)  # before anything else has seen them
-    if picture.source is not None and picture.source.verified != given:
-        picture = _with_source(picture, limits)
+    if picture.source is not None:
+        picture = _with_source(picture, picture.source, given, limits)
     plain = Chain((), planes_of(picture))
 
     def seal(chain: Chain, coded: Model) -> bytes:
@@ -185,14 +186,17 @@ def encode(
     return data
 
 
-def _with_source(picture: Picture, limits: Limits) -> Picture:
-    """A picture whose source file comes back, or without it."""
-    assert picture.source is not None
+def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limits) -> Picture:
+    """A picture whose source file comes back and has its metadata, or without it; given: the digest
+    of the samples."""
     try:
-        restore(picture.source, picture.samples, limits)
+        if source.verified != given:
+            restore(picture, limits)
+        if metadata_of(source, picture.type) == picture.metadata:
+            return picture
     except LinrError:
-        return replace(picture, source=None, left_out=(*picture.left_out, ELSEWISE))
-    return picture
+        pass  # samples, or what is read of the file, are others by now
+    return replace(picture, source=None, left_out=(*picture.left_out, ELSEWISE))
 
 
 def _warn(text: str) -> None:

@@ -80,7 +80,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
     source, said = pictures[0].source, "OK"
     if source is not None:
         try:
-            restore(source, pictures[0].samples, limits)
+            restore(pictures[0], limits)
             said = "OK, byte for byte"
         except LinrError as error:
             tell(f"{label(file)}: {error}; picture and metadata do")

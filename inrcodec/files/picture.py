@@ -149,6 +149,11 @@ class Picture:
     left_out: tuple[str, ...] = ()
     source: Skeleton | None = None
 
+    @property
+    def cube(self) -> np.ndarray:
+        """The samples as (H, W, C), grey ones too."""
+        return self.samples.reshape(*self.samples.shape[:2], -1)
+
     def array(self) -> np.ndarray:
         """The picture in grey or RGB, with alpha where there is transparency."""
         return self.type.expand(self.samples)

@@ -138,14 +138,19 @@ def write_png(picture: Picture, level: int) -> bytes:
     bits = pixels.depth or 8 * samples.itemsize
     colour = _PALETTE if pixels.palette else _COLOURS[channels]
     header = _Header(samples.shape[1], samples.shape[0], bits, colour, 0, 0, 0)
-    transparency = pixels.alpha or struct.pack(f">{len(pixels.key)}H", *pixels.key)
-    own = {"PLTE": pixels.palette, "tRNS": transparency, "IDAT": stream}
+    own = own_chunks(pixels) | {"IDAT": stream}
     chunks = list(picture.metadata.chunks) if picture.metadata is not None else []
     placed = [kind for kind, body in chunks if body is None]
-    frame = frame_of(bool(pixels.palette), bool(transparency))
+    frame = frame_of(bool(pixels.palette), bool(own["tRNS"]))
     chunks += [(kind, None) for kind in frame[len(placed) :]]
     ordered = [(kind, own[kind] if body is None else body) for kind, body in chunks]
     return _assemble([("IHDR", struct.pack(">IIBBBBB", *header)), *ordered])
+
+
+def own_chunks(pixels: PixelType) -> dict[str, bytes]:
+    """The bodies of the chunks that a type of picture has; empty ones are not there."""
+    transparency = pixels.alpha or struct.pack(f">{len(pixels.key)}H", *pixels.key)
+    return {"PLTE": pixels.palette, "tRNS": transparency}
 
 
 def _opencv_png(image: np.ndarray, level: int) -> bytes:

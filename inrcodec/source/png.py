@@ -1,6 +1,7 @@
 """How the image data of a PNG are filtered, packed and cut into chunks again.
 
-One hole reaches from the first IDAT chunk to the end of the last one. The recipe: `v`, the numbers
+A hole reaches from the first IDAT chunk to the end of the last one; others are the bodies of PLTE
+and tRNS where the picture's type has them. The recipe: `v`, the numbers
 of the packing (files.packing); `f`, the filter of all rows, or a byte for each of them (none: what
 the least sum of absolute differences chooses); `c`, the sizes of the IDAT chunks, [size, how many]
 in their order; `z`, bytes behind the zlib stream; `b`, the row ends (row_ends.py) of all passes
@@ -19,10 +20,11 @@ import numpy as np
 from ..coding.stored import filter_rows, scanlines, unfilter_rows
 from ..errors import CorruptError
 from ..files.packing import Packed, Packing, find_packing
-from ..files.png import PASSES
+from ..files.picture import Picture, PixelType
+from ..files.png import PASSES, own_chunks
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
-from .skeleton import Found, Pack
+from .skeleton import Found, Pack, Skeleton
 from .sparse import Sparse
 
 
@@ -38,20 +40,24 @@ _START = 33  # behind the header chunk
 _MOST_CHUNKS = 1 << 22
 
 
-def find(data: bytes, samples: np.ndarray) -> Found | None:
+def find(data: bytes, picture: Picture) -> Found | None:
     """A legal file without its image data, and the recipe for these; None where they are packed in
     a way that is not known."""
     at, first, parts = _START, 0, list[bytes]()
+    own, holes = own_chunks(picture.type), list[tuple[int, int]]()
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
-        if data[at + 4 : at + 8] == b"IDAT":
+        name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        if name == b"IDAT":
             first = first or at
-            parts.append(data[at + 8 : at + 8 + size])
+            parts.append(body)
+        elif body and own.get(name.decode("ascii")) == body:
+            holes.append((at + 8, size))
         elif first:
             break
         at += 12 + size
     stream, end = b"".join(parts), at
-    passes = _rows(samples, data)
+    passes = _rows(picture.cube, data)
     if passes is None:
         return None
     expected = sum(each.rows.size + len(each.rows) for each in passes)
@@ -80,14 +86,13 @@ def find(data: bytes, samples: np.ndarray) -> Found | None:
     sizes = [[size, len(list(run))] for size, run in groupby(map(len, parts))]
     recipe |= {"v": list(packing.variant), "c": sizes}
     known = Packed(packing, [(lines, packed)])
-    return Found(Sparse.of(data, [(first, end - first)]), recipe, known)
+    return Found(Sparse.of(data, [*holes, (first, end - first)]), recipe, known)
 
 
-def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
-) -> list[bytes]:
-    """What stands in the hole. Raises a LinrError where it does not fit."""
-    passes = _rows(samples, bytes(sparse.read(0, _START)))
+def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> list[bytes]:
+    """What stands in each hole. Raises a LinrError where it does not fit."""
+    sparse, recipe = skeleton.sparse, skeleton.recipe
+    passes = _rows(picture.cube, bytes(sparse.read(0, _START)))
     if passes is None:
         raise CorruptError("the source file is of another size than the picture")
     kinds, parts, at = recipe.get("f"), list[bytes](), 0
@@ -114,7 +119,30 @@ def bodies(
             tagged = b"IDAT" + stream[at : at + size]
             at += size
             chunks += [struct.pack(">I", size), tagged, struct.pack(">I", zlib.crc32(tagged))]
-    return [b"".join(chunks)]
+    image, own = b"".join(chunks), _own_bodies(sparse, picture.type)
+    return [image if body is None else body for body in own]
+
+
+def without_image(sparse: Sparse, pixels: PixelType) -> bytes:
+    """A file with a chunk of a byte for its image data, and what a type has of it."""
+    parts, at = list[bytes](), 0
+    for (start, length), body in zip(sparse.holes, _own_bodies(sparse, pixels), strict=True):
+        tagged = b"IDAT\0"
+        chunk = struct.pack(">I", 1) + tagged + struct.pack(">I", zlib.crc32(tagged))
+        parts += [bytes(sparse.read(at, start - at)), chunk if body is None else body]
+        at = start + length
+    return b"".join([*parts, bytes(sparse.read(at, len(sparse) - at))])
+
+
+def _own_bodies(sparse: Sparse, pixels: PixelType) -> list[bytes | None]:
+    """What a type has of each hole; None for that of the image data, which is there once."""
+    own, found = own_chunks(pixels), list[bytes | None]()
+    for start, length in sparse.holes:
+        body = own.get(bytes(sparse.read(start - 4, 4)).decode("latin-1"))
+        found.append(body if body is not None and len(body) == length else None)
+    if found.count(None) != 1:
+        raise CorruptError("the source file has no image data, or several")
+    return found
 
 
 def _rows(samples: np.ndarray, head: bytes) -> list[_Pass] | None:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import CorruptError
+from ..files.picture import Picture
 from ..files.pnm import Header, body_of, read_header
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
-from .skeleton import Found, Pack
+from .skeleton import Found, Pack, Skeleton
 from .sparse import Sparse
 
 _MARK = b"\0"
@@ -24,9 +25,9 @@ _NUMBERS = re.compile(rb"(#[^\r\n]*)|([0-9]+)")
 _DIGITS = re.compile(rb"(#[^\r\n]*)|([0-9])")
 
 
-def find(data: bytes, header: Header, samples: np.ndarray) -> Found | None:
-    """A file of a header and samples without them, and the recipe; None where the numbers of a
-    plain one are not written as usual."""
+def find(data: bytes, header: Header, picture: Picture) -> Found | None:
+    """A file of a header and a picture without its samples, and the recipe; None where the numbers
+    of a plain one are not written as usual."""
     if not header.plain:
         recipe: dict[str, Any] = {}
         if header.bitmap:
@@ -39,15 +40,14 @@ def find(data: bytes, header: Header, samples: np.ndarray) -> Found | None:
         return None
     numbers = _DIGITS if header.bitmap else _NUMBERS
     template = numbers.sub(lambda match: match[1] or _MARK, text)
-    if _plain_body(samples, template) != text:
+    if _plain_body(picture.samples, template) != text:
         return None
     return Found(Sparse.of(data, [(header.start, len(text))]), {"e": template})
 
 
-def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
-) -> list[bytes]:
+def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> list[bytes]:
     """What stands in each hole. Raises a LinrError where it does not fit."""
+    sparse, samples, recipe = skeleton.sparse, picture.cube, skeleton.recipe
     name, most = "the source file", sparse.holes[0][0] if sparse.holes else 0
     header = read_header(bytes(sparse.read(0, most)), name, limits)
     if (header.height, header.width, header.channels) != samples.shape:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from ..errors import ChecksumError, CorruptError, LinrError
 from ..files import png as png_files
@@ -15,7 +12,7 @@ from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
 from ..files.metadata import Metadata
 from ..files.packing import Packing
-from ..files.picture import Picture, digest
+from ..files.picture import Picture, PixelType, digest
 from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import read_layout
 from ..limits import DEFAULT, Limits
@@ -36,7 +33,9 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
     if found is not None:
         skeleton, pack = found
         try:
-            if restore(skeleton, picture.samples, limits, pack) == data:
+            same = restore(replace(picture, source=skeleton), limits, pack) == data
+            # tags can point into the pixel data, which are not there when they are read again
+            if same and metadata_of(skeleton, picture.type) == picture.metadata:
                 checked = replace(skeleton, verified=digest(picture.samples))
                 return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
@@ -45,16 +44,14 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
     return replace(picture, left_out=(*picture.left_out, *[ELSEWISE] * known))
 
 
-def restore(
-    skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT, pack: Pack = Packing.pack
-) -> bytes:
-    """The source file of a picture's samples. Raises ChecksumError where another one comes out, as
-    from another zlib, and CorruptError where none does."""
+def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pack) -> bytes:
+    """The source file of a picture that has one. Raises ChecksumError where another one comes out,
+    as from another zlib-ng, and CorruptError where none does."""
+    skeleton = picture.source
+    assert skeleton is not None, "a picture without a source file"
     room = {PNG: png, TIFF: tiff, PNM: pnm}[skeleton.kind]
-    cube = samples.reshape(*samples.shape[:2], -1)
     try:
-        bodies = room.bodies(skeleton.sparse, cube, skeleton.recipe, limits, pack)
-        data = skeleton.sparse.filled(bodies)
+        data = skeleton.sparse.filled(room.bodies(skeleton, picture, limits, pack))
     except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
         raise CorruptError(f"the source file does not go together ({error})") from error
     if digest_of(data) != skeleton.digest:
@@ -84,13 +81,15 @@ def source_facts(skeleton: Skeleton) -> dict[str, Any]:
     }
 
 
-def metadata_of(skeleton: Skeleton) -> Metadata | None:
-    """The metadata in a source file. Raises CorruptError where it is none of its kind."""
+def metadata_of(skeleton: Skeleton, pixels: PixelType) -> Metadata | None:
+    """The metadata in the source file of a picture of a type. Raises CorruptError where it is none
+    of its kind."""
+    name = "the source file"
     try:
         if skeleton.kind == TIFF:
-            return tiff_files.metadata_of(skeleton.sparse, "the source file")[0]
+            return tiff_files.metadata_of(skeleton.sparse, name)[0]
         if skeleton.kind == PNG:
-            return png_files.metadata_of(_without_image(skeleton), "the source file")
+            return png_files.metadata_of(png.without_image(skeleton.sparse, pixels), name)
     except CorruptError:
         raise
     except LinrError as error:
@@ -101,16 +100,15 @@ def metadata_of(skeleton: Skeleton) -> Metadata | None:
 def _taken_apart(
     data: bytes, picture: Picture, name: str, limits: Limits
 ) -> tuple[Skeleton, Pack] | None:
-    samples = picture.samples.reshape(*picture.samples.shape[:2], -1)
     if data.startswith(png_files.SIGNATURE):
-        kind, found = PNG, png.find(data, samples)
+        kind, found = PNG, png.find(data, picture)
     elif data.startswith(tiff_files.SIGNATURES):
         layout = read_layout(read_directory(Whole(data), name), len(data), name, limits)
-        kind, found = TIFF, tiff.find(data, layout, samples)
+        kind, found = TIFF, tiff.find(data, layout, picture)
     elif not data.startswith(pnm_files.SIGNATURES):
         return None
     else:
-        kind, found = PNM, pnm.find(data, pnm_files.read_header(data, name, limits), samples)
+        kind, found = PNM, pnm.find(data, pnm_files.read_header(data, name, limits), picture)
     if found is None:
         return None
     skeleton = Skeleton(kind, digest_of(data), found.sparse, found.recipe)
@@ -119,14 +117,3 @@ def _taken_apart(
     )
     fits = literals + 1024 < limits.metadata and skeleton.fits(picture.samples.nbytes)
     return (skeleton, found.pack) if fits else None
-
-
-def _without_image(skeleton: Skeleton) -> bytes:
-    """A PNG with a chunk of a byte for its image data."""
-    tagged = b"IDAT\0"
-    chunk = struct.pack(">I", 1) + tagged + struct.pack(">I", zlib.crc32(tagged))
-    sparse = skeleton.sparse
-    if len(sparse.holes) != 1:
-        raise CorruptError("the source file has no image data")
-    start = sparse.holes[0][0]
-    return sparse.literals[:start] + chunk + sparse.literals[start:]

@@ -6,6 +6,8 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 from typing import Any, NamedTuple
 
 import msgpack
@@ -16,7 +18,8 @@ from .sparse import Sparse
 
 PNG, TIFF, PNM = KINDS = ("png", "tiff", "pnm")
 DIGEST_BYTES = 16
-_RAW, _DEFLATE = b"\0", b"\1"
+_RAW, _DEFLATE, _PRIMED = b"\0", b"\1", b"\2"
+_DICTIONARY_DIGEST = "3a4c9b96f9e07fe43c5470b1d331b9c0"
 # A file may have so many bytes of pixel data for each of the picture's own, and so many more.
 MOST_TIMES, MOST_MORE = 16, 1 << 24
 MAX_HOLES = 1 << 20
@@ -67,8 +70,22 @@ def pack_skeleton(skeleton: Skeleton) -> bytes:
     raw = msgpack.packb(
         [skeleton.kind, skeleton.digest, sparse.size, holes, skeleton.recipe, sparse.literals]
     )
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
-    return min(_RAW + raw, _DEFLATE + squeeze.compress(raw) + squeeze.flush(), key=len)
+    ways = [_RAW + raw]
+    for method, dictionary in ((_DEFLATE, b""), (_PRIMED, _dictionary())):
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=dictionary)
+        ways.append(method + squeeze.compress(raw) + squeeze.flush())
+    return min(ways, key=len)
+
+
+@cache
+def _dictionary() -> bytes:
+    """What many skeletons have in common, for deflate to refer to. It never changes."""
+    data = resources.files(__package__).joinpath("dictionary.bin").read_bytes()
+    if digest_of(data).hex() != _DICTIONARY_DIGEST:
+        raise CorruptError(
+            "dictionary.bin of this installation is not the one that files depend on"
+        )
+    return data
 
 
 def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None:
@@ -76,8 +93,8 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
     bytes of the picture's; limit: of the literals and all else, LimitError beyond. Raises
     CorruptError where damaged."""
     method, raw = payload[:1], payload[1:]
-    if method == _DEFLATE:
-        expand = zlib.decompressobj(-15)
+    if method in (_DEFLATE, _PRIMED):
+        expand = zlib.decompressobj(-15, zdict=_dictionary() if method == _PRIMED else b"")
         try:
             raw = expand.decompress(raw, limit + 1)
         except zlib.error as error:

@@ -14,20 +14,22 @@ import numpy as np
 
 from ..errors import CorruptError
 from ..files.packing import Packed, Packing, find_packing
+from ..files.picture import Picture
 from ..files.tiff_directory import read_directory
 from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
-from .skeleton import Found, Pack
+from .skeleton import Found, Pack, Skeleton
 from .sparse import Sparse
 
 ZEROS, REPEATED, STORED = range(3)
 
 
-def find(data: bytes, layout: Layout, samples: np.ndarray) -> Found | None:
-    """A file of a layout and samples (H, W, S) without its pixel data, and the recipe for these;
-    None where they cannot be packed to the same bytes."""
+def find(data: bytes, layout: Layout, picture: Picture) -> Found | None:
+    """A file of a layout and a picture without its pixel data, and the recipe for these; None where
+    they cannot be packed to the same bytes."""
+    samples = picture.cube
     if layout.compression not in SCHEMES:
         return None
     raw = [raw_piece(data, layout, piece) for piece in layout.pieces]
@@ -62,10 +64,9 @@ def find(data: bytes, layout: Layout, samples: np.ndarray) -> Found | None:
         return None
 
 
-def bodies(
-    sparse: Sparse, samples: np.ndarray, recipe: dict[str, Any], limits: Limits, pack: Pack
-) -> list[bytes]:
+def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> list[bytes]:
     """What stands in each hole. Raises a LinrError or ValueError where it does not fit."""
+    sparse, samples, recipe = skeleton.sparse, picture.cube, skeleton.recipe
     name = "the source file"
     layout = read_layout(read_directory(sparse, name), len(sparse), name, limits)
     if (layout.height, layout.width, layout.samples) != samples.shape:

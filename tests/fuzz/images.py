@@ -36,21 +36,29 @@ SEED_BYTES, PIXELS = 4096, 1 << 14
 
 
 def check(data: bytes) -> bool:
-    """Whether it is a picture; raises what reading may not, and AssertionError."""
+    """Whether it is a picture, which then comes back, and the file with it if that is said; raises
+    what reading may not, and AssertionError."""
     import inrcodec
-    from inrcodec.files.images import read_picture, write_picture
+    from inrcodec.encode import source_picture
+    from inrcodec.files.images import not_kept, read_picture, write_picture
+    from inrcodec.source.restore import restore
 
     limits = inrcodec.Limits(pixels=PIXELS, metadata=1 << 20)
     started, picture, refusal = time.monotonic(), None, ""
     try:
-        picture = read_picture(data, "a file", limits)
+        picture = source_picture(data, "a file", limits)
         packed = inrcodec.encode(picture, model="stored", limits=limits, threads=1)
         decoded = inrcodec.decode_picture(packed, limits=limits, threads=1)
         assert (decoded.samples == picture.samples).all()
         assert (decoded.type, decoded.metadata) == (picture.type, picture.metadata)
-        again = read_picture(write_picture(decoded, ".png"))
-        assert (again.samples == picture.samples).all()
-        assert again.type == picture.type
+        assert (decoded.source, decoded.left_out) == (picture.source, picture.left_out)
+        if decoded.source is not None:
+            assert restore(decoded, limits) == data
+        kind = ".tif" if picture.type.signed or picture.type.extra else ".png"
+        again = read_picture(write_picture(decoded, kind))
+        if not not_kept(picture, kind):
+            assert (again.samples == picture.samples).all()
+            assert again.type == picture.type
     except inrcodec.LimitError:
         pass
     except inrcodec.ImageError as error:

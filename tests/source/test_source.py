@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inrcodec
+from inrcodec import Metadata
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_picture
 from inrcodec.limits import Limits
 from inrcodec.source.restore import ELSEWISE, keep, restore
 from inrcodec.source.skeleton import pack_skeleton, unpack_skeleton
+from tests.files.test_tiff import GREY
+from tests.files.test_tiff import tiff as tiff_of
 from tests.pictures import scene
 
 
@@ -34,7 +38,7 @@ def kept(data: bytes) -> inrcodec.Picture:
     packed = pack_skeleton(picture.source)
     again = unpack_skeleton(packed, picture.samples.nbytes, 1 << 26)
     assert again == picture.source
-    assert restore(again, picture.samples) == data
+    assert restore(replace(picture, source=again)) == data
     assert len(packed) < 1200 + len(data) // 20
     return picture
 
@@ -127,7 +131,7 @@ def test_bits_of_tiffs(height: int, width: int, bits: int, white: bool, mirrored
     coded = inrcodec.encode(picture, effort=1, model="stored")
     back = inrcodec.decode_picture(coded)
     assert back.source == picture.source
-    assert restore(back.source, back.samples) == data
+    assert restore(back) == data
 
 
 def test_signed_samples_are_numbers() -> None:
@@ -172,7 +176,7 @@ def test_pnms(data: bytes) -> None:
     assert facts["source"]["bytes"] == len(data)
     assert facts["left_out"] == []
     back = inrcodec.decode_picture(coded)
-    assert restore(back.source, back.samples) == data
+    assert restore(back) == data
 
 
 def test_bitmaps_have_one_bit() -> None:
@@ -231,7 +235,7 @@ def test_what_cannot_be_packed_again_is_said() -> None:
         data = png(stream, [])
         picture = source_picture(data, "file")
         if picture.source is not None:
-            assert restore(picture.source, picture.samples) == data
+            assert restore(picture) == data
             continue
         assert ELSEWISE in picture.left_out
         coded = inrcodec.encode(picture, effort=1)
@@ -270,6 +274,24 @@ def test_a_picture_whose_samples_are_others_keeps_its_metadata() -> None:
     assert back.left_out == (ELSEWISE,)
     assert back.metadata == picture.metadata
     assert np.array_equal(back.samples, changed.samples)
+
+
+def test_a_picture_whose_metadata_are_others_has_those() -> None:
+    picture = kept(tiff(scene(20, 21, 3, np.uint8), photometric="rgb", description="a scene"))
+    changed = replace(picture, metadata=Metadata("tiff", tags=((270, 2, b"another\0"),)))
+    back = inrcodec.decode_picture(inrcodec.encode(changed, model="stored"))
+    assert (back.source, back.metadata) == (None, changed.metadata)
+
+
+def test_metadata_that_lie_in_the_image_data() -> None:
+    resolution = struct.pack(">HHII", 282, 5, 1, 8)  # where the samples are, too
+    data = tiff_of({**GREY, 256: 4, 279: 8, 282: 1}, b"abcdefgh")
+    data = data.replace(struct.pack(">HHII", 282, 4, 1, 1), resolution)
+    picture = source_picture(data, "it")
+    assert picture.metadata == Metadata("tiff", tags=((282, 5, b"dcbahgfe"),))
+    assert (picture.source, picture.left_out) == (None, (ELSEWISE,))
+    back = inrcodec.decode_picture(inrcodec.encode(picture, model="stored"))
+    assert (back.metadata, back.left_out) == (picture.metadata, picture.left_out)
 
 
 def test_limits_hold_for_what_is_kept() -> None:
