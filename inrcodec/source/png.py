@@ -20,10 +20,11 @@ from ..errors import CorruptError
 from ..files.packing import Packing, find_packing
 from ..files.png import PASSES
 from ..limits import Limits
+from .skeleton import MAX_PAIRS
 from .sparse import Sparse
 
 _START = 33  # behind the header chunk
-_MOST_CHUNKS = 1 << 22
+_MOST_CHUNKS = 1 << 20
 
 
 def find(data: bytes, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | None:
@@ -55,9 +56,11 @@ def find(data: bytes, samples: np.ndarray) -> tuple[Sparse, dict[str, Any]] | No
     elif least != lines:
         recipe["f"] = kinds
     packing = find_packing("deflate", [(lines, packed)])
-    if packing is None:
+    if packing is None or len(parts) > _MOST_CHUNKS:
         return None
     sizes = [[size, len(list(run))] for size, run in groupby(map(len, parts))]
+    if len(sizes) > MAX_PAIRS:
+        return None
     recipe |= {"v": list(packing.variant), "c": sizes}
     return Sparse.of(data, [(first, end - first)]), recipe
 
@@ -70,11 +73,11 @@ def bodies(
     if passes is None:
         raise CorruptError("the source file is of another size than the picture")
     kinds, parts, at = recipe.get("f"), list[bytes](), 0
+    if isinstance(kinds, bytes) and len(kinds) != sum(len(rows) for rows, _ in passes):
+        raise CorruptError("the source file has filters of other rows")
     for rows, step in passes:
         kind: int | np.ndarray | None = None
         if isinstance(kinds, bytes):
-            if at + len(rows) > len(kinds):
-                raise CorruptError("the filters of the source file are too few")
             kind = np.frombuffer(kinds, np.uint8)[at : at + len(rows)]
         elif kinds is not None:
             kind = kinds
@@ -83,15 +86,17 @@ def bodies(
         parts.append(filter_rows(rows, step, kind).tobytes())
         at += len(rows)
     stream = Packing("deflate", tuple(recipe["v"])).pack(b"".join(parts)) + recipe.get("z", b"")
-    chunks, at = list[bytes](), 0
-    for size, count in recipe["c"]:
-        if count > _MOST_CHUNKS or len(chunks) > 3 * _MOST_CHUNKS:
-            raise CorruptError("the source file has too many chunks")
+    chunks, sizes, at = bytearray(), recipe["c"], 0
+    if sum(count for _, count in sizes) > _MOST_CHUNKS or sum(
+        size * count for size, count in sizes
+    ) != len(stream):
+        raise CorruptError("the source file has other chunks of image data")
+    for size, count in sizes:
         for _ in range(count):
             tagged = b"IDAT" + stream[at : at + size]
             at += size
-            chunks += [struct.pack(">I", size), tagged, struct.pack(">I", zlib.crc32(tagged))]
-    return [b"".join(chunks)]
+            chunks += struct.pack(">I", size) + tagged + struct.pack(">I", zlib.crc32(tagged))
+    return [bytes(chunks)]
 
 
 def _rows(samples: np.ndarray, head: bytes) -> list[tuple[np.ndarray, int]] | None:

@@ -32,7 +32,7 @@ def find(data: bytes, header: Header, samples: np.ndarray) -> tuple[Sparse, dict
     numbers = _DIGITS if header.bitmap else _NUMBERS
     template = numbers.sub(lambda match: match[1] or _MARK, text)
     recipe = {"e": template}
-    if _plain_body(samples, template) != text:
+    if template.count(_MARK) != samples.size or _plain_body(samples, template) != text:
         return None
     return Sparse.of(data, [(header.start, len(text))]), recipe
 
@@ -46,12 +46,15 @@ def bodies(
     if (header.height, header.width, header.channels) != samples.shape:
         raise CorruptError(f"{name} is of another size than the picture")
     if header.plain:
-        return [_plain_body(samples, recipe.get("e", b""))]
+        template = recipe.get("e", b"")
+        if template.count(_MARK) != samples.size:
+            raise CorruptError(f"{name} has other numbers than the picture")
+        return [_plain_body(samples, template)]
     return [body_of(samples, header)]
 
 
 def _plain_body(samples: np.ndarray, template: bytes) -> bytes:
-    """A template with samples for its marks, as far as either goes."""
+    """A template with samples for its marks, of which there are as many."""
     between = template.split(_MARK)
     words = [b"%d" % value for value in samples.reshape(-1).tolist()]
-    return b"".join(part for pair in zip(between, [*words, b""], strict=False) for part in pair)
+    return b"".join(part for pair in zip(between, [*words, b""], strict=True) for part in pair)

@@ -52,7 +52,7 @@ def restore(skeleton: Skeleton, samples: np.ndarray, limits: Limits = DEFAULT) -
     cube = samples.reshape(*samples.shape[:2], -1)
     try:
         data = skeleton.sparse.filled(room.bodies(skeleton.sparse, cube, skeleton.recipe, limits))
-    except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
+    except (ValueError, struct.error, zlib.error) as error:
         raise CorruptError(f"the source file does not go together ({error})") from error
     if digest_of(data) != skeleton.digest:
         raise ChecksumError("the source file does not come back byte for byte")

@@ -17,6 +17,7 @@ from ..files.tiff_directory import read_directory
 from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
+from .skeleton import most_bytes
 from .sparse import Sparse
 
 ZEROS, REPEATED, STORED = range(3)
@@ -64,6 +65,10 @@ def bodies(
     layout = read_layout(read_directory(sparse, name), len(sparse), name, limits)
     if (layout.height, layout.width, layout.samples) != samples.shape:
         raise CorruptError(f"{name} is of another size than the picture")
+    if sum(map(layout.lines, layout.pieces)) * layout.line_bytes > most_bytes(samples.nbytes):
+        raise CorruptError(f"{name} has larger tiles than such a picture needs")
+    if layout.compression not in SCHEMES:
+        raise CorruptError(f"{name} is compressed in a way that is not known")
     variant = recipe.get("v", [])
     packing = Packing(SCHEMES[layout.compression], tuple(variant))
     packed = {
@@ -107,6 +112,8 @@ def _pieces(samples: np.ndarray, layout: Layout, recipe: dict[str, Any]) -> Iter
                 part[outside] = given.reshape(-1, layout.depth)
                 at += size
         yield raw_of(part, layout)
+    if at != len(stored):
+        raise CorruptError("the source file has more samples beyond the edges than its tiles")
 
 
 def _outsides(raw: Sequence[bytes], layout: Layout) -> bytes:
