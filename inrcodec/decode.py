@@ -16,7 +16,7 @@ import numpy as np
 
 from .coding.backend import backend_for
 from .contents import Contents, parse
-from .errors import ChecksumError, CorruptError, ImageError, LinrWarning, OutputExistsError
+from .errors import ChecksumError, CorruptError, LinrError, LinrWarning, OutputExistsError
 from .files.atomic import status_of, write_atomic
 from .files.images import write_picture
 from .files.metadata import Metadata
@@ -121,7 +121,7 @@ def file_of(
     if source is not None and extension.lower() in extensions_of(source):
         try:
             return restore(picture, limits)
-        except (ChecksumError, CorruptError, ImageError) as error:
+        except LinrError as error:
             warn(f"{error}; picture and metadata do")
     return write_picture(picture, extension)
 

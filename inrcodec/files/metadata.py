@@ -153,7 +153,7 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
     try:
         if reader.read_array_header() != 2:
             raise CorruptError("the metadata are not a kind and a list")
-        kind = _value(reader, raw)
+        kind = read_scalar(reader, raw)
         if kind not in (PNG, TIFF):
             return None
         rows: Any = tuple(_entry(reader, raw, 2 if kind == PNG else 3) for _ in _counted(reader))
@@ -176,10 +176,10 @@ def _counted(reader: msgpack.Unpacker) -> range:
 def _entry(reader: msgpack.Unpacker, raw: bytes, length: int) -> tuple[Any, ...]:
     if reader.read_array_header() != length:
         raise CorruptError(f"an entry of the metadata is not of {length} parts")
-    return tuple(_value(reader, raw) for _ in range(length))
+    return tuple(read_scalar(reader, raw) for _ in range(length))
 
 
-def _value(reader: msgpack.Unpacker, raw: bytes) -> Any:
+def read_scalar(reader: msgpack.Unpacker, raw: bytes) -> Any:
     """The next value; no list or map, millions of which would fit into few bytes."""
     first = raw[reader.tell() : reader.tell() + 1]
     if b"\x80" <= first <= b"\x9f" or b"\xdc" <= first <= b"\xdf":

@@ -20,7 +20,7 @@ import numpy as np
 from ..coding.stored import DEFLATE, decompress_stored, filter_rows, scanlines
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
-from .metadata import PNG, Chunk, Metadata, frame_of
+from .metadata import MAX_ENTRIES, PNG, Chunk, Metadata, frame_of
 from .picture import Picture, PixelType
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -217,6 +217,8 @@ def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
 
 def _take_chunk(parsed: _Parsed, kind: str, body: bytes, name: str) -> None:
     """Takes a chunk between IHDR and IEND."""
+    if len(parsed.chunks) + len(parsed.left_out) > MAX_ENTRIES:
+        raise ImageError(f"{name}: PNG with more than {MAX_ENTRIES} chunks")
     colour = parsed.header.colour
     if kind == "IDAT":
         if not parsed.stream:

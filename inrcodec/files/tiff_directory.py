@@ -49,16 +49,17 @@ class Directory:
             found.setdefault(field.tag, field)
         return found
 
-    def numbers(self, tag: int) -> tuple[int, ...]:
-        """The numbers of a field, none where it is missing or of another type."""
+    def numbers(self, tag: int, most: int) -> tuple[int, ...]:
+        """The first numbers of a field, none where it is missing or of another type."""
         field = self.by_tag.get(tag)
         if field is None or field.kind not in _NUMBERS or not field.values:
             return ()
-        return struct.unpack(f"{self.order}{field.count}{_NUMBERS[field.kind]}", field.values)
+        count = min(field.count, most)
+        return struct.unpack_from(f"{self.order}{count}{_NUMBERS[field.kind]}", field.values)
 
     def number(self, tag: int, default: int) -> int:
         """The first of them."""
-        return next(iter(self.numbers(tag)), default)
+        return next(iter(self.numbers(tag, 1)), default)
 
 
 class Bytes(Protocol):
@@ -90,7 +91,7 @@ def read_directory(file: Bytes, name: str) -> Directory:
     order, big = "<" if head[:2] == b"II" else ">", b"+" in head[2:4]
     offset, number = ("Q", "Q") if big else ("I", "H")
     entry, inside = (20, 8) if big else (12, 4)
-    fields = []
+    fields, total = list[Field](), 0
     try:
         if big and struct.unpack_from(order + "HH", head, 4) != (8, 0):
             raise ImageError(f"{name}: BigTIFF with offsets of other than 8 bytes")
@@ -107,7 +108,11 @@ def read_directory(file: Bytes, name: str) -> Directory:
             found = entries[at + entry - inside : at + entry][:size]
             if size > inside:
                 (place,) = struct.unpack(order + offset, found)
-                found = file.read(place, size) if place + size <= len(file) else found[:0]
+                size = size if place + size <= len(file) else 0
+                total += size
+                if total > 2 * len(file):  # of which each may be a copy
+                    raise ImageError(f"{name}: damaged TIFF, values of many fields in one place")
+                found = file.read(place, size)
             fields.append(Field(tag, kind, values, found))
     except struct.error:
         raise ImageError(f"{name}: truncated TIFF, its directory lies outside the file") from None

@@ -110,7 +110,7 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
     that a picture cannot represent exactly, and LimitError above limits.pixels."""
     number, numbers = directory.number, directory.numbers
     for tag in _READ:
-        if tag in directory.by_tag and not numbers(tag):
+        if tag in directory.by_tag and not numbers(tag, 1):
             raise ImageError(f"{name}: damaged TIFF, tag {tag} has no numbers in the file")
     width, height = number(WIDTH, 0), number(HEIGHT, 0)
     check_size(width, height, name, limits)
@@ -122,7 +122,7 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
     if samples not in ((3, 4) if photometric == RGB else (1, 2)):
         raise ImageError(f"{name}: TIFF with {samples} samples per pixel is not supported")
     bits, signed = _samples_of(directory, samples, name)
-    extras = numbers(EXTRA_SAMPLES)
+    extras = numbers(EXTRA_SAMPLES, samples)
     extra = (extras[-1] if extras else 0) if samples in (2, 4) else -1
     compression = number(COMPRESSION, 1)
     predictor = number(PREDICTOR, 1)
@@ -135,13 +135,13 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
     tiled = TILE_WIDTH in directory.by_tag
     if tiled:
         cols, rows = number(TILE_WIDTH, 0), number(TILE_HEIGHT, 0)
-        offsets, counts = numbers(TILE_OFFSETS), numbers(TILE_COUNTS)
     else:
         cols, rows = width, min(number(ROWS_PER_STRIP, height), height)
-        offsets, counts = numbers(STRIP_OFFSETS), numbers(STRIP_COUNTS)
     if not 1 <= cols * rows <= limits.pixels:
         raise ImageError(f"{name}: damaged TIFF, strips or tiles of {cols} x {rows} pixels")
     pieces = -(-height // rows) * -(-width // cols) * planes
+    offsets = numbers(TILE_OFFSETS if tiled else STRIP_OFFSETS, pieces + 1)
+    counts = numbers(TILE_COUNTS if tiled else STRIP_COUNTS, pieces + 1)
     if len(offsets) != pieces:
         raise ImageError(f"{name}: damaged TIFF, {len(offsets)} of {pieces} strips or tiles")
     layout = Layout(
@@ -161,11 +161,11 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
 
 def _samples_of(directory: Directory, samples: int, name: str) -> tuple[int, bool]:
     """Bits of a sample, and whether it is signed."""
-    formats = set(directory.numbers(SAMPLE_FORMAT)[:samples]) or {1}
+    formats = set(directory.numbers(SAMPLE_FORMAT, samples)) or {1}
     if len(formats) > 1 or not formats <= {1, 2, 4}:  # 4: undefined, which is taken as unsigned
         kind = _FORMATS.get(max(formats), "unknown or mixed")
         raise ImageError(f"{name}: TIFF with {kind} samples is not supported")
-    depths = set(directory.numbers(BITS)[:samples]) or {1}
+    depths = set(directory.numbers(BITS, samples)) or {1}
     bits = max(depths)
     if len(depths) > 1:
         raise ImageError(f"{name}: TIFF with samples of several depths is not supported")

@@ -10,6 +10,7 @@ from ..errors import ImageError
 from .packing import expand
 from .tiff_layout import SCHEMES, Layout, Piece
 
+_SAMPLES_AT_ONCE = 1 << 20  # each bit takes bytes here
 _MIRRORED = bytes(int(f"{n:08b}"[::-1], 2) for n in range(256))
 
 
@@ -56,8 +57,13 @@ def raw_of(samples: np.ndarray, layout: Layout) -> bytes:
         part[:, 1:] = np.diff(part, axis=1)
     if bits in (8, 16):
         return part.astype(np.dtype(f"{layout.directory.order}u{bits // 8}")).tobytes()
-    each = part.reshape(len(part), -1, 1) >> np.arange(bits, dtype=part.dtype)[::-1] & 1
-    return np.packbits(each.reshape(len(part), -1).astype(np.uint8), axis=1).tobytes()
+    lines = max(1, _SAMPLES_AT_ONCE // max(1, layout.cols * layout.depth))
+    packed = []
+    for top in range(0, len(part), lines):
+        some = part[top : top + lines]
+        each = some.reshape(len(some), -1, 1) >> np.arange(bits, dtype=part.dtype)[::-1] & 1
+        packed.append(np.packbits(each.reshape(len(some), -1).astype(np.uint8), axis=1).tobytes())
+    return b"".join(packed)
 
 
 def place_of(layout: Layout, piece: Piece) -> tuple[slice, slice, slice]:

@@ -24,7 +24,7 @@ from ..files.picture import Picture, PixelType
 from ..files.png import PASSES, own_chunks
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
-from .skeleton import Found, Pack, Skeleton
+from .skeleton import MAX_PAIRS, Found, Pack, Skeleton
 from .sparse import Sparse
 
 
@@ -37,7 +37,7 @@ class _Pass(NamedTuple):
 
 
 _START = 33  # behind the header chunk
-_MOST_CHUNKS = 1 << 22
+_MOST_CHUNKS = 1 << 20
 
 
 def find(data: bytes, picture: Picture) -> Found | None:
@@ -81,9 +81,11 @@ def find(data: bytes, picture: Picture) -> Found | None:
     elif lines != b"".join(filter_rows(each.rows, each.step).tobytes() for each in passes):
         recipe["f"] = kinds
     packing = find_packing("deflate", [(lines, packed)])
-    if packing is None:
+    if packing is None or len(parts) > _MOST_CHUNKS:
         return None
     sizes = [[size, len(list(run))] for size, run in groupby(map(len, parts))]
+    if len(sizes) > MAX_PAIRS:
+        return None
     recipe |= {"v": list(packing.variant), "c": sizes}
     known = Packed(packing, [(lines, packed)])
     return Found(Sparse.of(data, [*holes, (first, end - first)]), recipe, known)
@@ -98,11 +100,11 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
     kinds, parts, at = recipe.get("f"), list[bytes](), 0
     if "b" in recipe:
         passes = _with_ends(passes, recipe["b"])
+    if isinstance(kinds, bytes) and len(kinds) != sum(len(each.rows) for each in passes):
+        raise CorruptError("the source file has filters of other rows")
     for rows, step, _ in passes:
         kind: int | np.ndarray | None = None
         if isinstance(kinds, bytes):
-            if at + len(rows) > len(kinds):
-                raise CorruptError("the filters of the source file are too few")
             kind = np.frombuffer(kinds, np.uint8)[at : at + len(rows)]
         elif kinds is not None:
             kind = kinds
@@ -111,15 +113,17 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
         parts.append(filter_rows(rows, step, kind).tobytes())
         at += len(rows)
     stream = pack(Packing("deflate", tuple(recipe["v"])), b"".join(parts)) + recipe.get("z", b"")
-    chunks, at = list[bytes](), 0
-    for size, count in recipe["c"]:
-        if count > _MOST_CHUNKS or len(chunks) > 3 * _MOST_CHUNKS:
-            raise CorruptError("the source file has too many chunks")
+    chunks, sizes, at = bytearray(), recipe["c"], 0
+    if sum(count for _, count in sizes) > _MOST_CHUNKS or sum(
+        size * count for size, count in sizes
+    ) != len(stream):
+        raise CorruptError("the source file has other chunks of image data")
+    for size, count in sizes:
         for _ in range(count):
             tagged = b"IDAT" + stream[at : at + size]
             at += size
-            chunks += [struct.pack(">I", size), tagged, struct.pack(">I", zlib.crc32(tagged))]
-    image, own = b"".join(chunks), _own_bodies(sparse, picture.type)
+            chunks += struct.pack(">I", size) + tagged + struct.pack(">I", zlib.crc32(tagged))
+    image, own = bytes(chunks), _own_bodies(sparse, picture.type)
     return [image if body is None else body for body in own]
 
 

@@ -40,7 +40,8 @@ def find(data: bytes, header: Header, picture: Picture) -> Found | None:
         return None
     numbers = _DIGITS if header.bitmap else _NUMBERS
     template = numbers.sub(lambda match: match[1] or _MARK, text)
-    if _plain_body(picture.samples, template) != text:
+    samples = picture.samples
+    if template.count(_MARK) != samples.size or _plain_body(samples, template) != text:
         return None
     return Found(Sparse.of(data, [(header.start, len(text))]), {"e": template})
 
@@ -53,7 +54,10 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
     if (header.height, header.width, header.channels) != samples.shape:
         raise CorruptError(f"{name} is of another size than the picture")
     if header.plain:
-        return [_plain_body(samples, recipe.get("e", b""))]
+        template = recipe.get("e", b"")
+        if template.count(_MARK) != samples.size:
+            raise CorruptError(f"{name} has other numbers than the picture")
+        return [_plain_body(samples, template)]
     body, ends = body_of(samples, header), recipe.get("b", b"")
     if ends:
         rows = np.frombuffer(body, np.uint8).reshape(header.height, -1)
@@ -62,7 +66,7 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
 
 
 def _plain_body(samples: np.ndarray, template: bytes) -> bytes:
-    """A template with samples for its marks, as far as either goes."""
+    """A template with samples for its marks, of which there are as many."""
     between = template.split(_MARK)
     words = [b"%d" % value for value in samples.reshape(-1).tolist()]
-    return b"".join(part for pair in zip(between, [*words, b""], strict=False) for part in pair)
+    return b"".join(part for pair in zip(between, [*words, b""], strict=True) for part in pair)

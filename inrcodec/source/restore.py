@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +53,7 @@ def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pac
     room = {PNG: png, TIFF: tiff, PNM: pnm}[skeleton.kind]
     try:
         data = skeleton.sparse.filled(room.bodies(skeleton, picture, limits, pack))
-    except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
+    except (ValueError, struct.error, zlib.error) as error:
         raise CorruptError(f"the source file does not go together ({error})") from error
     if digest_of(data) != skeleton.digest:
         raise ChecksumError("the source file does not come back byte for byte")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from ..errors import CorruptError, LimitError
+from ..files.metadata import read_scalar
 from ..files.packing import Packing
 from .sparse import Sparse
 
@@ -23,6 +24,15 @@ _DICTIONARY_DIGEST = "3a4c9b96f9e07fe43c5470b1d331b9c0"
 # A file may have so many bytes of pixel data for each of the picture's own, and so many more.
 MOST_TIMES, MOST_MORE = 16, 1 << 24
 MAX_HOLES = 1 << 20
+OTHERS = 2  # holes that are a palette and its alpha
+# What is in a recipe, by its key: one of these types, lists being of numbers or pairs of them.
+_RECIPES: dict[str, dict[str, tuple[type, ...]]] = {
+    PNG: {"v": (list,), "f": (int, bytes), "c": (list,), "z": (bytes,), "b": (bytes,)},
+    TIFF: {"v": (list,), "p": (int,), "e": (bytes,), "b": (bytes,)},
+    PNM: {"e": (bytes,), "b": (bytes,)},
+}
+_NEEDED = {PNG: {"v", "c"}, TIFF: set[str](), PNM: set[str]()}
+MAX_NUMBERS, MAX_PAIRS = 1 << 13, 1 << 16  # of a list in a recipe
 
 
 Pack = Callable[[Packing, bytes], bytes]  # what bytes become, packed
@@ -53,7 +63,12 @@ class Skeleton:
         """Whether a picture of so many bytes of samples may have it."""
         holes = self.sparse.holes
         pixels = sum(length for _, length in holes)
-        return len(holes) <= MAX_HOLES and pixels <= MOST_TIMES * samples + MOST_MORE
+        return len(holes) <= min(MAX_HOLES, samples + OTHERS) and pixels <= most_bytes(samples)
+
+
+def most_bytes(samples: int) -> int:
+    """How many bytes of pixel data, packed or not, a file may have for so many of samples."""
+    return MOST_TIMES * samples + MOST_MORE
 
 
 def digest_of(data: bytes) -> bytes:
@@ -105,33 +120,75 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
         return None
     if len(raw) > limit:
         raise LimitError(f"more than {limit} bytes of a source file (limit: metadata)")
+    reader = msgpack.Unpacker(max_array_len=2 * MAX_HOLES, max_buffer_size=max(1, len(raw)))
+    reader.feed(raw)
     try:
-        found = msgpack.unpackb(
-            raw, max_array_len=2 * MAX_HOLES, max_map_len=16, max_bin_len=max(1, len(raw))
-        )
+        return _read(reader, raw, samples)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise CorruptError("the source file's bytes are not MessagePack") from error
-    if not isinstance(found, list) or list(map(type, found)) != [
-        str,
-        bytes,
-        int,
-        list,
-        dict,
-        bytes,
-    ]:
+
+
+def _read(reader: msgpack.Unpacker, raw: bytes, samples: int) -> Skeleton | None:
+    """Part by part, as millions of lists would fit into few bytes."""
+    if reader.read_array_header() != 6:
         raise CorruptError("the source file's bytes are not a list of six parts")
-    kind, digest, size, numbers, recipe, literals = found
+    kind, digest, size = (read_scalar(reader, raw) for _ in range(3))
+    if type(kind) is not str or type(digest) is not bytes or type(size) is not int:
+        raise CorruptError("the source file's kind, digest or size is of another type")
     if kind not in KINDS:
         return None
     if len(digest) != DIGEST_BYTES or not 0 <= size < 1 << 62:
         raise CorruptError("the digest or size of the source file is none")
-    if len(numbers) % 2 or not all(type(n) is int and 0 <= n <= size for n in numbers):
+    numbers = _numbers(reader, raw, 2 * min(MAX_HOLES, samples + OTHERS))
+    if len(numbers) % 2 or not all(n <= size for n in numbers):
         raise CorruptError("the holes of a source file are no pairs of numbers")
     holes, at = list[tuple[int, int]](), 0
     for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
         holes.append((at + gap, length))
         at += gap + length
+    recipe, known = dict[str, Any](), _RECIPES[kind]
+    for _ in range(reader.read_map_header()):
+        key = read_scalar(reader, raw)
+        if key not in known:
+            return None
+        if key in recipe:
+            raise CorruptError(f"a recipe of the source file has {key!r} twice")
+        recipe[key] = _ingredient(reader, raw, known[key], key)
+    if not recipe.keys() >= _NEEDED[kind]:
+        raise CorruptError("a recipe of the source file lacks something")
+    literals = read_scalar(reader, raw)
+    if type(literals) is not bytes or reader.tell() != len(raw):
+        raise CorruptError("the source file's bytes do not end with bytes")
     skeleton = Skeleton(kind, digest, Sparse(size, tuple(holes), literals), recipe)
     if not skeleton.fits(samples):
         raise CorruptError("a source file with more pixel data than its picture has")
     return skeleton
+
+
+def _ingredient(reader: msgpack.Unpacker, raw: bytes, types: tuple[type, ...], key: str) -> Any:
+    """A value of a recipe: a number, bytes, or a list of numbers or, as `c`, pairs of them."""
+    if key == "c":
+        count = reader.read_array_header()
+        if count > MAX_PAIRS:
+            raise CorruptError("a recipe of the source file with too many pairs")
+        pairs = [_numbers(reader, raw, 2) for _ in range(count)]
+        if not all(len(pair) == 2 for pair in pairs):
+            raise CorruptError("a recipe of the source file with other lists than pairs")
+        return pairs
+    if list in types:
+        return _numbers(reader, raw, MAX_NUMBERS)
+    value = read_scalar(reader, raw)
+    if type(value) not in types or (type(value) is int and value < 0):
+        raise CorruptError(f"{key!r} in a recipe of the source file is of another type")
+    return value
+
+
+def _numbers(reader: msgpack.Unpacker, raw: bytes, most: int) -> list[int]:
+    """A list of no more numbers than so many, none below 0."""
+    count = reader.read_array_header()
+    if count > most:
+        raise CorruptError(f"a list of more than {most} numbers for a source file")
+    numbers = [read_scalar(reader, raw) for _ in range(count)]
+    if not all(type(n) is int and n >= 0 for n in numbers):
+        raise CorruptError("a list for a source file with more than numbers")
+    return numbers

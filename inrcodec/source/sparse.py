@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 from ..errors import CorruptError
 
@@ -49,17 +52,31 @@ class Sparse:
     def read(self, start: int, size: int) -> memoryview:
         """So many bytes, or fewer at the end, with zeros for pixel data."""
         end = min(start + size, self.size)
-        parts, at, taken = [], 0, 0
-        for first, length in (*self.holes, (self.size, 0)):
-            before = first - at  # literals from `at` on, which are those from `taken` on
+        parts = list[bytes]()
+        number = bisect_right(self._ends, start)  # the first hole that does not end before
+        at = self._ends[number - 1] if number else 0
+        taken = at - self._inside[number]  # literals from `at` on are those from `taken` on
+        while at < end:
+            hole = number < len(self.holes)
+            first, length = self.holes[number] if hole else (self.size, 0)
             low, high = max(start, at), min(end, first)
             if low < high:
                 parts.append(self.literals[taken + low - at : taken + high - at])
             low, high = max(start, first), min(end, first + length)
             if low < high:
                 parts.append(bytes(high - low))
-            taken, at = taken + before, first + length
+            taken, at, number = taken + first - at, first + length, number + 1
         return memoryview(b"".join(parts))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each hole ends."""
+        return [start + length for start, length in self.holes]
+
+    @cached_property
+    def _inside(self) -> list[int]:
+        """Bytes of pixel data before each hole, and at last of all."""
+        return list(accumulate((length for _, length in self.holes), initial=0))
 
     def filled(self, bodies: Sequence[bytes]) -> bytes:
         """The file with a body in each hole. Raises ValueError for one of another length."""

@@ -20,7 +20,7 @@ from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
-from .skeleton import Found, Pack, Skeleton
+from .skeleton import Found, Pack, Skeleton, most_bytes
 from .sparse import Sparse
 
 ZEROS, REPEATED, STORED = range(3)
@@ -71,6 +71,10 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
     layout = read_layout(read_directory(sparse, name), len(sparse), name, limits)
     if (layout.height, layout.width, layout.samples) != samples.shape:
         raise CorruptError(f"{name} is of another size than the picture")
+    if sum(map(layout.lines, layout.pieces)) * layout.line_bytes > most_bytes(samples.nbytes):
+        raise CorruptError(f"{name} has larger tiles than such a picture needs")
+    if layout.compression not in SCHEMES:
+        raise CorruptError(f"{name} is compressed in a way that is not known")
     variant = recipe.get("v", [])
     packing = Packing(SCHEMES[layout.compression], tuple(variant))
     packed = {
@@ -120,6 +124,8 @@ def _pieces(samples: np.ndarray, layout: Layout, recipe: dict[str, Any]) -> Iter
             whole = with_row_ends(rows, layout.line_bits, ends[row : row + lines]).tobytes()
         row += lines
         yield whole
+    if at != len(stored) or (ends and row != len(ends)):
+        raise CorruptError("the source file has more beyond the edges than its tiles")
 
 
 def _row_ends(raw: Sequence[bytes], layout: Layout) -> bytes:
