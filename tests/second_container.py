@@ -18,7 +18,7 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmXVCYEWAD"
+KNOWN = "HPmsnXVCYEWAD"
 STORED, CONTEXT, COORDINATE = range(3)
 JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED = 1, 2, 3, 4, 5
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
@@ -135,7 +135,9 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     """
     number, fields = model
     optional, prior = (0, 1), "q" in fields
-    times = {"H": (1, 1), "P": optional, "m": optional}
+    times = {"H": (1, 1), "P": optional, "n": optional}
+    times |= {"m": optional, "s": optional}
+    assert not {"m", "s"} <= set(sections), "metadata beside the source file"
     times |= {"X": optional} if JFIF in steps else {}
     times |= {"V": (1, 1)} if RANKS in steps else {}
     times |= {"C": (1, 1)} if TABLE in steps else {}
