@@ -59,6 +59,11 @@ class Source:
         return bytes(file)
 
 
+def unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    assert len(dict(pairs)) == len(pairs), "a key twice"
+    return dict(pairs)
+
+
 def check_recipe(kind: str, recipe: Any) -> None:
     assert type(recipe) is dict, "recipe"
     for key, value in recipe.items():
@@ -82,7 +87,8 @@ def read_source(sections: Sections, header: Fields) -> Source | None:  # 2.3
     assert section, "an empty section"
     if section[0] > 1:
         return None
-    parts = msgpack.unpackb(inflate(section[1:], 2**26) if section[0] else section[1:])
+    packed = inflate(section[1:], 2**26) if section[0] else section[1:]
+    parts = msgpack.unpackb(packed, object_pairs_hook=unique)
     assert type(parts) is list, "six parts"
     assert len(parts) == 6, "six parts"
     assert type(parts[0]) is str, "kind"

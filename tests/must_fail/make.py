@@ -24,7 +24,17 @@ FOLDER = Path(__file__).parent
 def cases() -> Iterator[Case]:
     """All files."""
     of_steps = (conversions, chroma, ranks, tables, enlargements)
-    for part in (container, header, pictures, sources, types, stored, *of_steps, context, coordinate):
+    for part in (
+        container,
+        header,
+        pictures,
+        sources,
+        types,
+        stored,
+        *of_steps,
+        context,
+        coordinate,
+    ):
         yield from part()
 
 
