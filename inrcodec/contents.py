@@ -165,15 +165,15 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     packed = sections.optional(TYPE)
     if packed is not None:
         pixels = unpack_type(packed, header.channels, header.bits)
-    packed, metadata = sections.optional(METADATA), None
-    if packed is not None:
-        metadata = unpack_metadata(packed, limits.metadata)
+    metadata_packed, metadata = sections.optional(METADATA), None
+    if metadata_packed is not None:
+        metadata = unpack_metadata(metadata_packed, limits.metadata)
     packed, skeleton = sections.optional(SOURCE), None
     if packed is not None:
         samples = header.height * header.width * header.channels * header.bits // 8
-        skeleton = unpack_skeleton(packed, samples, limits.metadata)
-        if skeleton is not None and metadata is not None:
+        if metadata_packed is not None:
             raise CorruptError("metadata beside the source file that has them")
+        skeleton = unpack_skeleton(packed, samples, limits.metadata)
         metadata = metadata if skeleton is None else metadata_of(skeleton, pixels)
     if not pixels.allows(metadata):
         raise CorruptError("metadata of another type of picture")

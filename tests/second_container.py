@@ -18,7 +18,7 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmXVCYEWAD"
+KNOWN = "HPmsnXVCYEWAD"
 STORED, CONTEXT, COORDINATE = range(3)
 JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED = 1, 2, 3, 4, 5
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
@@ -63,9 +63,9 @@ def read_sections(data: bytes, cut: bool = False) -> Sections:  # 1
     return sections
 
 
-def inflate(stream: bytes, most: int) -> bytes:
+def inflate(stream: bytes, most: int, window: bytes = b"") -> bytes:
     """Of one raw deflate stream and nothing more, most bytes at most."""
-    inflater = zlib.decompressobj(-15)
+    inflater = zlib.decompressobj(-15, zdict=window)
     data = inflater.decompress(stream, most + 1)
     assert len(data) <= most, "length of what is deflated"
     assert (inflater.eof, inflater.unused_data) == (True, b""), "deflate stream"
@@ -135,7 +135,9 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     """
     number, fields = model
     optional, prior = (0, 1), "q" in fields
-    times = {"H": (1, 1), "P": optional, "m": optional}
+    times = {"H": (1, 1), "P": optional, "n": optional}
+    times |= {"m": optional, "s": optional}
+    assert not {"m", "s"} <= set(sections), "metadata beside the source file"
     times |= {"X": optional} if JFIF in steps else {}
     times |= {"V": (1, 1)} if RANKS in steps else {}
     times |= {"C": (1, 1)} if TABLE in steps else {}

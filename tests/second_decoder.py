@@ -2,9 +2,10 @@
 
 It is the specification's test, in plain integers and arrays of them, and shares its names and
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
-second_steps.py (3), second_context.py, second_inputs.py and second_networks.py (4),
-second_coordinate.py (5) and second_coding.py (6). What a reader refuses it refuses by
-AssertionError or what Python raises by itself; it does not bound its memory as a reader has to.
+second_source.py (2.3 to 2.5), second_steps.py (3), second_context.py, second_inputs.py and
+second_networks.py (4), second_coordinate.py (5) and second_coding.py (6). What a reader refuses it
+refuses by AssertionError or what Python raises by itself; it does not bound its memory as a reader
+has to.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from second_container import (
 )
 from second_context import context_image
 from second_coordinate import coordinate_image
+from second_source import left_out, read_source
 from second_steps import channels_of, check_whole, picture_planes, planes_after, undo
 
 
@@ -40,6 +42,8 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
     sections = read_sections(data, cut=scale > 1)
     header = read_header(sections)
     pixel = read_pixel_type(sections, header)
+    read_source(sections, header)
+    left_out(sections)
     chain = list(
         accumulate(
             header["t"],

@@ -2,8 +2,8 @@
 
 golden/golden.json has of each file the shape, bits and SHA-256 of the samples (little-endian) that
 decode() gives, the SHA-256 of every 2nd, 4th and 8th row and column of them and, where there is
-more to a picture, that of what about() says of it. golden/make_golden.py makes all of it anew, as
-long as format 2.0 may change.
+more to a picture, that of what about() says of it, and the BLAKE2b-128 of its source file.
+golden/make_golden.py makes all of it anew, as long as format 2.0 may change.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.contents import Contents, parse
 from inrcodec.decode import decode_samples
 from inrcodec.options import Reading
+from inrcodec.source.restore import restore
 
 FOLDER = Path(__file__).parent / "golden"
 WANT = json.loads((FOLDER / "golden.json").read_text())
@@ -37,12 +38,23 @@ def hashed(image: np.ndarray) -> str:
 
 
 def about(picture: inrcodec.Picture) -> str:
-    """What a picture has besides its samples, in Python's own notation."""
+    """What a picture has besides its samples, in Python's own notation; metadata that are in its
+    source file are not said twice."""
     pixels, metadata = picture.type, picture.metadata
     entries = None
-    if metadata is not None:
+    if metadata is not None and picture.source is None:
         entries = [metadata.kind, [list(entry) for entry in metadata.chunks or metadata.tags]]
-    return repr([pixels.depth, pixels.palette, pixels.alpha, list(pixels.key), entries])
+    said = [pixels.depth, pixels.palette, pixels.alpha, list(pixels.key), entries]
+    more = [pixels.top, int(pixels.white), int(pixels.signed), pixels.extra]
+    if any(more) or picture.left_out:
+        said += [more, list(picture.left_out)]
+    return repr(said)
+
+
+def is_rich(picture: inrcodec.Picture) -> bool:
+    """Whether about() says anything."""
+    alone = picture.metadata is not None and picture.source is None
+    return bool(picture.type != inrcodec.PixelType() or alone or picture.left_out)
 
 
 def check(image: np.ndarray, name: str) -> None:
@@ -64,10 +76,18 @@ def test_all_files_are_listed() -> None:
 def test_golden_file(name: str) -> None:
     picture = inrcodec.decode_picture((FOLDER / name).read_bytes(), threads=2)
     check(picture.array(), name)
-    rich = picture.type != inrcodec.PixelType() or picture.metadata is not None
-    assert rich == ("about" in WANT[name])
-    if rich:
+    assert is_rich(picture) == ("about" in WANT[name])
+    if is_rich(picture):
         assert hashlib.sha256(about(picture).encode()).hexdigest() == WANT[name]["about"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "source" in WANT[name]])
+def test_source_file(name: str) -> None:
+    """None of them needs a compressor that changes with its version."""
+    picture = inrcodec.decode_picture((FOLDER / name).read_bytes(), threads=1)
+    assert picture.source is not None
+    data = restore(picture)
+    assert hashlib.blake2b(data, digest_size=16).hexdigest() == WANT[name]["source"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from second_files import (
     with_pixel,
     with_sections,
 )
+from second_source import NotHereError, left_out, source_file
 
 import inrcodec
 from inrcodec import Coordinate
@@ -152,7 +154,24 @@ def test_golden_file(name: str) -> None:
         entries = metadata and [metadata[0], [list(entry) for entry in metadata[1]]]
         defaults = zip("dcak", (0, b"", b"", []), strict=True)
         about = [pixel.get(key, default) for key, default in defaults] + [entries]
+        more, names = [pixel.get(key, 0) for key in "twse"], left_out(read_sections(data))
+        about += [more, names] if any(more) or names else []
         assert hashlib.sha256(repr(about).encode()).hexdigest() == want["about"]
+
+
+SOURCES = [name for name in sorted(WANT) if "source" in WANT[name]]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_source_file(name: str) -> None:
+    data = (FOLDER / name).read_bytes()
+    try:
+        file = source_file(data, decode(data)[0])
+    except NotHereError:
+        assert re.search("lzw|packbits", name)
+        return
+    assert file is not None
+    assert hashlib.blake2b(file, digest_size=16).hexdigest() == WANT[name]["source"]
 
 
 def test_all_images_of_a_set() -> None:

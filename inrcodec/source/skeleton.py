@@ -116,6 +116,8 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
             raise CorruptError(f"the source file's bytes do not inflate ({error})") from None
         if len(raw) <= limit and (not expand.eof or expand.unused_data):
             raise CorruptError("the source file's bytes are not one whole deflate stream")
+    elif not method:
+        raise CorruptError("an empty section of a source file")
     elif method != _RAW:
         return None
     if len(raw) > limit:

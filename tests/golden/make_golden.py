@@ -29,6 +29,7 @@ from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
 from inrcodec.history.subsampled import Subsampled
 from tests.golden import models
+from tests.golden.of_sources import sources
 from tests.golden.of_steps import steps, subsampled
 from tests.golden.recipes import (
     Made,
@@ -44,7 +45,7 @@ from tests.pictures import (
     jpeg_scene,
     scene,
 )
-from tests.test_golden import FOLDER, SCALES, about, hashed
+from tests.test_golden import FOLDER, SCALES, about, hashed, is_rich
 
 
 def networks() -> Iterator[Made]:
@@ -207,7 +208,7 @@ def types() -> Iterator[Made]:
 
 def files() -> Iterator[Made]:
     """All golden files."""
-    for room in (networks, exponents, sections, tiny, priors, steps, subsampled, types):
+    for room in (networks, exponents, sections, tiny, priors, steps, subsampled, types, sources):
         yield from room()
     yield from models.files()
 
@@ -223,8 +224,10 @@ def facts(picture: Picture, data: bytes) -> dict[str, Any]:
         from second_decoder import decode
 
         said["scales"] = {str(scale): hashed(decode(data, scale=scale)[0]) for scale in SCALES}
-    if picture.type != PixelType() or picture.metadata is not None:
+    if is_rich(picture):
         said["about"] = hashlib.sha256(about(picture).encode()).hexdigest()
+    if picture.source is not None:
+        said["source"] = picture.source.digest.hex()
     return said
 
 

@@ -91,7 +91,8 @@ def chained(picture: Picture, steps: tuple[type[Step], ...]) -> Chain:
 def sealed(picture: Picture, chain: Chain, model: Any) -> bytes:
     """The file of a picture whose planes a model has coded."""
     geometry, samples = planes_of(picture).geometry, digest(picture.samples)
-    return pack(Contents(geometry, samples, picture.type, picture.metadata, chain.steps, model))
+    contents = Contents(geometry, samples, picture.type, picture.metadata, chain.steps, model)
+    return pack(replace(contents, left_out=picture.left_out, source=picture.source))
 
 
 def fitted_weights(layout: Layout, planes: Planes, made: Models, workers: Workers) -> bytes:

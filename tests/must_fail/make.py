@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.must_fail.faults import Case
 from tests.must_fail.of_files import container, header, pictures, stored
 from tests.must_fail.of_models import context, coordinate
+from tests.must_fail.of_sources import sources, types
 from tests.must_fail.of_steps import chroma, conversions, enlargements, ranks, tables
 
 FOLDER = Path(__file__).parent
@@ -23,7 +24,17 @@ FOLDER = Path(__file__).parent
 def cases() -> Iterator[Case]:
     """All files."""
     of_steps = (conversions, chroma, ranks, tables, enlargements)
-    for part in (container, header, pictures, stored, *of_steps, context, coordinate):
+    for part in (
+        container,
+        header,
+        pictures,
+        sources,
+        types,
+        stored,
+        *of_steps,
+        context,
+        coordinate,
+    ):
         yield from part()
 
 

@@ -12,9 +12,10 @@ numbers:
             (bytes // (bits // 256)) from 2**23 bytes on. 0: it is not
     ending  what the last string does before the end code: 0 nothing; 1 it counts as an entry of
             the table, so codes may grow; 2 the same, and it may fill the table, so that a clear
-            code goes before the end code
+            code goes before the end code; 3 as 1, and a byte of zeros follows where the codes end
+            with a whole byte
 
-libtiff writes (4094, 1, 2), and (4094, 1, 0) before 4.0.8; imagecodecs (4096, 0, 1).
+libtiff writes (4094, 1, 2), and (4094, 1, 0) before 4.0.8; imagecodecs (4096, 0, 3).
 """
 
 from __future__ import annotations
