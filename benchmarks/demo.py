@@ -42,7 +42,8 @@ def main() -> None:
         sys.exit("the decoded photograph differs from the original")
 
     height, width, channels = original.shape
-    print(f"\n{photo.name}: {width} x {height}, {channels} x 8 bit, every sample equal")
+    equal = "byte" if unpacked.read_bytes() == photo.read_bytes() else "sample"
+    print(f"\n{photo.name}: {width} x {height}, {channels} x 8 bit, every {equal} equal")
     print(f"encoded in {encoding:.1f} s, decoded in {decoding:.1f} s, start of Python included\n")
     rows = {
         "PNG as given": photo.stat().st_size,
@@ -53,7 +54,7 @@ def main() -> None:
     }
     # the others, but for the PNG as given, hold the samples alone
     kept = inrcodec.info(packed.read_bytes(), planes=False)["metadata_bytes"]
-    rows[f"less {kept} of metadata"] = rows["inrcodec"] - kept
+    rows[f"less {kept} beside pixels"] = rows["inrcodec"] - kept
     smallest_png = min(rows["PNG as given"], rows["PNG level 9"])
     print(f"{'':22}{'bytes':>10}{'bpsp':>9}{'vs PNG':>10}")
     for name, size in rows.items():

@@ -60,6 +60,8 @@ class Source:
             self.file += literals[at : at + gap] + bytes(n)
             at += gap
         self.file += literals[at:]
+        begins = {"png": b"\x89PNG\r\n\x1a\n", "tiff": rb"II[*+]\0|MM\0[*+]", "pnm": b"P[1-7]"}
+        assert re.match(begins[self.kind], self.file), "kind"
         check_recipe(self.kind, self.recipe)
 
     def filled(self, pixels: bytes) -> bytes:

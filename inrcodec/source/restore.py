@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from ..errors import ChecksumError, CorruptError, LinrError
@@ -24,6 +25,11 @@ _PNM_EXTENSIONS = {
     b"P1": (".pbm", ".pnm"), b"P2": (".pgm", ".pnm"), b"P3": (".ppm", ".pnm"),
     b"P4": (".pbm", ".pnm"), b"P5": (".pgm", ".pnm"), b"P6": (".ppm", ".pnm"), b"P7": (".pam",),
 }  # fmt: skip
+_SIGNATURES = {
+    PNG: (png_files.SIGNATURE,),
+    TIFF: tiff_files.SIGNATURES,
+    PNM: pnm_files.SIGNATURES,
+}
 ELSEWISE = "how its image data are packed"  # what is left out where a file cannot be put together
 
 
@@ -41,7 +47,7 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
                 return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
             pass  # then it is not known how
-    known = data.startswith((png_files.SIGNATURE, *tiff_files.SIGNATURES, *pnm_files.SIGNATURES))
+    known = data.startswith(tuple(chain.from_iterable(_SIGNATURES.values())))
     return replace(picture, left_out=(*picture.left_out, *[ELSEWISE] * known))
 
 
@@ -86,6 +92,8 @@ def metadata_of(skeleton: Skeleton, pixels: PixelType) -> Metadata | None:
     """The metadata in the source file of a picture of a type. Raises CorruptError where it is none
     of its kind."""
     name = "the source file"
+    if not bytes(skeleton.sparse.read(0, 8)).startswith(_SIGNATURES[skeleton.kind]):
+        raise CorruptError(f"{name} is no {skeleton.kind} file as it says")
     try:
         if skeleton.kind == TIFF:
             return tiff_files.metadata_of(skeleton.sparse, name)[0]

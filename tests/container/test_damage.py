@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import inrcodec
+from inrcodec import Picture
 from inrcodec.container.linr import SIGNATURE
 from inrcodec.contents import parse
+from inrcodec.encode import source_picture
+from inrcodec.source.restore import restore
 from tests.pictures import jpeg_scene, made_files, scene, unfitted_file
 
 IMAGE = scene(9, 7, 3, np.uint8)
@@ -62,6 +65,55 @@ def test_every_flipped_bit(data: bytes) -> None:
                 survived.append(at)
     # nothing but the minor version can change unnoticed
     assert set(survived) == {len(SIGNATURE) + 1}
+
+
+PLAIN = b"P5 # a note\n3 2 255\nabcdefgh"
+SOURCES = {
+    "source": source_picture(PLAIN, "it"),
+    "left out": Picture(scene(3, 4, 1, np.uint8), left_out=("comments", "bytes behind the image")),
+}
+
+
+def same_or_refused(data: bytes, want: Picture) -> bool:
+    """Whether a file decodes, and to the picture; and to the same source file, or to none."""
+    try:
+        picture = inrcodec.decode_picture(data, threads=1)
+    except inrcodec.LinrError:
+        return False
+    assert np.array_equal(picture.samples, want.samples)
+    assert picture.type == want.type
+    if picture.source is not None:
+        try:
+            assert restore(picture.source, picture.samples) == PLAIN
+        except inrcodec.LinrError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_source_files_and_names_in_damaged_files(name: str) -> None:
+    want, survived = SOURCES[name], []
+    data = inrcodec.encode(want, model="stored")
+    assert not any(same_or_refused(data[:length], want) for length in range(len(data)))
+    for at in range(len(data)):
+        for bit in range(8):
+            damaged = data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+            if same_or_refused(damaged, want):
+                survived.append(at)
+    assert set(survived) == {len(SIGNATURE) + 1}
+    chain, read = sections(data), 0
+    (number,) = [n for n, (tag, _) in enumerate(chain) if tag in b"sn"]
+    tag, payload = chain[number]
+    for at in range(len(payload)):
+        assert payload[:at] == b"" or not same_or_refused(
+            sealed([*chain[:number], (tag, payload[:at]), *chain[number + 1 :]]), want
+        )
+        for change in range(1, 256):
+            damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
+            resealed = sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]])
+            read += same_or_refused(resealed, want)
+    # what is skipped, or names other things
+    assert read > 0
 
 
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:

@@ -134,18 +134,22 @@ def _tiff(data: bytes, rng: Random) -> bytes:
 
 
 def make_corpus(folder: Path, images: list[Path]) -> None:
-    """Pictures of the golden files as PNG, TIFF and PAM, and small images from other folders."""
+    """Pictures of the golden files as PNG, TIFF and PAM, their source files, and small images from
+    other folders."""
     import inrcodec
-    from inrcodec.files.images import write_picture
+    from inrcodec.decode import file_of
+    from inrcodec.source.restore import extensions_of
 
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(TESTS.glob("golden/*.linr")):
         if path.stat().st_size < SEED_BYTES:
             picture = inrcodec.decode_picture(path.read_bytes(), threads=1)
-            for extension in (".png", ".tif", ".pam"):
-                data = write_picture(picture, extension)
-                if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
-                    (folder / f"{path.stem}{extension}").write_bytes(data)
+            own = () if picture.source is None else extensions_of(picture.source)[:1]
+            for extension in {".png", ".tif", ".pam", *own}:
+                with contextlib.suppress(inrcodec.ImageError):  # of what that kind cannot hold
+                    data = file_of(picture, extension, warnings.warn)
+                    if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
+                        (folder / f"{path.stem}{extension}").write_bytes(data)
     grey = np.arange(24 * 24, dtype=np.uint8).reshape(24, 24) // 5
     for compression in (cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS):
         settings = [cv2.IMWRITE_TIFF_COMPRESSION, compression]

@@ -168,16 +168,25 @@ def tree_of(payload: bytes) -> Any:
 
 def _fields(file: File) -> None:
     """A fault in a header, or whatever else is MessagePack."""
-    found = [(s, tree) for s in file.sections if (tree := tree_of(s.payload)) is not None]
+    found = []
+    for section in file.sections:
+        # metadata and source files have a byte before what is one
+        for skip in (0, 1):
+            content = section.payload[skip:]
+            if skip and section.payload[:1] == b"\1":
+                content = _inflated(content, -15) or b""
+            tree = tree_of(content)
+            if tree is not None:
+                found.append((section, b"\0" * skip, tree))
     if not found:
         return _payload(file)
-    section, tree = file.rng.choice(found)
+    section, head, tree = file.rng.choice(found)
     if file.rng.random() < 0.03 and isinstance(tree, dict) and tree:
         # a key twice
         pairs = [*tree.items(), (file.rng.choice(list(tree)), _changed(0, file))]
-        section.payload = msgpack.Packer().pack_map_pairs(pairs)
+        section.payload = head + msgpack.Packer().pack_map_pairs(pairs)
     else:
-        section.payload = msgpack.packb(_changed(tree, file))
+        section.payload = head + msgpack.packb(_changed(tree, file))
     return None
 
 
@@ -289,7 +298,7 @@ def _chain(file: File) -> None:
     """Sections in another order, missing, doubled, renamed, new."""
     rng, sections = file.rng, file.sections
     kind, section = rng.randrange(7), file.one()
-    tag = bytes([rng.choice((*b"HWDXVACPTMBmxaz", rng.randrange(256)))])
+    tag = bytes([rng.choice((*b"HWDXVACPTMBmsnxaz", rng.randrange(256)))])
     if kind == 0:
         rng.shuffle(sections)
     elif kind == 1:

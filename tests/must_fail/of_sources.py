@@ -61,6 +61,8 @@ def sources() -> Iterator[Case]:
         ("empty", b"", CORRUPT, "an empty section"),
         ("empty_list", b"\0\x90", CORRUPT, "a list of no parts"),
         ("five_parts", packed(GOOD[:5]), CORRUPT, "no literals"),
+        ("of_another_kind", other(kind="tiff"), CORRUPT, "a PNM file that is said to be a TIFF"),
+        ("of_no_kind", other(literals=b"Q" + PGM[1:]), CORRUPT, "a file that is no PNM"),
         ("seven_parts", packed([*GOOD, 0]), CORRUPT, "a part more"),
         ("hole_beyond", other(holes=[12, 6]), CORRUPT, "a hole that ends behind the file"),
         ("hole_of_nothing", other(holes=[11, 6, 0, 0]), CORRUPT, "a hole of no bytes"),
