@@ -84,7 +84,7 @@ def same_or_refused(data: bytes, want: Picture) -> bool:
     assert picture.type == want.type
     if picture.source is not None:
         try:
-            assert restore(picture.source, picture.samples) == PLAIN
+            assert restore(picture) == PLAIN
         except inrcodec.LinrError:
             return False
     return True
