@@ -85,7 +85,7 @@ def _decode(data: bytes) -> None:
         assert near or (reduced == every).all()
     if picture.source is not None:
         with contextlib.suppress(inrcodec.LinrError):
-            assert is_source(picture.source, restore(picture.source, image, limits))
+            assert is_source(picture.source, restore(picture, limits))
     for extension in (".png", ".tif"):
         if extension == ".png" and (picture.type.signed or picture.type.extra):
             continue
