@@ -45,7 +45,7 @@ def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> 
         return others.read_other(data, other, name, limits)
     for signature, kind in _OTHERS:
         if data.startswith(signature):
-            raise ImageError(f"{name}: {kind} files are not supported, only PNG, TIFF and PNM")
+            raise ImageError(f"{name}: {kind} files are not supported")
     raise ImageError(f"{name}: not a PNG, TIFF or PNM file")
 
 
