@@ -15,6 +15,7 @@ from inrcodec.decode import SCALES
 from inrcodec.errors import LinrError, VerificationError
 from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
+from inrcodec.files.metadata import TIFF
 from inrcodec.source.restore import extensions_of, is_source
 
 from .batch import Batch, Job, Writing, remove_source, writing_options
@@ -125,7 +126,11 @@ def _suffix(source: str, limits: Limits) -> str:
 
 
 def _kind(contents: Contents) -> str:
-    return ".png" if contents.source is None else extensions_of(contents.source)[0]
+    """That of the file, or of one that holds what the .linr has of it."""
+    if contents.source is not None:
+        return extensions_of(contents.source)[0]
+    of_tiff = contents.metadata is not None and contents.metadata.kind == TIFF
+    return ".tif" if of_tiff or contents.type.signed or contents.type.extra else ".png"
 
 
 def _nameless(target: str) -> bool:

@@ -14,7 +14,7 @@ from ..errors import ImageError
 from ..limits import DEFAULT, Limits
 from . import others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
-from .picture import Picture, PixelType
+from .picture import Picture, PixelType, inverted
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
 
@@ -97,7 +97,7 @@ def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
     if pixels.depth > 8 and (tiff_file or extension == ".png"):
         found.append(f"that samples have {pixels.depth} bits")
     small = pixels.depth in (1, 2, 4) and not pixels.palette
-    if small and extension in (".pgm", ".ppm", ".pam"):
+    if small and extension in (".pgm", ".ppm", ".pnm", ".pam"):
         found.append(f"that samples have {pixels.depth} bits")
     if pixels.top and extension not in pnm.EXTENSIONS:
         found.append(f"that {pixels.top} is white")
@@ -109,7 +109,7 @@ def _of_png(picture: Picture) -> Picture:
     pixels, samples = picture.type, picture.samples
     if pixels.white:
         top = pixels.top or (1 << (pixels.depth or 8 * samples.itemsize)) - 1
-        samples = top - samples
+        samples = inverted(samples, top)
     depth = pixels.depth if pixels.depth < 8 else 0
     kept = PixelType(depth, pixels.palette, pixels.alpha, pixels.key)
     return replace(picture, samples=samples, type=kept)

@@ -134,6 +134,14 @@ def digest(samples: np.ndarray) -> bytes:
     return hashlib.blake2b(ordered.data, digest_size=16).digest()
 
 
+def inverted(samples: np.ndarray, top: int) -> np.ndarray:
+    """Grey samples (H, W), or (H, W, 2) with alpha, from the other end; alpha as it is."""
+    result = samples.copy()
+    grey = result if result.ndim == 2 else result[..., 0]
+    np.subtract(samples.dtype.type(top), grey, out=grey)
+    return result
+
+
 @dataclass(frozen=True)
 class Picture:
     """What an image file holds.

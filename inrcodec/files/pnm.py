@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits, check_size
-from .picture import ALPHA, UNSPECIFIED, Picture, PixelType
+from .picture import ALPHA, UNSPECIFIED, Picture, PixelType, inverted
 
 SIGNATURES = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7")
 EXTENSIONS = (".pbm", ".pgm", ".ppm", ".pnm", ".pam")
@@ -129,7 +129,7 @@ def write_pnm(picture: Picture, extension: str) -> bytes:
     if pixels.depth == 1 and extension != ".pam":
         image, top = picture.array(), 255
     elif pixels.white:
-        image = top - image
+        image = inverted(image, top)
     if extension == ".pam":
         kind = "" if pixels.extra else f"TUPLTYPE {_TUPLES[channels]}\n"
         head = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {top}\n{kind}ENDHDR\n"
@@ -198,6 +198,6 @@ def _plain_samples(data: bytes, header: Header, name: str) -> np.ndarray:
     words = [bytes([digit]) for digit in b"".join(text.split())] if bits else text.split()
     if len(words) != header.samples:
         raise ImageError(f"{name}: damaged PNM, {len(words)} samples instead of {header.samples}")
-    if not all(word.isdigit() and len(word) <= 5 for word in words):
+    if not all(word.isdigit() and len(word) <= 10 for word in words):
         raise ImageError(f"{name}: damaged PNM, a sample is not a number")
     return np.array([int(word) for word in words], np.int64)

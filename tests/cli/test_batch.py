@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 import inrcodec
-from inrcodec.files.images import read_image, write_image
+from inrcodec.files.images import read_image, read_picture, write_image
 from inrcodec.source.restore import ELSEWISE
 from inrcodec_cli import encode as encoding
 from tests.cli.running import photo, run
@@ -247,3 +248,14 @@ def test_loss_is_told_by_all(album: Path) -> None:
     result = run("verify", "-q", album / "a.linr", path)
     assert result.exit_code == 0
     assert result.stderr.startswith(f"inrcodec: {album / 'a.linr'}: left out: ")
+
+
+def test_a_tiff_that_is_packed_anew_is_one(tmp_path: Path) -> None:
+    for name, samples in (("tags", photo(1)), ("signed", photo(1).view(np.int8))):
+        path, back = tmp_path / f"{name}.tif", tmp_path / "back" / f"{name}.tif"
+        tifffile.imwrite(path, samples, compression="zstd", description="scan")
+        assert run("encode", *STORED, path).exit_code == 0
+        assert run("decode", path.with_suffix(".linr"), "-o", f"{tmp_path}/back/").exit_code == 0
+        found = read_picture(back.read_bytes())
+        assert np.array_equal(found.array(), samples.squeeze())
+        assert found.metadata is not None

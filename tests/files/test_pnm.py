@@ -84,3 +84,8 @@ def test_numbers_and_what_they_stand_for(
     assert (picture.type, picture.left_out) == (pixels, left_out)
     assert set(picture.samples.ravel().tolist()) == {7}
     assert source_picture(data, "it").left_out == ()
+
+
+def test_numbers_with_leading_zeros() -> None:
+    picture = read_picture(b"P2 2 1 255 000004 5")
+    assert picture.samples.tolist() == [[4, 5]]
