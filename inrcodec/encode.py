@@ -187,12 +187,14 @@ def encode(
 
 
 def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limits) -> Picture:
-    """A picture whose source file comes back and has its metadata, or without it; given: the digest
-    of the samples."""
+    """A picture whose source file comes back and has its type and metadata, or without it; given:
+    the digest of the samples."""
     try:
-        if source.verified != given:
-            restore(picture, limits)
-        if metadata_of(source, picture.type) == picture.metadata:
+        same = source.verified == (given, picture.type)
+        if not same:
+            again = read_picture(restore(picture, limits), "the source file", limits)
+            same = again.type == picture.type
+        if same and metadata_of(source, picture.type) == picture.metadata:
             return picture
     except LinrError:
         pass  # samples, or what is read of the file, are others by now

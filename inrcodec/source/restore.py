@@ -43,7 +43,7 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
             same = restore(replace(picture, source=skeleton), limits, pack) == data
             # tags can point into the pixel data, which are not there when they are read again
             if same and metadata_of(skeleton, picture.type) == picture.metadata:
-                checked = replace(skeleton, verified=digest(picture.samples))
+                checked = replace(skeleton, verified=(digest(picture.samples), picture.type))
                 return replace(picture, source=checked, left_out=())
         except (LinrError, ValueError):
             pass  # then it is not known how

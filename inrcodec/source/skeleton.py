@@ -51,13 +51,14 @@ class Found(NamedTuple):
 class Skeleton:
     """kind: of file, one of KINDS; digest: BLAKE2b-128 of it; sparse: its bytes but for those of
     pixels; recipe: how these are packed, in numbers (and bytes) of the kind's own; verified: the
-    digest of the samples of which the file was put together and compared, if it was."""
+    digest of the samples, and the type, of which the file was put together and compared, if it was.
+    """
 
     kind: str
     digest: bytes
     sparse: Sparse = field(repr=False)
     recipe: dict[str, Any]
-    verified: bytes = field(default=b"", compare=False)
+    verified: Any = field(default=None, compare=False)
 
     def fits(self, samples: int) -> bool:
         """Whether a picture of so many bytes of samples may have it."""

@@ -268,6 +268,8 @@ def test_files_come_back_and_losses_are_told(tmp_path: Path) -> None:
 def test_a_picture_whose_samples_are_others_keeps_its_metadata() -> None:
     data = tiff(scene(20, 21, 3, np.uint8), photometric="rgb", description="a scene")
     picture = kept(data)
+    other = replace(picture, type=replace(picture.type, depth=0, signed=True))
+    assert inrcodec.decode_picture(inrcodec.encode(other, effort=1)).source is None
     changed = replace(picture, samples=255 - picture.samples)
     back = inrcodec.decode_picture(inrcodec.encode(changed, effort=1))
     assert back.source is None
