@@ -28,6 +28,12 @@ from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
 from inrcodec.history.subsampled import Subsampled
 from inrcodec.history.upsampling import COSITED, REPEATED
 
+# First column, first row, column step and row step of the passes of an interlaced PNG.
+ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # fmt: skip
+
 
 def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) -> np.ndarray:
     """A shaded disc on a gradient with some noise, its channels alike; alpha is a mask."""

@@ -137,13 +137,7 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
         raise CorruptError("the section of metadata is empty")
     method, raw = payload[:1], payload[1:]
     if method == bytes([_DEFLATE]):
-        expand = zlib.decompressobj(-15)
-        try:
-            raw = expand.decompress(raw, limit + 1)
-        except zlib.error as error:
-            raise CorruptError(f"the metadata do not inflate ({error})") from None
-        if len(raw) <= limit and (not expand.eof or expand.unused_data):
-            raise CorruptError("the metadata are not one whole deflate stream")
+        raw = inflated(raw, limit, "the metadata")
     elif method != bytes([_RAW]):
         return None
     if len(raw) > limit:
@@ -164,6 +158,19 @@ def unpack_metadata(payload: bytes, limit: int) -> Metadata | None:
     metadata = Metadata(PNG, chunks=rows) if kind == PNG else Metadata(TIFF, tags=rows)
     metadata.check()
     return metadata
+
+
+def inflated(stream: bytes, limit: int, what: str, window: bytes = b"") -> bytes:
+    """What one raw deflate stream holds, but no more than a byte beyond a limit; window: what it
+    may refer to before its first byte. Raises CorruptError, in which `what` is named."""
+    expand = zlib.decompressobj(-15, zdict=window)
+    try:
+        raw = expand.decompress(stream, limit + 1)
+    except zlib.error as error:
+        raise CorruptError(f"{what} do not inflate ({error})") from None
+    if len(raw) <= limit and (not expand.eof or expand.unused_data):
+        raise CorruptError(f"{what} are not one whole deflate stream")
+    return raw
 
 
 def _counted(reader: msgpack.Unpacker) -> range:

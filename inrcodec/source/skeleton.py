@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from ..errors import CorruptError, LimitError
-from ..files.metadata import read_scalar
+from ..files.metadata import inflated, read_scalar
 from ..files.packing import Packing
 from .sparse import Sparse
 
@@ -110,13 +110,8 @@ def unpack_skeleton(payload: bytes, samples: int, limit: int) -> Skeleton | None
     CorruptError where damaged."""
     method, raw = payload[:1], payload[1:]
     if method in (_DEFLATE, _PRIMED):
-        expand = zlib.decompressobj(-15, zdict=_dictionary() if method == _PRIMED else b"")
-        try:
-            raw = expand.decompress(raw, limit + 1)
-        except zlib.error as error:
-            raise CorruptError(f"the source file's bytes do not inflate ({error})") from None
-        if len(raw) <= limit and (not expand.eof or expand.unused_data):
-            raise CorruptError("the source file's bytes are not one whole deflate stream")
+        window = _dictionary() if method == _PRIMED else b""
+        raw = inflated(raw, limit, "the source file's bytes", window)
     elif not method:
         raise CorruptError("an empty section of a source file")
     elif method != _RAW:

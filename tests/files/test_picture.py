@@ -28,7 +28,7 @@ from tests.cli.test_cli import run
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections
 from tests.files.test_images import chunk, header, png
 from tests.files.test_tiff import tiff
-from tests.pictures import scene
+from tests.pictures import ADAM7, scene
 
 BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -66,10 +66,7 @@ def pngs(draw: st.DrawFn) -> bytes:
     lines = b""
     if interlace:
         image = samples.reshape(height, width, -1)
-        for left, top_row, across, down in (
-            (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-            (0, 1, 1, 2),
-        ):  # fmt: skip
+        for left, top_row, across, down in ADAM7:
             part = image[top_row::down, left::across]
             if part.size:
                 lines += rows(part.reshape(len(part), -1), bits)

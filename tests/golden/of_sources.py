@@ -18,7 +18,7 @@ from inrcodec.encode import source_picture
 from tests.files.test_images import chunk, header
 from tests.files.test_tiff import tiff as tags_of
 from tests.golden.recipes import Made, Recipe, context
-from tests.pictures import repacked, scene
+from tests.pictures import ADAM7, repacked, scene
 
 COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
 PAM = b"P7\nWIDTH 5\nHEIGHT 2\nDEPTH 2\nMAXVAL 255\n"
@@ -43,10 +43,7 @@ def png(image: np.ndarray, kinds: Any = None, cuts: tuple[int, ...] = (), **more
 def interlaced(image: np.ndarray) -> bytes:
     """An interlaced PNG of grey."""
     lines = b""
-    for left, top, across, down in (
-        (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-        (0, 1, 1, 2),
-    ):  # fmt: skip
+    for left, top, across, down in ADAM7:
         part = image[top::down, left::across]
         if part.size:
             lines += filter_rows(*scanlines(part, 0), 1).tobytes()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import inrcodec
 from inrcodec.source.row_ends import row_ends, with_row_ends
+from tests.pictures import ADAM7
 from tests.source.test_source import chunk, kept
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -33,8 +34,7 @@ def test_of_a_bitmap() -> None:
 def test_of_a_png(height: int, width: int, depth: int, interlaced: bool) -> None:
     lines, passes = b"", ((0, 0, 1, 1),)
     if interlaced:
-        passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
-                  (1, 0, 2, 2), (0, 1, 1, 2))  # fmt: skip
+        passes = ADAM7
     for left, top, across, down in passes:
         cols, rows = -(-(width - left) // across), -(-(height - top) // down)
         if cols > 0 and rows > 0:

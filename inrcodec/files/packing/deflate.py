@@ -34,23 +34,23 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ... import kernels
 from ...errors import CorruptError, ImageError
+from .deflate_blocks import LEAST_SIZE, MOST_SIZES, Block, first_block, is_stored, stored_numbers
 
 _ZLIB, _LIBDEFLATE, _ZLIB_NG, _STORED = range(4)
 _FILTERED, _HUFFMAN, _RUNS, _FIXED = 1, 2, 3, 4
-_LEAST_SIZE, _MOST_SIZES = 256, 4096  # of stored blocks: a small one takes much memory here
 _FEED, _LEAST_FEED, _ALL = 1 << 14, 16, 1 << 31  # bytes given at once
 # Numbers of a variant behind encoder and header: the least and the greatest of each.
 _RANGES: dict[int, tuple[tuple[int, int], ...]] = {
     _ZLIB: ((1, 9), (9, 15), (1, 9), (0, 4), (0, 32767)),
     _LIBDEFLATE: ((0, 12),),
     _ZLIB_NG: ((1, 9), (9, 15), (1, 9), (0, 4), (0, _ALL)),
-    _STORED: ((0, 1), (_LEAST_SIZE, 65535)),  # and more of the last
+    _STORED: ((0, 1), (LEAST_SIZE, 65535)),  # and more of the last
 }
 # Levels that the two bits for it in the header stand for, the likeliest first.
 _LEVELS = ((1,), (5, 4, 3, 2), (6,), (9, 8, 7))
@@ -61,19 +61,6 @@ _MOST_BYTES = (1 << 32) - 1  # of places there are so many
 _PREFIX = 320_000
 _BEHIND_BLOCK = 10_000
 _FIRST_BYTES = 24
-_CODE_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
-# The least length of each code for matches, and how many bits follow it; the last two are unused.
-_LENGTHS = (
-    *((3 + i, 0) for i in range(8)),
-    *((3 + (4 + i % 4 << i // 4 - 1), i // 4 - 1) for i in range(8, 28)),
-    *((258, 0),) * 3,
-)
-# The same of distances.
-_DISTANCES = (
-    *((1 + i, 0) for i in range(4)),
-    *((1 + (2 + i % 2 << i // 2 - 1), i // 2 - 1) for i in range(4, 32)),
-)
-_MOST_SYMBOLS = 1 << 15
 
 
 def find(samples: Sequence[tuple[bytes, bytes]], row: int) -> tuple[int, ...] | None:
@@ -89,9 +76,9 @@ def find(samples: Sequence[tuple[bytes, bytes]], row: int) -> tuple[int, ...] | 
     if not _is_header(header):
         return None
     # the longest tells variants apart best, but stored blocks, which many write, tell little
-    ordered = sorted(samples, key=lambda sample: (_is_stored(sample[1]), -len(sample[1])))
+    ordered = sorted(samples, key=lambda sample: (is_stored(sample[1]), -len(sample[1])))
     (raw, packed), *others = ordered
-    block = _first_block(packed)
+    block = first_block(packed)
     for variant in _candidates(header, raw, packed, block, row):
         if _comes_back(variant, raw, packed, block) and all(
             _comes_back(variant, *sample) for sample in others
@@ -105,7 +92,7 @@ def pack(raw: bytes, variant: tuple[int, ...]) -> bytes:
     that is not installed."""
     ranges = _RANGES.get(variant[0]) if variant else None
     if ranges and variant[0] == _STORED:
-        ranges += ranges[-1:] * (min(len(variant), 3 + _MOST_SIZES) - 4)
+        ranges += ranges[-1:] * (min(len(variant), 3 + MOST_SIZES) - 4)
     if (
         ranges is None
         or len(variant) != 2 + len(ranges)
@@ -127,11 +114,6 @@ def expand(packed: bytes, expected: int) -> bytes:
     return raw
 
 
-def _is_stored(packed: bytes) -> bool:
-    """Whether a stream begins with a stored block."""
-    return not packed[2] >> 1 & 3
-
-
 def _is_header(header: int) -> bool:
     """Whether it is a zlib stream's, without a dictionary."""
     deflate = header >> 8 & 15 == 8 and header >> 12 <= 7
@@ -143,11 +125,11 @@ def _checksum(raw: bytes) -> bytes:
 
 
 def _candidates(
-    header: int, raw: bytes, packed: bytes, block: _Block | None, row: int
+    header: int, raw: bytes, packed: bytes, block: Block | None, row: int
 ) -> Iterator[tuple[int, ...]]:
     """What may have made a stream, the likeliest first, as far as its first block tells."""
     hint, told = header >> 6 & 3, (header >> 12) + 8
-    stored = _stored_numbers(packed)
+    stored = stored_numbers(packed)
     if stored is not None:
         yield (_STORED, header, *stored)
     if block is None or block.final:
@@ -203,7 +185,7 @@ def _settings(
 
 
 def _comes_back(
-    variant: tuple[int, ...], raw: bytes, packed: bytes, block: _Block | None = None
+    variant: tuple[int, ...], raw: bytes, packed: bytes, block: Block | None = None
 ) -> bool:
     """Whether bytes packed so are those of a stream, of which the first block may be known; found
     out as early as can be."""
@@ -258,7 +240,7 @@ def _pieces(variant: tuple[int, ...], raw: bytes) -> Iterator[bytes]:
         raise ImageError(f"image data were packed by {needed[encoder]}, which is not installed")
 
 
-def _deflate(variant: tuple[int, ...], raw: bytes, block: _Block | None = None) -> bytes:
+def _deflate(variant: tuple[int, ...], raw: bytes, block: Block | None = None) -> bytes:
     """What zlib makes of some bytes; nothing if that does not begin with a block."""
     if len(raw) > _MOST_BYTES:
         raise ImageError("more than 4 GiB of image data in one deflate stream cannot be packed")
@@ -296,114 +278,6 @@ def _optional(name: str) -> Any:
     if name == "imagecodecs" and not (module.DEFLATE.available and module.ZLIBNG.available):
         return None
     return module
-
-
-class _Block(NamedTuple):
-    symbols: np.ndarray  # uint32: literals, or distance << 9 | length of matches
-    size: int  # bytes they stand for
-    final: bool
-
-
-def _first_block(packed: bytes) -> _Block | None:
-    """The first block of a stream, or None where its bytes are stored. No more symbols
-    than zlib puts into a block are counted."""
-
-    def look(bit: int) -> int:
-        """48 bits or more from one on."""
-        return int.from_bytes(packed[bit >> 3 : (bit >> 3) + 8], "little") >> (bit & 7)
-
-    head = look(16)
-    final, kind, bit = bool(head & 1), head >> 1 & 3, 19
-    if kind == 1:
-        lengths = [8] * 144 + [9] * 112 + [7] * 24 + [8] * 8
-        codes, distances = _code_table(lengths), _code_table([5] * 32)
-    elif kind == 2:
-        head = look(bit)
-        literals, others, order = (head & 31) + 257, (head >> 5 & 31) + 1, (head >> 10 & 15) + 4
-        bit += 14
-        lengths = [0] * 19
-        for place in _CODE_ORDER[:order]:
-            lengths[place] = look(bit) & 7
-            bit += 3
-        codes, lengths = _code_table(lengths), []
-        while len(lengths) < literals + others:
-            head = look(bit)
-            entry = codes[head & 0x7FFF]
-            bit, head, symbol = bit + (entry & 15), head >> (entry & 15), entry >> 4
-            if symbol < 16:
-                lengths.append(symbol)
-                continue
-            extra, least = ((2, 3), (3, 3), (7, 11))[symbol - 16]
-            value = lengths[-1] if symbol == 16 and lengths else 0
-            lengths += [value] * (least + (head & (1 << extra) - 1))
-            bit += extra
-        codes = _code_table(lengths[:literals])
-        distances = _code_table(lengths[literals : literals + others])
-    else:
-        return None
-    symbols: list[int] = []
-    size = 0
-    while len(symbols) < _MOST_SYMBOLS:
-        head = look(bit)
-        entry = codes[head & 0x7FFF]
-        taken, symbol = entry & 15, entry >> 4
-        if symbol < 256:
-            size += 1
-            symbols.append(symbol)
-        elif symbol == 256:
-            break
-        else:
-            least, extra = _LENGTHS[symbol - 257]
-            head >>= taken
-            length = least + (head & (1 << extra) - 1)
-            head >>= extra
-            entry = distances[head & 0x7FFF]
-            head >>= entry & 15
-            taken += extra + (entry & 15)
-            least, extra = _DISTANCES[entry >> 4]
-            taken += extra
-            symbols.append(least + (head & (1 << extra) - 1) << 9 | length)
-            size += length
-        bit += taken
-    else:
-        final = False
-    return _Block(np.array(symbols, np.uint32), size, final)
-
-
-def _code_table(lengths: Sequence[int]) -> list[int]:
-    """For every 15 bits, the symbol they begin with, times 16, plus the length of its code."""
-    table = [0] * (1 << 15)
-    code = 0
-    for length in range(1, 16):
-        code <<= 1
-        for symbol, its in enumerate(lengths):
-            if its == length:
-                first = int(f"{code:0{length}b}"[-length:][::-1], 2)  # the first bit is the lowest
-                table[first :: 1 << length] = [symbol << 4 | length] * (1 << (15 - length))
-                code += 1
-    return table
-
-
-def _stored_numbers(packed: bytes) -> list[int] | None:
-    """What says how stored blocks follow each other, if there are no others in a stream."""
-    sizes, position, final = [], 2, False
-    while not final:
-        if position + 5 > len(packed) - 4 or packed[position] & 6:
-            return None
-        final = bool(packed[position] & 1)
-        sizes.append(int.from_bytes(packed[position + 1 : position + 3], "little"))
-        position += 5 + sizes[-1]
-    empty = sizes[-1] == 0
-    if empty:
-        sizes.pop()
-    if len(sizes) > 1 and sizes[-1] <= sizes[-2]:
-        sizes.pop()  # what is left
-    while len(sizes) > 1 and sizes[-1] == sizes[-2]:
-        sizes.pop()
-    if len(sizes) == 1:
-        sizes[0] = max(sizes[0], _LEAST_SIZE)
-    known = 1 <= len(sizes) <= _MOST_SIZES and min(sizes) >= _LEAST_SIZE
-    return [int(empty), *sizes] if known else None
 
 
 def _stored_pieces(raw: bytes, empty: int, *sizes: int) -> Iterator[bytes]:
