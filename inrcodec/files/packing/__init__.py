@@ -5,6 +5,7 @@ find_packing()     the one that some data of a file were packed with
 expand()           unpacking, by anyone's encoder
 
 deflate.py, lzw.py, packbits.py   the schemes, and what their numbers mean
+deflate_blocks.py                 what a stream's blocks tell of who packed it
 """
 
 from __future__ import annotations
