@@ -44,7 +44,7 @@ from .info import Decisions, PlaneStatistics, describe
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
-from .source.restore import ELSEWISE, keep, metadata_of, restore
+from .source.restore import CHANGED, keep, metadata_of, restore
 from .source.skeleton import Skeleton
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
@@ -198,7 +198,8 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
             return picture
     except LinrError:
         pass  # samples, or what is read of the file, are others by now
-    return replace(picture, source=None, left_out=(*picture.left_out, ELSEWISE))
+    _warn(f"left out is {CHANGED}")
+    return replace(picture, source=None, left_out=(*picture.left_out, CHANGED))
 
 
 def _warn(text: str) -> None:

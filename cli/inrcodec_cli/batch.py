@@ -89,10 +89,13 @@ class Job:
 
 
 class Batch:
-    """A run over several files. What is wrong with one is told in a line, and the run goes on."""
+    """A run over several files. What is wrong with one is told in a line, and the run goes on.
 
-    def __init__(self, quiet: bool = False) -> None:
+    others: endings of files in folders that are not worked on, and counted."""
+
+    def __init__(self, quiet: bool = False, others: Collection[str] = ()) -> None:
         self.quiet = quiet
+        self._others, self._passed = others, 0
         self.skipped = 0
         self._failed = False
         self._inputs: dict[object, str] = {}
@@ -153,6 +156,8 @@ class Batch:
                 found += [(file, path) for file in inside]
                 if not inside and not self.quiet:
                     tell(f"{label(path)}: no {', '.join(sorted(extensions))} files in it")
+        if self._passed and not self.quiet:
+            tell(f"{self._passed} images of kinds that are not read here passed over")
         return found
 
     def _walk(self, top: str, extensions: Collection[str], links: bool) -> Iterator[str]:
@@ -160,7 +165,9 @@ class Batch:
             folders.sort()
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                if os.path.splitext(name)[1].lower() not in extensions:
+                ending = os.path.splitext(name)[1].lower()
+                if ending not in extensions:
+                    self._passed += ending in self._others
                     continue
                 if os.path.islink(path) and not links:
                     if not self.quiet:

@@ -113,7 +113,7 @@ def bench(
     batch = Batch()
     files = [file for file, _ in batch.find(paths, IMAGES, recursive=True)]
     if not files:
-        raise click.UsageError("no PNG, TIFF or PNM files there.")
+        raise click.UsageError("no images that are read here.")
     if not efforts:
         from inrcodec.options import default_effort
 

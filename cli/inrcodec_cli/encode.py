@@ -24,6 +24,7 @@ from .coordinate import (
 )
 from .files import (
     IMAGES,
+    OTHER_IMAGES,
     SOURCE,
     check_output,
     json_option,
@@ -37,9 +38,6 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from inrcodec import Coordinate, Picture
-
-# An output of such a name would be taken for an image, and may stand where one was.
-_OTHER_IMAGES = {".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".jxl", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -127,14 +125,14 @@ def encode(
 ) -> None:
     """Compress images to .linr files, beside the images unless -o says where.
 
-    PNG, TIFF and PNM files come back byte for byte; what of a file does not is named.
+    PNG, TIFF and PNM files come back byte for byte, others as pictures; what is lost is named.
     """
     if strip and strict:
         raise click.UsageError("--strip loses what --strict keeps.")
     writing = Writing.of(given)
     research = Research.of(given)
     _check_name(writing)
-    batch = Batch(writing.quiet)
+    batch = Batch(writing.quiet, OTHER_IMAGES)
     work = _Work(given, research, writing, batch, strip, strict, verbose, as_json)
     if research.mixture is not None:
         encode_mixture(images, research, writing, given, strip)
@@ -167,7 +165,8 @@ def encode(
 
 def _check_name(writing: Writing) -> None:
     name = writing.output or ""
-    image = Path(name).suffix.lower() in (*IMAGES, *_OTHER_IMAGES)
+    # it would be taken for an image, and may stand where one was
+    image = Path(name).suffix.lower() in (*IMAGES, *OTHER_IMAGES)
     if image and not writing.folder and not writing.force:
         raise click.UsageError(
             f"{label(name)} is an image's name, for which a .linr file needs -f."

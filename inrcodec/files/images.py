@@ -14,9 +14,13 @@ from ..errors import ImageError
 from ..limits import DEFAULT, Limits
 from . import others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
-from .picture import Picture, PixelType, inverted
+from .picture import PREMULTIPLIED, Picture, PixelType, inverted
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
+
+KINDS_READ = "PNG, TIFF, PNM; by Pillow and imagecodecs " + ", ".join(
+    kind.name for kind in others.KINDS
+)
 
 _OTHERS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -46,7 +50,7 @@ def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> 
     for signature, kind in _OTHERS:
         if data.startswith(signature):
             raise ImageError(f"{name}: {kind} files are not supported")
-    raise ImageError(f"{name}: not a PNG, TIFF or PNM file")
+    raise ImageError(f"{name}: not an image of a kind that is read ({KINDS_READ})")
 
 
 def read_image(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> np.ndarray:
@@ -99,6 +103,8 @@ def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
     small = pixels.depth in (1, 2, 4) and not pixels.palette
     if small and extension in (".pgm", ".ppm", ".pnm", ".pam"):
         found.append(f"that samples have {pixels.depth} bits")
+    if pixels.extra == PREMULTIPLIED and extension == ".pam":
+        found.append("that colours are multiplied by alpha")
     if pixels.top and extension not in pnm.EXTENSIONS:
         found.append(f"that {pixels.top} is white")
     return tuple(found)

@@ -7,6 +7,7 @@ so (Picture.left_out).
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import re
 from typing import Any, NamedTuple
@@ -15,30 +16,43 @@ import numpy as np
 
 from ..errors import ImageError, LinrError
 from ..limits import Limits, check_size
+from .coded_size import SIZES
 from .picture import Picture, PixelType
 
 
 class Kind(NamedTuple):
-    """name: Pillow's of it, if that reads it; codec: of imagecodecs, if that does."""
+    """name: Pillow's of it, if that reads it; extensions: of such files; codec: of imagecodecs, if
+    that reads it."""
 
     signature: re.Pattern[bytes]
     name: str
+    extensions: tuple[str, ...]
     codec: str = ""
 
+    @property
+    def package(self) -> str:
+        """Which has to be installed."""
+        return "imagecodecs" if self.codec else "pillow"
 
-def _kind(signature: bytes, name: str, codec: str = "") -> Kind:
-    return Kind(re.compile(signature, re.DOTALL), name, codec)
+    @property
+    def module(self) -> str:
+        """Of the package."""
+        return "imagecodecs" if self.codec else "PIL.Image"
+
+
+def _kind(signature: bytes, name: str, extensions: str, codec: str = "") -> Kind:
+    return Kind(re.compile(signature, re.DOTALL), name, tuple(extensions.split()), codec)
 
 
 KINDS = (
-    _kind(rb"BM", "BMP"),
-    _kind(rb"GIF8[79]a", "GIF"),
-    _kind(rb"RIFF....WEBP", "WEBP"),
-    _kind(rb"qoif", "QOI"),
-    _kind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", "jpeg2k"),
-    _kind(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL", "jpegxl"),
+    _kind(rb"BM", "BMP", ".bmp .dib"),
+    _kind(rb"GIF8[79]a", "GIF", ".gif"),
+    _kind(rb"RIFF....WEBP", "WEBP", ".webp"),
+    _kind(rb"qoif", "QOI", ".qoi"),
+    _kind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", ".jp2 .j2k .j2c .jpf", "jpeg2k"),
+    _kind(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL", ".jxl", "jpegxl"),
     # without a signature: of what a TGA begins with the type of image and the depth are few
-    _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x08\x0f\x10\x18\x20]", "TGA"),
+    _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x08\x0f\x10\x18\x20]", "TGA", ".tga"),
 )
 _MODES = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DEEP = ("I;16", "I;16B", "I;16L")
@@ -52,14 +66,23 @@ def kind_of(data: bytes, name: str) -> Kind | None:
     return found
 
 
+def extensions_read() -> tuple[str, ...]:
+    """Of the kinds whose readers are installed."""
+    return tuple(
+        extension
+        for kind in KINDS
+        if importlib.util.find_spec(kind.module.partition(".")[0]) is not None
+        for extension in kind.extensions
+    )
+
+
 def read_other(data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
     """Decode a file of a kind; see images.read_picture for errors."""
-    module = "imagecodecs" if kind.codec else "PIL.Image"
     try:
-        library = importlib.import_module(module)
+        library = importlib.import_module(kind.module)
     except ImportError:
-        package = "imagecodecs" if kind.codec else "pillow"
-        raise ImageError(f"{name}: {kind.name} files need {package} to be installed") from None
+        needed = f"need {kind.package} to be installed: pip install 'inrcodec[kinds]'"
+        raise ImageError(f"{name}: {kind.name} files {needed}") from None
     try:
         if kind.codec:
             return _by_imagecodecs(library, data, kind, name, limits)
@@ -106,11 +129,16 @@ def _palette(colours: bytes, clear: Any, samples: np.ndarray) -> PixelType:
 
 
 def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
+    told = SIZES[kind.name](data)
+    if told is None:
+        raise ImageError(f"{name}: this {kind.name} holds several images, or is damaged")
+    check_size(*told[:2], name, limits)
+    if told[2] > 4:
+        raise ImageError(f"{name}: {kind.name} with {told[2]} channels")
     samples = np.asarray(getattr(library, f"{kind.codec}_decode")(data))
     if samples.ndim not in (2, 3) or samples.dtype not in (np.uint8, np.uint16):
         shape, dtype = samples.shape, samples.dtype
         raise ImageError(f"{name}: {kind.name} with samples of type {dtype} and shape {shape}")
-    check_size(samples.shape[1], samples.shape[0], name, limits)
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[..., 0]
     if samples.ndim == 3 and samples.shape[2] > 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -23,6 +24,8 @@ _COMMENT = re.compile(rb"#[^\r\n]*")
 _PAM_LINE = re.compile(rb"[^\n]*\n")
 _MOST_LINES = 1 << 12  # of a PAM header
 _OTHER = re.compile(rb"\s*P[1-7][\s#]")
+_HEADER_END = re.compile(rb"\s|#[^\r\n]*[\r\n]")
+_NUMBERS, _DIGITS = re.compile(rb"#[^\r\n]*|([0-9]+)"), re.compile(rb"#[^\r\n]*|([0-9])")
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,19 @@ def read_pnm(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     """Decode a PNM or PAM file; see images.read_picture for errors."""
     header = read_header(data, name, limits)
     left_out = ["comments"] if _COMMENT.search(data, 0, header.start) else []
+    end = end_of(data, header)
+    if _OTHER.match(data, end):
+        raise ImageError(f"{name}: this PNM holds several images; files of one can be encoded")
     if header.plain:
-        samples = _plain_samples(data, header, name)
+        samples = _plain_samples(data[header.start : end], header, name)
+        behind = len(data[end:].strip())
     else:
-        body = data[header.start : header.start + header.body]
-        if len(body) < header.body:
-            raise ImageError(f"{name}: truncated PNM, {len(body)} of {header.body} bytes")
-        behind = len(data) - header.start - header.body
-        if behind and _OTHER.match(data, len(data) - behind):
-            raise ImageError(f"{name}: this PNM holds several images; files of one can be encoded")
-        left_out += [f"{behind} bytes behind the image"] if behind else []
-        samples = samples_of(body, header)
+        if len(data) < end:
+            had = len(data) - header.start
+            raise ImageError(f"{name}: truncated PNM, {had} of {header.body} bytes")
+        samples = samples_of(data[header.start : end], header)
+        behind = len(data) - end
+    left_out += [f"{behind} bytes behind the image"] if behind else []
     if samples.max() > header.top:
         raise ImageError(f"{name}: damaged PNM, a sample exceeds maxval")
     shape = (header.height, header.width, header.channels)
@@ -91,6 +96,15 @@ def read_header(data: bytes, name: str, limits: Limits) -> Header:
     if not 1 <= header.top <= 65535:
         raise ImageError(f"{name}: damaged PNM, maxval {header.top}")
     return header
+
+
+def end_of(data: bytes, header: Header) -> int:
+    """Where the samples of a file end, or would if it were whole."""
+    if not header.plain:
+        return header.start + header.body
+    numbers = (_DIGITS if header.bitmap else _NUMBERS).finditer(data, header.start)
+    found = (match.end() for match in numbers if match[1])
+    return next(islice(found, header.samples - 1, None), len(data))
 
 
 def samples_of(body: bytes, header: Header) -> np.ndarray:
@@ -160,9 +174,10 @@ def _fields(data: bytes, count: int, name: str) -> tuple[list[int], int]:
             raise ImageError(f"{name}: damaged PNM header")
         fields.append(int(match[1]))
         position = match.end()
-    if not data[position : position + 1].isspace():
+    end = _HEADER_END.match(data, position)
+    if end is None:
         raise ImageError(f"{name}: damaged PNM header")
-    return fields, position + 1
+    return fields, end.end()
 
 
 def _pam_header(data: bytes, name: str) -> Header:
@@ -191,8 +206,8 @@ def _pam_header(data: bytes, name: str) -> Header:
     raise ImageError(f"{name}: damaged PAM header")
 
 
-def _plain_samples(data: bytes, header: Header, name: str) -> np.ndarray:
-    text = _COMMENT.sub(b"", data[header.start :])
+def _plain_samples(text: bytes, header: Header, name: str) -> np.ndarray:
+    text = _COMMENT.sub(b"", text)
     # The digits of a plain bitmap need no space between them.
     bits = header.bitmap
     words = [bytes([digit]) for digit in b"".join(text.split())] if bits else text.split()

@@ -19,9 +19,10 @@ import numpy as np
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits
 from . import tiff_layout as at
+from .coded_size import SIZES
 from .metadata import FIELD_BYTES, TIFF, Metadata, Tag
 from .picture import ALPHA, PREMULTIPLIED, UNSPECIFIED, Picture, PixelType
-from .tiff_directory import SIGNATURES, Bytes, Directory, Whole, read_directory
+from .tiff_directory import SIGNATURES, Bytes, Directory, Whole, has_directory, read_directory
 from .tiff_layout import SCHEMES, Layout, read_layout
 from .tiff_samples import place_of, raw_piece, samples_of
 
@@ -50,7 +51,7 @@ def read_tiff(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     file = Whole(data)
     directory = read_directory(file, name)
     layout = read_layout(directory, len(data), name, limits)
-    if directory.following or _stacked(data, directory, layout):
+    if has_directory(file, directory) or _stacked(data, directory, layout):
         raise ImageError(f"{name}: this TIFF holds several images; files of one can be encoded")
     if layout.compression in SCHEMES:
         kind = np.uint8 if layout.bits <= 8 else np.uint16
@@ -130,6 +131,10 @@ def _by_tifffile(data: bytes, layout: Layout, name: str) -> np.ndarray:
     import tifffile
 
     kind = at.OTHER_COMPRESSIONS.get(layout.compression, f"type {layout.compression}")
+    for piece in layout.pieces if kind in SIZES else ():
+        size = SIZES[kind](data[piece.offset : piece.offset + piece.count])
+        if size is None or size[0] * size[1] > layout.cols * layout.rows or size[2] > layout.depth:
+            raise ImageError(f"{name}: TIFF with {kind} compression of another size than it says")
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tif:
             image: Any = tif.pages.first.asarray(maxworkers=1)

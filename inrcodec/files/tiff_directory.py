@@ -16,6 +16,7 @@ from .metadata import FIELD_BYTES
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MAX_FIELDS = 1 << 12
+_WIDTH = 256
 # of field types beyond those of TIFF 6.0: IFD, and the three of BigTIFF
 BIG_BYTES = {13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -34,7 +35,7 @@ class Field:
 @dataclass(frozen=True)
 class Directory:
     """order: "<" or ">"; big: whether the file is a BigTIFF; fields: in the file's order;
-    following: where the next directory is, 0 if none."""
+    following: where the next directory is, 0 if none or itself."""
 
     order: str
     big: bool
@@ -84,6 +85,24 @@ class Whole:
         return self._view[start : start + size]
 
 
+def has_directory(file: Bytes, directory: Directory) -> bool:
+    """Whether there is one where a directory says that the next one is; some writers leave any
+    number there."""
+    number, entry = ("Q", 20) if directory.big else ("H", 12)
+    head = file.read(directory.following, struct.calcsize(number)) if directory.following else b""
+    if len(head) < struct.calcsize(number):
+        return False
+    (count,) = struct.unpack(directory.order + number, head)
+    end = directory.following + len(head) + entry * count
+    if not 1 <= count <= MAX_FIELDS or end > len(file):
+        return False
+    tags = [
+        struct.unpack(directory.order + "H", file.read(at, 2))[0]
+        for at in range(directory.following + len(head), end, entry)
+    ]
+    return _WIDTH in tags  # which every image has
+
+
 def read_directory(file: Bytes, name: str) -> Directory:
     """The first directory of a file that begins with one of SIGNATURES. Raises ImageError where it
     does not lie in the file."""
@@ -116,4 +135,4 @@ def read_directory(file: Bytes, name: str) -> Directory:
             fields.append(Field(tag, kind, values, found))
     except struct.error:
         raise ImageError(f"{name}: truncated TIFF, its directory lies outside the file") from None
-    return Directory(order, big, tuple(fields), following)
+    return Directory(order, big, tuple(fields), following if following != start else 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..errors import ImageError
+from ..errors import ImageError, LimitError
 from ..limits import Limits, check_size
 from .tiff_directory import Directory
 
@@ -33,6 +33,8 @@ _READ = (
 _PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
 _FORMATS = {3: "floating-point", 5: "complex", 6: "complex"}
 WHITE, BLACK, RGB = 0, 1, 2
+# So many pixels may all tiles have, those beyond the edges included.
+_TILED_TIMES, _TILED_MORE = 16, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,11 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
         cols, rows = number(TILE_WIDTH, 0), number(TILE_HEIGHT, 0)
     else:
         cols, rows = width, min(number(ROWS_PER_STRIP, height), height)
-    if not 1 <= cols * rows <= limits.pixels:
+    if not cols or not rows:
         raise ImageError(f"{name}: damaged TIFF, strips or tiles of {cols} x {rows} pixels")
     pieces = -(-height // rows) * -(-width // cols) * planes
+    if pieces // planes * cols * rows > _TILED_TIMES * width * height + _TILED_MORE:
+        raise LimitError(f"{name}: tiles of {cols} x {rows} for {width} x {height} pixels")
     offsets = numbers(TILE_OFFSETS if tiled else STRIP_OFFSETS, pieces + 1)
     counts = numbers(TILE_COUNTS if tiled else STRIP_COUNTS, pieces + 1)
     if len(offsets) != pieces:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import CorruptError
 from ..files.picture import Picture
-from ..files.pnm import Header, body_of, read_header
+from ..files.pnm import Header, body_of, end_of, read_header
 from ..limits import Limits
 from .row_ends import row_ends, with_row_ends
 from .skeleton import Found, Pack, Skeleton
@@ -35,7 +35,7 @@ def find(data: bytes, header: Header, picture: Picture) -> Found | None:
             ends = row_ends(body.reshape(header.height, -1), header.width)
             recipe = {"b": ends} if any(ends) else {}
         return Found(Sparse.of(data, [(header.start, header.body)]), recipe)
-    text = data[header.start :]
+    text = data[header.start : end_of(data, header)]
     if _MARK in text:
         return None
     numbers = _DIGITS if header.bitmap else _NUMBERS

@@ -30,7 +30,9 @@ _SIGNATURES = {
     TIFF: tiff_files.SIGNATURES,
     PNM: pnm_files.SIGNATURES,
 }
-ELSEWISE = "how its image data are packed"  # what is left out where a file cannot be put together
+# What is left out where a file cannot be put together, or is that of another picture by now.
+ELSEWISE = "how its image data are packed"
+CHANGED = "its source file, as the picture is no more the one that was read from it"
 
 
 def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> Picture:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 import inrcodec
 from inrcodec.files.images import read_image, read_picture, write_image
@@ -74,6 +75,20 @@ def test_trees_outside_are_mirrored_too(album: Path, monkeypatch: pytest.MonkeyP
         assert run("encode", *STORED, "-f", "-r", argument, "-o", "out").exit_code == 0
         assert tree(Path(place)) == ["c.linr"]
         Path(place, "c.linr").unlink()
+
+
+def test_other_kinds_are_taken_or_counted(album: Path) -> None:
+    Image.fromarray(photo(3, 7)).save(album / "d.bmp")
+    Image.fromarray(photo(3, 8)).save(album / "e.jpeg")
+    (album / "f.heic").write_bytes(b"one")
+    result = run("encode", *STORED, "-r", "-o", "out", "album")
+    assert (result.exit_code, (album.parent / "out/album/d.linr").exists()) == (0, True)
+    assert result.stderr.splitlines() == [
+        "inrcodec: 2 images of kinds that are not read here passed over",
+        "inrcodec: album/d.bmp: left out: the BMP file, of which the picture is kept, its dpi",
+    ]
+    result = run("encode", *STORED, "-q", "-r", "-o", "anew", "album")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_folder_needs_r_and_fails_alone(album: Path) -> None:

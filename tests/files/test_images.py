@@ -178,7 +178,7 @@ PALETTE = chunk(b"PLTE", bytes(6))
     ("data", "cause"),
     [
         (b"", "empty"),
-        (b"hello", "not a PNG, TIFF or PNM"),
+        (b"hello", "not an image of a kind that is read"),
         (b"\xff\xd8\xff\xe0", "JPEG files are not supported"),
         (GOOD[:-12], "no IEND"),
         (GOOD[:-20], "truncated"),

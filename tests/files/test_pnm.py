@@ -42,6 +42,8 @@ def test_deep_pnm() -> None:
     [
         (b"P5 2 1 255\n\7", "1 of 2 bytes"),
         (b"P5 2 1 255\n\7\7P5 2 1 255\n\7\7", "several images"),
+        (b"P2 2 1 255 7 7\nP2 2 1 255 7 7", "several images"),
+        (b"P1 2 1 11\nP1 2 1 11", "several images"),
         (b"P5 2 1 0\n\0\0", "maxval 0"),
         (b"P5 2 1 65536\n\0\7\0\7", "maxval 65536"),
         (b"P5 2 1 1023\n\0\7\4\0", "exceeds maxval"),
@@ -70,6 +72,9 @@ def test_broken_pnm(data: bytes, cause: str) -> None:
         (b"P5 2 1 7\n\7\7", PixelType(top=7), ()),
         (b"P5 2 1 15\n\7\7", PixelType(4), ()),
         (b"P5 2 1 1000\n\0\7\0\7", PixelType(top=1000), ()),
+        (b"P5 2 1 255#c\n\7\7", PixelType(), ("comments",)),
+        (b"P2 2 1 255 7\n7 8 9\n", PixelType(), ("3 bytes behind the image",)),
+        (b"P3 1 1 255 7 7 7 # the end\n", PixelType(), ("9 bytes behind the image",)),
         (b"P5 # of\n2 1 255\n\7\7", PixelType(), ("comments",)),
         (PAM + b"DEPTH 1\nTUPLTYPE \x1b[2J\xff\nENDHDR\n\7\7", PixelType(), ()),
         (PAM + b"DEPTH 2\nENDHDR\n\7\7\7\7", PixelType(extra=1), ()),

@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from inrcodec.errors import ImageError
+from inrcodec.encode import source_picture
+from inrcodec.errors import ImageError, LimitError
 from inrcodec.files.images import read_image, read_picture
 from inrcodec.files.picture import PixelType
+from inrcodec.source.restore import restore
 from tests.files.test_images import equal, make_image
 
 
@@ -35,6 +37,8 @@ def tiff(tags: dict[int, int | tuple[int, ...]], body: bytes, following: int = 0
 
 GREY = {256: 3, 257: 2, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6}
 PIXELS = np.arange(1, 7, dtype=np.uint8).reshape(2, 3)
+# and another directory, of a width, at 14
+SECOND = PIXELS.tobytes() + struct.pack(">HHHIII", 1, 256, 4, 1, 3, 0)
 
 
 def test_tiff_kinds() -> None:
@@ -88,6 +92,13 @@ def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
         equal(read_image(data.tobytes()), image)
 
 
+@pytest.mark.parametrize("following", [8, 13, 14, 16, 1 << 31, (1 << 32) - 1])
+def test_a_next_directory_that_is_none(following: int) -> None:
+    data = tiff(GREY, PIXELS.tobytes(), following)
+    equal(read_image(data), PIXELS)
+    assert restore(source_picture(data, "it")) == data
+
+
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
@@ -96,7 +107,8 @@ def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
         (tiff({**GREY, 279: 5}, PIXELS.tobytes()), "5 of 6 bytes"),
         (tiff({**GREY, 278: 1}, PIXELS.tobytes()), "1 of 2 strips"),
         (tiff({**GREY, 278: 0}, PIXELS.tobytes()), "3 x 0 pixels"),
-        (tiff(GREY, PIXELS.tobytes(), following=8), "several images"),
+        (tiff(GREY, SECOND, following=14), "several images"),
+        (tiff({**GREY, 322: 1 << 14, 323: 1 << 14, 324: 8, 325: 6}, PIXELS.tobytes()), "tiles of"),
         (tiff({**GREY, 259: 7}, PIXELS.tobytes()), "JPEG"),
         (tiff({**GREY, 259: 8}, PIXELS.tobytes()), "inflate"),
         (tiff({**GREY, 259: 5}, PIXELS.tobytes()), "of 6 bytes"),
@@ -116,5 +128,5 @@ def test_lzw_tiff_as_opencv_writes_it(channels: int, dtype: type) -> None:
     ],
 )
 def test_broken_or_unsupported_tiff(data: bytes, cause: str) -> None:
-    with pytest.raises(ImageError, match=cause):
+    with pytest.raises((ImageError, LimitError), match=cause):
         read_image(data)

@@ -23,7 +23,7 @@ from inrcodec import Metadata
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_picture
 from inrcodec.limits import Limits
-from inrcodec.source.restore import ELSEWISE, keep, restore
+from inrcodec.source.restore import CHANGED, ELSEWISE, keep, restore
 from inrcodec.source.skeleton import pack_skeleton, unpack_skeleton
 from tests.files.test_tiff import GREY
 from tests.files.test_tiff import tiff as tiff_of
@@ -269,11 +269,14 @@ def test_a_picture_whose_samples_are_others_keeps_its_metadata() -> None:
     data = tiff(scene(20, 21, 3, np.uint8), photometric="rgb", description="a scene")
     picture = kept(data)
     other = replace(picture, type=replace(picture.type, depth=0, signed=True))
-    assert inrcodec.decode_picture(inrcodec.encode(other, effort=1)).source is None
+    with pytest.warns(inrcodec.LinrWarning, match="its source file") as told:
+        assert inrcodec.decode_picture(inrcodec.encode(other, effort=1)).source is None
+    assert told[0].filename == __file__
     changed = replace(picture, samples=255 - picture.samples)
-    back = inrcodec.decode_picture(inrcodec.encode(changed, effort=1))
+    with pytest.warns(inrcodec.LinrWarning, match="its source file"):
+        back = inrcodec.decode_picture(inrcodec.encode(changed, effort=1))
     assert back.source is None
-    assert back.left_out == (ELSEWISE,)
+    assert back.left_out == (CHANGED,)
     assert back.metadata == picture.metadata
     assert np.array_equal(back.samples, changed.samples)
 
@@ -281,7 +284,8 @@ def test_a_picture_whose_samples_are_others_keeps_its_metadata() -> None:
 def test_a_picture_whose_metadata_are_others_has_those() -> None:
     picture = kept(tiff(scene(20, 21, 3, np.uint8), photometric="rgb", description="a scene"))
     changed = replace(picture, metadata=Metadata("tiff", tags=((270, 2, b"another\0"),)))
-    back = inrcodec.decode_picture(inrcodec.encode(changed, model="stored"))
+    with pytest.warns(inrcodec.LinrWarning, match="its source file"):
+        back = inrcodec.decode_picture(inrcodec.encode(changed, model="stored"))
     assert (back.source, back.metadata) == (None, changed.metadata)
 
 
