@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.errors import ImageError
+from inrcodec.errors import ImageError, LinrError, OutputExistsError
 
 from .batch import Batch, Job, Writing, refuse_inputs, remove_source, writing_options
 from .console import STREAM, label, tell, tell_left_out
@@ -29,6 +29,7 @@ from .files import (
     check_output,
     json_option,
     limit_option,
+    read_input,
     read_source,
     threads_option,
     write_output,
@@ -37,7 +38,7 @@ from .info import show
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from inrcodec import Coordinate, Picture
+    from inrcodec import Coordinate, Limits, Picture
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def encode(
     for job in jobs:
         with batch.each(job.source):
             if writing.skips(job.target):
+                _check_skipped(job, given["limits"])
                 batch.skipped += 1
             else:
                 _encode(job, work, coordinate)
@@ -171,6 +173,20 @@ def _check_name(writing: Writing) -> None:
         raise click.UsageError(
             f"{label(name)} is an image's name, for which a .linr file needs -f."
         )
+
+
+def _check_skipped(job: Job, limits: Limits) -> None:
+    """Raise LinrError where an output that is there is of another file than the source, as far as
+    it tells."""
+    from inrcodec.contents import parse
+    from inrcodec.source.restore import is_source
+
+    try:
+        source = parse(Path(job.target).read_bytes(), limits).source
+    except LinrError as error:
+        raise OutputExistsError(f"{label(job.target)} is there, and {error}") from None
+    if source is not None and not is_source(source, read_input(job.source)):
+        raise OutputExistsError(f"{label(job.target)} is there, and holds another file")
 
 
 def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:

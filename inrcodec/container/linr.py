@@ -195,7 +195,7 @@ def _sections(file: BinaryIO, limits: Limits) -> Iterator[Section]:
         limits.check("sections", count, f"the file: {count} or more sections")
         length = read_length(file, "a section")
         if file.tell() + length + 4 > size:
-            raise TruncatedError(f"the file ends within section {tag!r}")
+            raise TruncatedError(f"the file ends within section {tag.decode('latin-1')!r}")
         payload, crc = file.read(length), file.read(4)
         if zlib.crc32(payload, zlib.crc32(tag)) != int.from_bytes(crc, "little"):
             raise ChecksumError(f"the checksum of section {tag!r} does not match")

@@ -47,13 +47,18 @@ def _kind(signature: bytes, name: str, extensions: str, codec: str = "") -> Kind
 KINDS = (
     _kind(rb"BM", "BMP", ".bmp .dib"),
     _kind(rb"GIF8[79]a", "GIF", ".gif"),
-    _kind(rb"RIFF....WEBP", "WEBP", ".webp"),
+    _kind(rb"RIFF....WEBP", "WebP", ".webp"),
     _kind(rb"qoif", "QOI", ".qoi"),
     _kind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", ".jp2 .j2k .j2c .jpf", "jpeg2k"),
     _kind(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL", ".jxl", "jpegxl"),
     # without a signature: of what a TGA begins with the type of image and the depth are few
     _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x08\x0f\x10\x18\x20]", "TGA", ".tga"),
 )
+# Of what Pillow tells: how a file is packed, and what of a still image says nothing.
+_NO_METADATA = {
+    "background", "compression", "duration", "extension", "loop", "orientation", "timestamp",
+    "transparency", "version",
+}  # fmt: skip
 _MODES = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DEEP = ("I;16", "I;16B", "I;16L")
 
@@ -95,7 +100,7 @@ def read_other(data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
 
 
 def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
-    with library.open(io.BytesIO(data), formats=[kind.name]) as image:
+    with library.open(io.BytesIO(data), formats=[kind.name.upper()]) as image:
         check_size(image.width, image.height, name, limits)
         if getattr(image, "n_frames", 1) > 1:
             raise ImageError(f"{name}: this {kind.name} holds several images")
@@ -104,8 +109,8 @@ def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits)
             raise ImageError(f"{name}: {kind.name} with samples of type {image.mode}")
         samples, clear = np.asarray(image), image.info.get("transparency")
         left_out = [_itself(kind)]
-        others = sorted(set(image.info) - {"transparency", "background", "version", "compression"})
-        left_out += [f"its {', '.join(map(str, others))[:200]}"] if others else []
+        others = sorted(set(image.info) - _NO_METADATA)
+        left_out += [f"its metadata: {', '.join(map(str, others))[:200]}"] if others else []
         if image.mode == "1":
             return Picture(samples.astype(np.uint8), PixelType(depth=1), None, tuple(left_out))
         if image.mode == "P":
@@ -147,4 +152,4 @@ def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Li
 
 
 def _itself(kind: Kind) -> str:
-    return f"the {kind.name} file, of which the picture is kept"
+    return f"the {kind.name} file itself (its picture is kept)"

@@ -85,7 +85,8 @@ def test_other_kinds_are_taken_or_counted(album: Path) -> None:
     assert (result.exit_code, (album.parent / "out/album/d.linr").exists()) == (0, True)
     assert result.stderr.splitlines() == [
         "inrcodec: 2 images of kinds that are not read here passed over",
-        "inrcodec: album/d.bmp: left out: the BMP file, of which the picture is kept, its dpi",
+        "inrcodec: album/d.bmp: left out: the BMP file itself (its picture is kept), "
+        "its metadata: dpi",
     ]
     result = run("encode", *STORED, "-q", "-r", "-o", "anew", "album")
     assert len(result.stderr.splitlines()) == 1
@@ -115,11 +116,12 @@ def test_a_slash_makes_the_folder(album: Path) -> None:
 
 
 def test_runs_can_be_taken_up_again(album: Path) -> None:
-    (album / "a.linr").write_bytes(b"old")
-    result = run("encode", *STORED, "-r", "album")
+    assert run("encode", *STORED, "album/a.png").exit_code == 0
+    old = (album / "a.linr").read_bytes()
+    result = run("encode", "-e", "2", "-r", "album")
     assert result.exit_code == 0
     assert result.stderr == "inrcodec: 1 skipped, as the output exists\n"
-    assert (album / "a.linr").read_bytes() == b"old"
+    assert (album / "a.linr").read_bytes() == old
     result = run("encode", *STORED, "-q", "-r", "album")
     assert (result.exit_code, result.output) == (0, "")
     result = run("encode", *STORED, "--skip-existing", "album/a.png", "album/sub/b.PGM")
@@ -127,6 +129,20 @@ def test_runs_can_be_taken_up_again(album: Path) -> None:
     assert result.stderr == "inrcodec: 2 skipped, as the output exists\n"
     assert run("encode", *STORED, "-r", "-f", "album").exit_code == 0
     assert run("verify", "-q", "-r", "album").exit_code == 0
+
+
+def test_what_is_skipped_is_the_same_file(album: Path) -> None:
+    """A run that removed a.png leaves an a.linr that is not that of a.tif."""
+    assert run("encode", *STORED, "--rm", album / "a.png").exit_code == 0
+    (album / "a.tif").write_bytes(write_image(photo(3, 7), ".tif"))
+    (album / "sub" / "b.linr").write_bytes(b"junk")
+    before = tree(album)
+    result = run("encode", *STORED, "-r", "-q", "album")
+    assert result.exit_code == 1
+    first, second = result.stderr.splitlines()
+    assert first == "inrcodec: album/a.tif: album/a.linr is there, and holds another file"
+    assert second.startswith("inrcodec: album/sub/b.PGM: album/sub/b.linr is there, and ")
+    assert set(tree(album)) == {*before, "sub/deep/c.linr"}
 
 
 def test_a_clash_of_names_fails_that_file_alone(album: Path) -> None:

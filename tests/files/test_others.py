@@ -36,7 +36,8 @@ def test_what_pillow_reads(kind: str, channels: int) -> None:
     assert np.array_equal(picture.array()[..., : picture.array().shape[-1]], wanted) or (
         channels == 1 and np.array_equal(picture.array()[..., 0], image)
     )
-    assert f"the {kind} file, of which the picture is kept" in picture.left_out
+    name = {"WEBP": "WebP"}.get(kind, kind)
+    assert f"the {name} file itself (its picture is kept)" in picture.left_out
     assert picture.left_out == inrcodec.decode_picture(inrcodec.encode(picture, effort=1)).left_out
 
 
