@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class _Work:
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
+    callback=lambda _, __, given: _number(given),
     metavar="S",
     help="Stop fitting in time to be done in about S seconds an image.",
 )
@@ -173,6 +175,13 @@ def _check_name(writing: Writing) -> None:
         raise click.UsageError(
             f"{label(name)} is an image's name, for which a .linr file needs -f."
         )
+
+
+def _number(given: float | None) -> float | None:
+    """Raise BadParameter for what click takes for a number, but is none."""
+    if given is not None and math.isnan(given):
+        raise click.BadParameter("nan is no number of seconds.")
+    return given
 
 
 def _check_skipped(job: Job, limits: Limits) -> None:

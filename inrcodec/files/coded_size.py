@@ -1,19 +1,29 @@
 """How large a coded image says that it is: bounded before a library is let at it, which believes
 what it reads.
 
-Each function takes the bytes of a file or codestream and gives (width, height, channels), channels
-being 0 where they are not told; None for what is none of its kind.
+Each function takes the bytes of a file or codestream; it gives None for what is none of its kind.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
-Size = tuple[int, int, int]
+
+class Size(NamedTuple):
+    """channels, bits: 0 where they are not told; colours: whether they are grey or RGB."""
+
+    width: int
+    height: int
+    channels: int = 0
+    bits: int = 0
+    colours: bool = True
+
 
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # markers of JPEG among those of frames that begin none
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_GREY_OR_RGB = (b"\0\0\0\x10", b"\0\0\0\x11")
 _JPEG_XL_BOX, _JPEG_2000_BOX = b"\0\0\0\x0cJXL ", b"\0\0\0\x0cjP  "
 
 
@@ -24,7 +34,7 @@ def jpeg_size(data: bytes) -> Size | None:
         marker = data[at + 1]
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
             height, width, channels = struct.unpack_from(">HHB", data, at + 5)
-            return width, height, channels
+            return Size(width, height, channels)
         alone = marker == 0xFF or marker == 1 or 0xD0 <= marker <= 0xD8
         at += 1 if marker == 0xFF else 2 if alone else 2 + int.from_bytes(data[at + 2 : at + 4])
     return None
@@ -33,11 +43,13 @@ def jpeg_size(data: bytes) -> Size | None:
 def jpeg2000_size(data: bytes) -> Size | None:
     """Of a JPEG 2000 codestream or file (ISO/IEC 15444-1, A.5.1)."""
     start = data.find(b"\xff\x4f\xff\x51") if data.startswith(_JPEG_2000_BOX) else 0
-    if start < 0 or data[start : start + 4] != b"\xff\x4f\xff\x51" or len(data) < start + 42:
+    if start < 0 or data[start : start + 4] != b"\xff\x4f\xff\x51" or len(data) < start + 43:
         return None
     right, bottom, left, top = struct.unpack_from(">4I", data, start + 8)
-    (channels,) = struct.unpack_from(">H", data, start + 40)
-    return right - left, bottom - top, channels
+    channels, depth = struct.unpack_from(">HB", data, start + 40)
+    space = data.find(b"colr\1", 0, start)  # by number; other files have a colour profile, or none
+    colours = space < 0 or data[space + 7 : space + 11] in _GREY_OR_RGB
+    return Size(right - left, bottom - top, channels, (depth & 127) + 1, colours)
 
 
 def webp_size(data: bytes) -> Size | None:
@@ -46,16 +58,13 @@ def webp_size(data: bytes) -> Size | None:
         return None
     kind = data[12:16]
     if kind == b"VP8X":
-        return (
-            int.from_bytes(data[24:27], "little") + 1,
-            int.from_bytes(data[27:30], "little") + 1,
-            0,
-        )
+        width, height = (int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+        return Size(width + 1, height + 1)
     if kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, 0
+        return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     width, height = struct.unpack_from("<HH", data, 26)
-    return width & 0x3FFF, height & 0x3FFF, 0
+    return Size(width & 0x3FFF, height & 0x3FFF)
 
 
 def jpegxl_size(data: bytes) -> Size | None:
@@ -86,13 +95,18 @@ def jpegxl_size(data: bytes) -> Size | None:
         return height * times // over, height
 
     width, height = header()
-    if not read(1) and read(1):  # metadata that are not all as usual, with further fields
+    if read(1):  # metadata that are all as usual
+        return Size(width, height, 0, 8)
+    if read(1):  # further fields
         read(3)  # orientation
         if read(1):
             header()
         if read(1) or read(1):  # a preview, behind which it is not known, or an animation
             return None
-    return width, height, 0
+    if read(1):  # floating-point samples, which are refused where they are decoded
+        return Size(width, height)
+    depth = read(2)
+    return Size(width, height, 0, (8, 10, 12)[depth] if depth < 3 else 1 + read(6))
 
 
 def _jpegxl_start(data: bytes) -> int:
@@ -116,7 +130,7 @@ def lerc_size(data: bytes) -> Size | None:
         return None
     version = int.from_bytes(data[6:10], "little")
     height, width = struct.unpack_from("<II", data, 14 if version >= 3 else 10)
-    return width, height, 0
+    return Size(width, height)
 
 
 SIZES: dict[str, Callable[[bytes], Size | None]] = {

@@ -52,7 +52,7 @@ KINDS = (
     _kind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", ".jp2 .j2k .j2c .jpf", "jpeg2k"),
     _kind(rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL", ".jxl", "jpegxl"),
     # without a signature: of what a TGA begins with the type of image and the depth are few
-    _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x08\x0f\x10\x18\x20]", "TGA", ".tga"),
+    _kind(rb".[\0\1][\1\2\3\x09\x0a\x0b].{5}.{8}[\x01\x08\x0f\x10\x18\x20]", "TGA", ".tga"),
 )
 # Of what Pillow tells: how a file is packed, and what of a still image says nothing.
 _NO_METADATA = {
@@ -96,6 +96,7 @@ def read_other(data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
         raise
     except Exception as error:  # damage shows in any way that a decoder has
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        said = "its header is damaged" if " object at 0x" in said else said
         raise ImageError(f"{name}: this {kind.name} cannot be read ({said})") from None
 
 
@@ -114,7 +115,7 @@ def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits)
         if image.mode == "1":
             return Picture(samples.astype(np.uint8), PixelType(depth=1), None, tuple(left_out))
         if image.mode == "P":
-            pixels = _palette(bytes(image.getpalette("RGB") or b""), clear, samples)
+            pixels = _palette(image, clear, samples)
             return Picture(samples.copy(), pixels, None, tuple(left_out))
         if clear is not None:
             left_out.append("its transparent colour")
@@ -122,10 +123,13 @@ def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits)
         return Picture(samples.astype(kept), left_out=tuple(left_out))
 
 
-def _palette(colours: bytes, clear: Any, samples: np.ndarray) -> PixelType:
+def _palette(image: Any, clear: Any, samples: np.ndarray) -> PixelType:
     """The type of indices; clear: the one, or the alpha of the first ones, that is transparent."""
+    colours = bytes(image.getpalette("RGB") or b"")
     count = max(int(samples.max()) + 1, min(len(colours) // 3, 256))
     alpha = b""
+    if image.palette.mode.endswith("A"):
+        alpha = bytes(image.getpalette("RGBA")[3::4])[:count]
     if isinstance(clear, int) and clear < count:
         alpha = b"\xff" * clear + b"\0"
     elif isinstance(clear, bytes):
@@ -137,9 +141,10 @@ def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Li
     told = SIZES[kind.name](data)
     if told is None:
         raise ImageError(f"{name}: this {kind.name} holds several images, or is damaged")
-    check_size(*told[:2], name, limits)
-    if told[2] > 4:
-        raise ImageError(f"{name}: {kind.name} with {told[2]} channels")
+    check_size(told.width, told.height, name, limits)
+    if told.channels > 4 or not told.colours:
+        kinds = "other colours" if not told.colours else f"{told.channels} channels"
+        raise ImageError(f"{name}: {kind.name} with {kinds} than grey or RGB is not supported")
     samples = np.asarray(getattr(library, f"{kind.codec}_decode")(data))
     if samples.ndim not in (2, 3) or samples.dtype not in (np.uint8, np.uint16):
         shape, dtype = samples.shape, samples.dtype
@@ -148,7 +153,16 @@ def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Li
         samples = samples[..., 0]
     if samples.ndim == 3 and samples.shape[2] > 4:
         raise ImageError(f"{name}: {kind.name} with {samples.shape[2]} channels")
-    return Picture(samples, left_out=(_itself(kind),))
+    bits, stored = told.bits, 8 * samples.itemsize
+    if not bits or bits >= stored:
+        pixels = PixelType()
+    elif bits >= 9 or (bits in (1, 2, 4) and samples.ndim == 2):
+        pixels = PixelType(depth=bits)
+    else:
+        pixels = PixelType(top=(1 << bits) - 1)
+    if not pixels.fits(samples):  # they were scaled as they were decoded
+        pixels = PixelType()
+    return Picture(samples, pixels, left_out=(_itself(kind),))
 
 
 def _itself(kind: Kind) -> str:

@@ -282,7 +282,9 @@ def _checked_stream(parsed: _Parsed, name: str) -> bytes:
         raise ImageError(f"{name}: damaged PNG, image data do not inflate ({error})") from None
     if len(lines) > expected:
         raise ImageError(f"{name}: damaged PNG, more image data than {expected} bytes")
-    if len(lines) < expected or not expand.eof:
+    if len(lines) == expected and not expand.eof:
+        raise ImageError(f"{name}: damaged PNG, the checksum of its image data is missing")
+    if len(lines) < expected:
         raise ImageError(f"{name}: truncated PNG, {len(lines)} of {expected} bytes of image data")
     start = 0
     for rows, line in sizes:
@@ -301,7 +303,9 @@ def _checked_stream(parsed: _Parsed, name: str) -> bytes:
 def _own_decoded(stream: bytes, header: _Header, name: str) -> np.ndarray:
     """Samples of an image that is too wide or high for libpng as OpenCV sets it up."""
     if header.interlace:
-        raise ImageError(f"{name}: interlaced PNG of {header.width} x {header.height} pixels")
+        raise ImageError(
+            f"{name}: interlaced PNG of {header.width} x {header.height} pixels is not supported"
+        )
     channels = _SAMPLES[header.colour]
     shape = (header.height, header.width) + ((channels,) if channels > 1 else ())
     kind, depth = (np.uint16 if header.bits == 16 else np.uint8), header.bits % 8

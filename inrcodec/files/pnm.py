@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -25,7 +24,8 @@ _PAM_LINE = re.compile(rb"[^\n]*\n")
 _MOST_LINES = 1 << 12  # of a PAM header
 _OTHER = re.compile(rb"\s*P[1-7][\s#]")
 _HEADER_END = re.compile(rb"\s|#[^\r\n]*[\r\n]")
-_NUMBERS, _DIGITS = re.compile(rb"#[^\r\n]*|([0-9]+)"), re.compile(rb"#[^\r\n]*|([0-9])")
+_SPACE = b" \t\n\v\f\r"
+_NEITHER, _LONG = re.compile(rb"[^0-9\s]"), re.compile(rb"[0-9]{11}")
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,19 @@ def end_of(data: bytes, header: Header) -> int:
     """Where the samples of a file end, or would if it were whole."""
     if not header.plain:
         return header.start + header.body
-    numbers = (_DIGITS if header.bitmap else _NUMBERS).finditer(data, header.start)
-    found = (match.end() for match in numbers if match[1])
-    return next(islice(found, header.samples - 1, None), len(data))
+    text = data[header.start :]
+    if b"#" in text:
+        text = _COMMENT.sub(lambda comment: b" " * len(comment[0]), text)
+    codes = np.frombuffer(text, np.uint8)
+    digits = (codes >= ord("0")) & (codes <= ord("9"))
+    if not header.bitmap:  # whose numbers have one digit
+        digits[:-1] &= ~digits[1:]
+    ends = np.flatnonzero(digits)
+    return (
+        len(data)
+        if len(ends) < header.samples
+        else header.start + int(ends[header.samples - 1]) + 1
+    )
 
 
 def samples_of(body: bytes, header: Header) -> np.ndarray:
@@ -207,12 +217,14 @@ def _pam_header(data: bytes, name: str) -> Header:
 
 
 def _plain_samples(text: bytes, header: Header, name: str) -> np.ndarray:
-    text = _COMMENT.sub(b"", text)
-    # The digits of a plain bitmap need no space between them.
-    bits = header.bitmap
-    words = [bytes([digit]) for digit in b"".join(text.split())] if bits else text.split()
-    if len(words) != header.samples:
-        raise ImageError(f"{name}: damaged PNM, {len(words)} samples instead of {header.samples}")
-    if not all(word.isdigit() and len(word) <= 10 for word in words):
+    if b"#" in text:
+        text = _COMMENT.sub(b"", text)
+    if _NEITHER.search(text) or (not header.bitmap and _LONG.search(text)):
         raise ImageError(f"{name}: damaged PNM, a sample is not a number")
-    return np.array([int(word) for word in words], np.int64)
+    if header.bitmap:  # its digits need no space between them
+        found = np.frombuffer(text.translate(None, _SPACE), np.uint8) - ord("0")
+    else:
+        found = np.fromstring(text, np.int64, sep=" ")  # any white space
+    if len(found) != header.samples:
+        raise ImageError(f"{name}: damaged PNM, {len(found)} samples instead of {header.samples}")
+    return found

@@ -9,9 +9,12 @@ name.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,6 +44,11 @@ _RENEWED = _STRUCTURE - {254, 255, 263, 264, 265, 288, 289, 292, 293, 320}
 # Tags whose values are places in the file, where more is to be found.
 _POINTERS = {330: "sub-images", 34665: "EXIF", 34853: "GPS", 40965: "interoperability"}
 _STRIP_BYTES = 1 << 20
+# One directory can stand for several images: by tags of ImageDepth, MetaMorph or Zeiss (LSM, whose
+# sizes, X to T, are little-endian), and what descriptions of ImageJ, tifffile and OME have.
+_DEPTH, _UIC2, _LSM = 32997, 33629, 34412
+_LSM_SIZES = struct.Struct("<8x5i")
+_STACK_MARKS = (b"ImageJ=", b'"shape"', b"shape=(", b"<OME")
 # Of ExtraSamples and back.
 _EXTRAS = {0: UNSPECIFIED, 1: PREMULTIPLIED, 2: ALPHA}
 _WRITTEN_EXTRAS = {kind: number for number, kind in _EXTRAS.items()}
@@ -112,31 +120,56 @@ def _type_of(layout: Layout, name: str) -> PixelType:
 def _stacked(data: bytes, directory: Directory, layout: Layout) -> bool:
     """Whether one directory stands for several images, one behind the other, as ImageJ, MetaMorph
     and tifffile write stacks."""
-    text = directory.by_tag.get(270)
-    described = bytes(text.values[:64]) if text is not None else b""
-    if not described.startswith((b"ImageJ=", b'{"shape":')) and 33629 not in directory.by_tag:
+    if directory.number(_DEPTH, 1) > 1 or _planes(directory) > 1:
+        return True
+    texts = [bytes(f.values[:1024]) for f in directory.fields if f.tag == 270]
+    if not any(mark in text for text in texts for mark in _STACK_MARKS):
         return False
-    import tifffile
-
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tif:
-            sizes = [int(np.prod(series.shape)) for series in tif.series]
+        with _tifffile(data) as tif:
+            samples = sum(int(np.prod(series.shape)) for series in tif.series)
     except Exception:  # of whatever the text made tifffile do, which then tells us nothing
         return False
-    return sum(sizes) > layout.width * layout.height * layout.samples
+    # what is not in the file cannot be lost
+    more = samples > layout.width * layout.height * layout.samples
+    return more and samples * layout.bits // 8 <= len(data)
+
+
+def _planes(directory: Directory) -> int:
+    """How many a MetaMorph stack or LSM file has; 1 of others."""
+    stack, lsm = directory.by_tag.get(_UIC2), directory.by_tag.get(_LSM)
+    planes = stack.count if stack is not None else 1
+    if lsm is not None and len(lsm.values) >= _LSM_SIZES.size:
+        _, _, depth, _, times = _LSM_SIZES.unpack_from(lsm.values)
+        planes = max(planes, max(depth, 1) * max(times, 1))
+    return planes
+
+
+@contextlib.contextmanager
+def _tifffile(data: bytes) -> Iterator[Any]:
+    """A file as tifffile opens it; what that logs is not for users."""
+    import tifffile
+
+    logger = logging.getLogger("tifffile")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tif:
+            yield tif
+    finally:
+        logger.disabled = before
 
 
 def _by_tifffile(data: bytes, layout: Layout, name: str) -> np.ndarray:
     """The samples (H, W, S) of a file whose compression is imagecodecs'."""
-    import tifffile
-
     kind = at.OTHER_COMPRESSIONS.get(layout.compression, f"type {layout.compression}")
     for piece in layout.pieces if kind in SIZES else ():
         size = SIZES[kind](data[piece.offset : piece.offset + piece.count])
         if size is None or size[0] * size[1] > layout.cols * layout.rows or size[2] > layout.depth:
             raise ImageError(f"{name}: TIFF with {kind} compression of another size than it says")
+    if layout.compression not in at.OTHER_COMPRESSIONS:
+        raise ImageError(f"{name}: TIFF with {kind} compression is not supported")
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        with _tifffile(data) as tif:
             image: Any = tif.pages.first.asarray(maxworkers=1)
     except Exception as error:  # damage shows in any way that a codec has
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -19,7 +19,9 @@ MAX_FIELDS = 1 << 12
 _WIDTH = 256
 # of field types beyond those of TIFF 6.0: IFD, and the three of BigTIFF
 BIG_BYTES = {13: 4, 16: 8, 17: 8, 18: 8}
-_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_NUMBERS = {
+    1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Directory:
         return found
 
     def numbers(self, tag: int, most: int) -> tuple[int, ...]:
-        """The first numbers of a field, none where it is missing or of another type."""
+        """The first numbers of a field, none where it is missing, of another type or negative."""
         field = self.by_tag.get(tag)
         if field is None or field.kind not in _NUMBERS or not field.values:
             return ()
         count = min(field.count, most)
-        return struct.unpack_from(f"{self.order}{count}{_NUMBERS[field.kind]}", field.values)
+        found = struct.unpack_from(f"{self.order}{count}{_NUMBERS[field.kind]}", field.values)
+        return found if min(found, default=0) >= 0 else ()
 
     def number(self, tag: int, default: int) -> int:
         """The first of them."""

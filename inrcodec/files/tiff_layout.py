@@ -88,6 +88,11 @@ class Layout:
         ]
 
     @property
+    def end(self) -> int:
+        """Where the last of the strips or tiles ends in the file."""
+        return max(map(sum, zip(self.offsets, self.counts, strict=True)))
+
+    @property
     def depth(self) -> int:
         """How many samples a piece has of each pixel."""
         return self.samples // self.planes

@@ -8,6 +8,7 @@ are not zeros. Others need none.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from .sparse import Sparse
 
 _MARK = b"\0"
 _NUMBERS = re.compile(rb"(#[^\r\n]*)|([0-9]+)")
+_ALL_NUMBERS = re.compile(rb"[0-9]+")
+_MARKED_DIGITS = bytes.maketrans(b"0123456789", 10 * _MARK)
 _DIGITS = re.compile(rb"(#[^\r\n]*)|([0-9])")
 
 
@@ -38,8 +41,13 @@ def find(data: bytes, header: Header, picture: Picture) -> Found | None:
     text = data[header.start : end_of(data, header)]
     if _MARK in text:
         return None
-    numbers = _DIGITS if header.bitmap else _NUMBERS
-    template = numbers.sub(lambda match: match[1] or _MARK, text)
+    if b"#" in text:
+        numbers = _DIGITS if header.bitmap else _NUMBERS
+        template = numbers.sub(lambda match: match[1] or _MARK, text)
+    elif header.bitmap:
+        template = text.translate(_MARKED_DIGITS)
+    else:
+        template = _ALL_NUMBERS.sub(_MARK, text)
     samples = picture.samples
     if template.count(_MARK) != samples.size or _plain_body(samples, template) != text:
         return None
@@ -67,6 +75,11 @@ def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> 
 
 def _plain_body(samples: np.ndarray, template: bytes) -> bytes:
     """A template with samples for its marks, of which there are as many."""
-    between = template.split(_MARK)
-    words = [b"%d" % value for value in samples.reshape(-1).tolist()]
-    return b"".join(part for pair in zip(between, [*words, b""], strict=True) for part in pair)
+    if samples.max() <= 9:  # one digit each, with or without space between them
+        filled = np.frombuffer(template, np.uint8).copy()
+        filled[filled == 0] = samples.reshape(-1) + ord("0")
+        return filled.tobytes()
+    words = [b"%d" % value for value in range(int(samples.max()) + 1)]
+    between = iter(template.split(_MARK))
+    pairs = zip(map(words.__getitem__, samples.reshape(-1).tolist()), between, strict=True)
+    return next(between) + b"".join(chain.from_iterable(pairs))

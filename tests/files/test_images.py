@@ -205,7 +205,7 @@ PALETTE = chunk(b"PLTE", bytes(6))
         (png(header(2, 2, 8, 0), b"\0\1\2\0\3\4", chunk(b"acTL", bytes(8))), "animated"),
         (
             SIGNATURE + header(2, 2, 8, 0) + chunk(b"IDAT", BODY[:-1]) + chunk(b"IEND", b""),
-            "truncated",
+            "checksum",
         ),
         (
             SIGNATURE

@@ -83,3 +83,55 @@ def test_damage_is_told_in_a_line() -> None:
     for data in (imagecodecs.jpeg2k_encode(np.asarray(image))[:90], b"\xff\x0a" + bytes(40)):
         with pytest.raises(inrcodec.ImageError):
             read_picture(data, "file")
+
+
+def test_colour_maps_with_alpha() -> None:
+    colours = bytes([3, 2, 1, 255, 6, 5, 4, 0, 9, 8, 7, 100])  # B, G, R, A
+    header = bytes([0, 1, 1, 0, 0, 3, 0, 32, 0, 0, 0, 0, 3, 0, 1, 0, 8, 0x20])
+    data = header + colours + bytes([0, 1, 2])
+    picture = source_picture(data, "it.tga")
+    wanted = [[[1, 2, 3, 255], [4, 5, 6, 0], [7, 8, 9, 100]]]
+    assert picture.array().tolist() == wanted
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGBA")), wanted)
+
+
+@pytest.mark.parametrize("way", ["jp2", "j2k"])
+@pytest.mark.parametrize("bits", [4, 6, 8, 11, 12, 16])
+def test_depths_of_jpeg_2000(bits: int, way: str) -> None:
+    image = scene(20, 21, 1, np.uint16).squeeze() >> 16 - bits
+    image = image.astype(np.uint8 if bits <= 8 else np.uint16)
+    data = imagecodecs.jpeg2k_encode(image, bitspersample=bits, codecformat=way, reversible=True)
+    picture = source_picture(data, "it")
+    assert np.array_equal(picture.samples, image)
+    assert (picture.type.top or (1 << (picture.type.depth or bits)) - 1) == (1 << bits) - 1
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_depths_of_jpeg_xl(bits: int) -> None:
+    image = scene(20, 21, 3, np.uint16) >> 16 - bits
+    image = image.astype(np.uint8 if bits <= 8 else np.uint16)
+    data = imagecodecs.jpegxl_encode(image, bitspersample=bits, lossless=True)
+    picture = source_picture(data, "it")
+    assert np.array_equal(picture.samples, image)
+    assert picture.type.depth == (bits if 8 < bits < 16 else 0)
+
+
+def test_cmyk_in_jpeg_2000_is_refused() -> None:
+    data = imagecodecs.jpeg2k_encode(scene(20, 21, 4, np.uint8), codecformat="jp2")
+    at = data.index(b"colr\1") + 7
+    assert source_picture(data, "it").samples.shape[2] == 4
+    with pytest.raises(inrcodec.ImageError, match="other colours"):
+        source_picture(data[:at] + b"\0\0\0\x0c" + data[at + 4 :], "it")
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 11])
+def test_animations_of_jpeg_xl_are_refused(width: int) -> None:
+    frames = np.stack([scene(11, width, 1, np.uint8)] * 3)
+    data = imagecodecs.jpegxl_encode(frames, photometric="gray")
+    with pytest.raises(inrcodec.ImageError, match="several images"):
+        source_picture(data, "it")
+
+
+def test_a_damaged_header_is_told_in_words() -> None:
+    with pytest.raises(inrcodec.ImageError, match="its header is damaged"):
+        source_picture(bytes([0, 0, 2]) + bytes(13) + b"\x18\0", "it.tga")

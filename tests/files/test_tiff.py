@@ -130,3 +130,34 @@ def test_a_next_directory_that_is_none(following: int) -> None:
 def test_broken_or_unsupported_tiff(data: bytes, cause: str) -> None:
     with pytest.raises((ImageError, LimitError), match=cause):
         read_image(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"axes": "ZYX", "shape": [3, 2, 3]}', b"shape=(3, 2, 3)"],
+)
+def test_stacks_of_one_directory(text: bytes) -> None:
+    body = PIXELS.tobytes() * 3 + text + b"\0"
+    data = tiff({**GREY, 270: (0,) * 2}, body)
+    # the description's field, of so many bytes that lie behind the pixels
+    field = struct.pack(">HHI", 270, 4, 2)
+    at = data.index(field)
+    place = struct.pack(">HHII", 270, 2, len(text) + 1, 8 + 18)
+    data = data[:at] + place + data[at + 12 :]
+    with pytest.raises(ImageError, match="several images"):
+        read_image(data)
+
+
+def test_a_depth_is_that_of_a_stack() -> None:
+    with pytest.raises(ImageError, match="several images"):
+        read_image(tiff({**GREY, 32997: 3}, PIXELS.tobytes() * 3))
+
+
+def test_signed_fields_that_are_not_negative() -> None:
+    width = struct.pack(">HHI", 256, 4, 1)
+    data = tiff(GREY, PIXELS.tobytes())
+    equal(read_image(data.replace(width, struct.pack(">HHI", 256, 9, 1))), PIXELS)
+    at = data.index(width)
+    negative = data[:at] + struct.pack(">HHIi", 256, 9, 1, -3) + data[at + 12 :]
+    with pytest.raises(ImageError, match="tag 256"):
+        read_image(negative)
