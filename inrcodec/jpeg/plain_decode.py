@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .plan import (
     AC_FIRST,
     AC_REFINE,
+    BARE,
     DC_FIRST,
     DC_REFINE,
     LONGEST_RUN,
@@ -21,6 +23,28 @@ from .plan import (
 Codes = dict[tuple[int, int], int]  # symbols by length and code
 
 
+class EobRun(NamedTuple):
+    """One so far: its blocks and correction bits, and whether its last block has neither symbols
+    nor such bits."""
+
+    length: int
+    corrections: int
+    bare: bool
+
+    def ends_before(self, rule: int, corrections: int) -> bool:
+        """Whether it does, before a block that has nothing but so many correction bits."""
+        if self.length == LONGEST_RUN:
+            return True
+        if rule == BARE:
+            return not self.bare or corrections > 0
+        return self.corrections > MOST_CORRECTIONS
+
+    def joined_by(self, empty: bool, corrections: int) -> EobRun:
+        """It and one more block; empty: that has no symbols."""
+        bare = empty and not corrections
+        return EobRun(self.length + 1, self.corrections + corrections, bare)
+
+
 class _EndOfData(Exception):
     """The bytes end, or make no sense."""
 
@@ -30,11 +54,12 @@ def decode(
     plan: Plan,
     tables: Sequence[tuple[bytes, bytes]],
     arrays: Sequence[np.ndarray],
+    rule: int,
     pads: np.ndarray,
     most_notes: int,
 ) -> tuple[int, int, np.ndarray, np.ndarray]:
     """How many bytes MCUs take, how many they are, and the breaks and zeros of Notes."""
-    decoder = _Decoder(body, plan, tables, arrays, most_notes)
+    decoder = _Decoder(body, plan, tables, arrays, rule, most_notes)
     restarts = whole = size = 0
     counts = 0, 0
     for mcu in range(plan.mcus + 1):
@@ -131,6 +156,7 @@ class _Decoder:
         plan: Plan,
         tables: Sequence[tuple[bytes, bytes]],
         arrays: Sequence[np.ndarray],
+        rule: int,
         most_notes: int,
     ) -> None:
         self.reader, self.plan, self.arrays = _Reader(body), plan, arrays
@@ -138,10 +164,9 @@ class _Decoder:
         self.predicted = [0] * len(arrays)
         self.number = 0  # of the block in the scan
         self.run = 0  # blocks that the EOB run has left
-        self.length = self.corrections = 0  # of the last run
-        self.joins = False  # whether the last block ended with a run
+        self.last: EobRun | None = None  # what the last block ended with
         self.breaks, self.zeros = list[int](), list[tuple[int, int]]()
-        self.most_notes = most_notes
+        self.rule, self.most_notes = rule, most_notes
 
     def restart(self, number: int) -> int:
         """Goes over a restart marker; returns the padding before it."""
@@ -149,7 +174,7 @@ class _Decoder:
         if self.run or reader.body[reader.at : reader.at + 2] != bytes((0xFF, 0xD0 + number)):
             raise _EndOfData
         reader.at += 2
-        self.joins, self.predicted = False, [0] * len(self.arrays)
+        self.last, self.predicted = None, [0] * len(self.arrays)
         return pad
 
     def mcu(self, mcu: int) -> None:
@@ -180,7 +205,7 @@ class _Decoder:
         k, runs = max(self.plan.ss, 1), 0
         first, se = k, self.plan.se
         if self.run:
-            self.run -= 1
+            self.end_block(False, True, 0)
             return
         while k <= se:
             upper, size = divmod(self.reader.symbol(codes), 16)
@@ -203,17 +228,15 @@ class _Decoder:
                 return
             else:
                 self.note_zeros(runs)
-                self.start_run(upper, k == first)
-                self.run -= 1
+                self.start_run(upper)
+                self.end_block(True, k == first, 0)
                 return
             k += 1
-        self.joins = False
+        self.last = None
         self.note_zeros(runs)
 
     def refine(self, codes: Codes, block: np.ndarray) -> None:
-        k, se, runs = self.plan.ss, self.plan.se, 0
-        if self.run and self.corrections > MOST_CORRECTIONS:
-            self.note_break()
+        k, se, runs, starts = self.plan.ss, self.plan.se, 0, not self.run
         while not self.run and k <= se:
             upper, size = divmod(self.reader.symbol(codes), 16)
             value = 0
@@ -224,7 +247,7 @@ class _Decoder:
             elif upper < 15:
                 if runs:
                     raise _EndOfData
-                self.start_run(upper, k == self.plan.ss)
+                self.start_run(upper)
                 break
             else:
                 runs += 1
@@ -240,35 +263,36 @@ class _Decoder:
                 block[k] = value
             k += 1
         if not self.run:
-            self.joins = False
+            self.last = None
             if runs:
                 raise _EndOfData
             return
-        for at in range(k, se + 1):
-            if block[at]:
-                self.correct(block, at)
-                self.corrections += 1
-        self.run -= 1
+        places = [at for at in range(k, se + 1) if block[at]]
+        for at in places:
+            self.correct(block, at)
+        self.end_block(starts, k == self.plan.ss, len(places))
 
-    def start_run(self, upper: int, first: bool) -> None:
-        """first: the block begins with it."""
-        length = (1 << upper) + self.reader.bits(upper)
-        full = self.length == LONGEST_RUN or self.corrections > MOST_CORRECTIONS
-        if first and self.joins and not full:
-            self.note_break()
-        self.run = self.length = length
-        self.corrections, self.joins = 0, True
+    def start_run(self, upper: int) -> None:
+        self.run = (1 << upper) + self.reader.bits(upper)
+
+    def end_block(self, starts: bool, empty: bool, corrections: int) -> None:
+        """Ends a block with EOB; starts: it has one of its own; empty: and no other symbol;
+        corrections: bits after it."""
+        last = self.last
+        if last and empty and starts != last.ends_before(self.rule, corrections):
+            if len(self.breaks) == self.most_notes:
+                raise _EndOfData
+            self.breaks.append(self.number)
+        if starts or last is None:
+            last = EobRun(0, 0, False)
+        self.last = last.joined_by(empty, corrections)
+        self.run -= 1
 
     def correct(self, block: np.ndarray, k: int) -> None:
         """Reads the next bit of a coefficient that is not 0."""
         step, value = 1 << self.plan.al, int(block[k])
         if self.reader.bit() and not abs(value) & step:
             block[k] = value + (step if value > 0 else -step)
-
-    def note_break(self) -> None:
-        if len(self.breaks) == self.most_notes:
-            raise _EndOfData
-        self.breaks.append(self.number)
 
     def note_zeros(self, runs: int) -> None:
         if not runs:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import CorruptError
-from .plain_decode import blocks_of, codes_of
+from .plain_decode import EobRun, blocks_of, codes_of
 from .plan import (
     AC_FIRST,
     AC_REFINE,
     DC_FIRST,
     DC_REFINE,
     LONGEST_RUN,
-    MOST_CORRECTIONS,
     MOST_SIZE,
     SEQUENTIAL,
     Notes,
@@ -103,6 +102,7 @@ class _Encoder:
         self.predicted = [0] * len(arrays)
         self.blocks = notes.mcus * sum(h * v for h, v, _ in plan.parts)
         self.number = 0  # of the block in the scan
+        self.rule = notes.rule
         self.run = 0  # blocks that the EOB run has left
         self.breaks, self.zeros = notes.breaks.tolist()[::-1], notes.zeros.tolist()[::-1]
 
@@ -123,7 +123,7 @@ class _Encoder:
             self.number += 1
 
     def ac(self, codes: Codes, block: list[int]) -> None:
-        zeros = 0
+        zeros, empty = 0, True
         if self.run:
             self.run -= 1
             return
@@ -135,20 +135,21 @@ class _Encoder:
             for _ in range(zeros // 16):
                 self.writer.symbol(codes, _ZEROS)
             self.writer.signed(codes, zeros % 16, value if block[k] > 0 else -value)
-            zeros = 0
+            zeros, empty = 0, False
         if zeros and self.zeros and self.zeros[-1][0] == self.number:
             _, runs = self.zeros.pop()
             if runs > zeros // 16:
                 raise CorruptError("a JPEG scan with more zeros than its block ends with")
             for _ in range(runs):
                 self.writer.symbol(codes, _ZEROS)
+            empty = False
             zeros -= 16 * runs
         if not zeros:
             return
         if self.plan.kind == SEQUENTIAL:
             self.writer.symbol(codes, 0)
         else:
-            self.start_run(codes, 0)
+            self.start_run(codes, empty, 0)
 
     def refine(self, codes: Codes, block: list[int]) -> None:
         zeros, bits = 0, list[int]()  # the correction bits that follow the next symbol
@@ -173,7 +174,7 @@ class _Encoder:
         if self.run:
             self.run -= 1
         elif zeros or bits:
-            self.start_run(codes, len(bits))
+            self.start_run(codes, not last, len(bits))
         self.put_corrections(bits)
 
     def put_corrections(self, bits: list[int]) -> None:
@@ -181,9 +182,9 @@ class _Encoder:
             self.writer.put(bit, 1)
         bits.clear()
 
-    def start_run(self, codes: Codes, corrections: int) -> None:
-        """The EOB run that begins with this block; corrections: bits of its own."""
-        length = self.run_length(corrections)
+    def start_run(self, codes: Codes, empty: bool, corrections: int) -> None:
+        """The EOB run that begins with this block; empty: it has no symbol but EOB."""
+        length = self.run_length(EobRun(0, 0, False).joined_by(empty, corrections))
         size = length.bit_length() - 1
         if length > LONGEST_RUN:
             raise CorruptError("a JPEG scan with a longer EOB run than there is")
@@ -191,23 +192,22 @@ class _Encoder:
         self.writer.put(length, size)
         self.run = length - 1
 
-    def run_length(self, corrections: int) -> int:
+    def run_length(self, run: EobRun) -> int:
         end, restart = self.blocks, self.plan.restart
         if restart:
             end = min(end, (self.number // restart + 1) * restart)
         for number in range(self.number + 1, end):
-            length = number - self.number
             more = self.corrections_only(number)
             if more is None or (self.zeros and self.zeros[-1][0] == number):
-                return length
-            full = length == LONGEST_RUN or corrections > MOST_CORRECTIONS
+                break
+            ends = run.ends_before(self.rule, more)
             if self.breaks and self.breaks[-1] == number:
                 self.breaks.pop()
-                full = not full
-            if full:
-                return length
-            corrections += more
-        return end - self.number
+                ends = not ends
+            if ends:
+                break
+            run = run.joined_by(True, more)
+        return run.length
 
     def corrections_only(self, number: int) -> int | None:
         """How many correction bits a block has; None where it has more than an EOB and these."""

@@ -14,6 +14,8 @@ LONGEST_RUN = 0x7FFF
 # libjpeg ends an EOB run with more correction bits, as its room for them is full
 MOST_CORRECTIONS = 937
 
+LIBJPEG, BARE = range(2)  # of Notes
+
 
 class Plan(NamedTuple):
     """A scan as its loops want it. kind: SEQUENTIAL and so on; down, across: its MCUs; parts: for
@@ -47,6 +49,8 @@ class Plan(NamedTuple):
 class Notes(NamedTuple):
     """What coefficients do not tell of a scan's bytes.
 
+    rule: of EOB runs; LIBJPEG: they end with 0x7FFF blocks or more than 937 correction bits; BARE:
+    with 0x7FFF blocks, and a block that has a symbol or correction bits has one of its own.
     mcus: how many MCUs they hold; what follows is in no coefficient, or nothing does.
     pads: uint8 (ends,), for each end the padding bits, below what does not matter.
     breaks: uint32, the numbers of blocks before which an EOB run ends where it would go on, or goes
@@ -55,6 +59,7 @@ class Notes(NamedTuple):
     before the EOB.
     """
 
+    rule: int
     mcus: int
     pads: np.ndarray
     breaks: np.ndarray

@@ -3,9 +3,8 @@
 Coefficients are, for each component of the frame, an array int16 (block rows, block columns, 64) in
 zigzag order, of the shape that Frame.shape() says; a scan fills in its part of them.
 
-Bytes that libjpeg would write need no more than its rules: zeros that end a block are one EOB, an
-EOB run goes on until 0x7FFF blocks, or more than 937 correction bits, are in it. Where an encoder
-has done otherwise, Notes say so.
+Bytes as libjpeg writes them need nothing else: zeros that end a block are one EOB, EOB runs are as
+long as they can be, padding bits are ones. Where an encoder has done otherwise, Notes say so.
 """
 
 from __future__ import annotations
@@ -24,32 +23,37 @@ _TABLE = 16 + 256
 
 
 def decode_scan(
-    data: bytes, frame: Frame, scan: Scan, coefficients: Sequence[np.ndarray], most_notes: int
+    data: bytes,
+    frame: Frame,
+    scan: Scan,
+    coefficients: Sequence[np.ndarray],
+    rule: int,
+    most_notes: int,
 ) -> tuple[int, Notes]:
     """Fills coefficients in, and returns how many bytes of data from scan.start on hold them, and
     the notes with which encode_scan() writes these bytes again (if no other scan has the same
     bits). Where they are damaged, they end before, with a block before which no EOB run is open.
-    most_notes: breaks and zeros, each; they end before that too."""
+    rule: of Notes; most_notes: breaks and zeros, each; they end before that too."""
     plan, arrays = plan_of(frame, scan), [coefficients[i] for i in scan.components]
     body = np.frombuffer(data, np.uint8)[scan.start : scan.end]
     pads = np.empty(plan.ends(plan.mcus), np.uint8)
     library = kernels.library()
     if library is None:
         size, mcus, breaks, zeros = plain_decode.decode(
-            bytes(body), plan, scan.tables, arrays, pads, most_notes
+            bytes(body), plan, scan.tables, arrays, rule, pads, most_notes
         )
     else:
         breaks, zeros = np.empty(most_notes, np.uint32), np.empty((most_notes, 2), np.uint32)
         counts = np.empty(3, np.int32)
         size = library.decode_jpeg_scan(
-            body, len(body), *_numbers(plan, scan), *_addresses(arrays), pads,
+            body, len(body), *_numbers(plan, scan, rule), *_addresses(arrays), pads,
             breaks, most_notes, zeros, most_notes, counts,
         )  # fmt: skip
         mcus = int(counts[0])
         breaks, zeros = breaks[: counts[1]].copy(), zeros[: counts[2]].copy()
     if not size:
         mcus = 0
-    return size, Notes(mcus, pads[: plan.ends(mcus)], breaks, zeros)
+    return size, Notes(rule, mcus, pads[: plan.ends(mcus)], breaks, zeros)
 
 
 def encode_scan(
@@ -66,7 +70,7 @@ def encode_scan(
         return plain_encode.encode(plan, scan.tables, arrays, notes, room)
     target = np.empty(room, np.uint8)
     size = library.encode_jpeg_scan(
-        *_numbers(plan, scan), *_addresses(arrays), notes.mcus, notes.pads,
+        *_numbers(plan, scan, notes.rule), *_addresses(arrays), notes.mcus, notes.pads,
         notes.breaks, len(notes.breaks), notes.zeros, len(notes.zeros), target, room,
     )  # fmt: skip
     if size < 0:
@@ -74,13 +78,13 @@ def encode_scan(
     return target[:size].tobytes()
 
 
-def _numbers(plan: Plan, scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(plan: Plan, scan: Scan, rule: int) -> tuple[np.ndarray, np.ndarray]:
     """The plan and the Huffman tables for the compiled loops."""
     tables = np.zeros((len(scan.tables), 2, _TABLE), np.uint8)
     for i, pair in enumerate(scan.tables):
         for j, table in enumerate(pair):
             tables[i, j, : len(table)] = np.frombuffer(table, np.uint8)
-    flat = [*plan[:-1], len(plan.parts), *(n for part in plan.parts for n in part)]
+    flat = [*plan[:-1], len(plan.parts), rule, *(n for part in plan.parts for n in part)]
     return np.array(flat, np.int64), tables
 
 

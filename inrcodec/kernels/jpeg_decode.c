@@ -24,10 +24,8 @@ typedef struct {
     jpeg_scan scan;
     reader in;
     codes dc[MOST_COMPONENTS], ac[MOST_COMPONENTS];
-    int64_t block;              /* its number in the scan */
-    int64_t run;                /* blocks that the EOB run has left */
-    int64_t length, corrections; /* of the last run */
-    int joins;                  /* whether the last block ended with a run */
+    int64_t block, run; /* its number in the scan, and blocks that the EOB run has left */
+    eob_run last;       /* what the last block ended with, or of length 0 */
     uint32_t *breaks, *zeros;
     int64_t breaks_count, most_breaks, zeros_count, most_zeros;
 } decoder;
@@ -124,14 +122,6 @@ static int64_t without(const reader *r, int64_t at, int bytes)
     return at;
 }
 
-static int note_break(decoder *d)
-{
-    if (d->breaks_count == d->most_breaks)
-        return 0;
-    d->breaks[d->breaks_count++] = (uint32_t)d->block;
-    return 1;
-}
-
 static int note_zeros(decoder *d, int runs)
 {
     if (!runs)
@@ -157,18 +147,29 @@ static int decode_dc(decoder *d, jpeg_component *c, const codes *table, int16_t 
     return 1;
 }
 
-/* Starts an EOB run with a symbol's upper half; first: the block begins with it. */
-static int start_run(decoder *d, int upper, int first)
+/* Starts an EOB run with a symbol's upper half. */
+static int start_run(decoder *d, int upper)
 {
-    int64_t length = ((int64_t)1 << upper) + take(&d->in, upper);
-    if (d->in.held < 0)
-        return 0;
-    int full = d->length == LONGEST_RUN || d->corrections > MOST_CORRECTIONS;
-    if (first && d->joins && !full && !note_break(d))
-        return 0;
-    d->run = d->length = length;
-    d->corrections = 0;
-    return d->joins = 1;
+    d->run = ((int64_t)1 << upper) + take(&d->in, upper);
+    return d->in.held >= 0;
+}
+
+/* Ends a block with EOB; starts: it has one of its own; empty: and no other symbol; corrections:
+   bits after it. */
+static int end_block(decoder *d, int starts, int empty, int64_t corrections)
+{
+    if (d->last.length && empty && starts != ends_before(&d->scan, &d->last, corrections)) {
+        if (d->breaks_count == d->most_breaks)
+            return 0;
+        d->breaks[d->breaks_count++] = (uint32_t)d->block;
+    }
+    if (starts)
+        d->last.length = d->last.corrections = 0;
+    d->last.length++;
+    d->last.corrections += corrections;
+    d->last.bare = empty && !corrections;
+    d->run--;
+    return 1;
 }
 
 static int decode_ac(decoder *d, const codes *table, int16_t *block)
@@ -176,10 +177,8 @@ static int decode_ac(decoder *d, const codes *table, int16_t *block)
     int runs = 0, ss = d->scan.ss, se = d->scan.se;
     if (d->scan.kind == SEQUENTIAL)
         ss = 1;
-    if (d->run) {
-        d->run--;
-        return 1;
-    }
+    if (d->run)
+        return end_block(d, 0, 1, 0);
     for (int k = ss; k <= se; k++) {
         int symbol = take_symbol(&d->in, table), upper = symbol >> 4, size = symbol & 15;
         if (symbol < 0)
@@ -199,13 +198,10 @@ static int decode_ac(decoder *d, const codes *table, int16_t *block)
         } else if (d->scan.kind == SEQUENTIAL) {
             return upper == 0 && note_zeros(d, runs);
         } else {
-            if (!note_zeros(d, runs) || !start_run(d, upper, k == ss))
-                return 0;
-            d->run--;
-            return 1;
+            return note_zeros(d, runs) && start_run(d, upper) && end_block(d, 1, k == ss, 0);
         }
     }
-    d->joins = 0;
+    d->last.length = 0;
     return note_zeros(d, runs);
 }
 
@@ -222,9 +218,7 @@ static int correct(decoder *d, int16_t *coefficient)
 
 static int refine_ac(decoder *d, const codes *table, int16_t *block)
 {
-    int k = d->scan.ss, se = d->scan.se, runs = 0;
-    if (d->run && d->corrections > MOST_CORRECTIONS && !note_break(d))
-        return 0;
+    int k = d->scan.ss, se = d->scan.se, runs = 0, starts = !d->run, empty, corrections = 0;
     for (; !d->run && k <= se; k++) {
         int symbol = take_symbol(&d->in, table), upper = symbol >> 4, value = 0;
         if (symbol < 0 || (symbol & 15) > 1)
@@ -235,7 +229,7 @@ static int refine_ac(decoder *d, const codes *table, int16_t *block)
                 return 0;
             runs = 0;
         } else if (upper < 15) {
-            if (runs || !start_run(d, upper, k == d->scan.ss))
+            if (runs || !start_run(d, upper))
                 return 0;
             break;
         } else {
@@ -255,17 +249,17 @@ static int refine_ac(decoder *d, const codes *table, int16_t *block)
             block[k] = (int16_t)value;
     }
     if (!d->run) {
-        d->joins = 0;
+        d->last.length = 0;
         return !runs;
     }
+    empty = k == d->scan.ss;
     for (; k <= se; k++)
         if (block[k]) {
             if (!correct(d, block + k))
                 return 0;
-            d->corrections++;
+            corrections++;
         }
-    d->run--;
-    return 1;
+    return end_block(d, starts, empty, corrections);
 }
 
 static int decode_block(decoder *d, int component, int16_t *block)
@@ -317,7 +311,7 @@ static int take_restart(decoder *d, int64_t number, uint8_t *pads)
         return 0;
     pads[number] = pad;
     r->at += 2;
-    d->joins = 0;
+    d->last.length = 0;
     restart_prediction(&d->scan);
     return 1;
 }
@@ -339,7 +333,8 @@ INR_EXPORT int64_t inr_decode_jpeg_scan(const uint8_t *bytes, int64_t size, cons
         build_codes(&d.ac[i], tables + (2 * i + 1) * TABLE);
     }
     d.in = (reader){.bytes = bytes, .size = size};
-    d.block = d.run = d.length = d.corrections = d.joins = 0;
+    d.last = (eob_run){0, 0, 0};
+    d.block = d.run = 0;
     d.breaks = breaks;
     d.zeros = zeros;
     d.most_breaks = most_breaks;

@@ -112,36 +112,39 @@ static int is_empty(const encoder *e, const int16_t *block, int64_t *corrections
     return 1;
 }
 
-/* How many blocks the run takes that begins with this one; corrections: of its own. */
-static int64_t run_length(encoder *e, int64_t corrections)
+/* How many blocks the run takes that begins with this one; empty: it has no symbol but EOB. */
+static int64_t run_length(encoder *e, int empty, int64_t corrections)
 {
-    int64_t end = e->blocks, length = 1, more;
+    eob_run run = {1, corrections, empty && !corrections};
+    int64_t end = e->blocks, more;
     if (e->scan.restart) {
         int64_t next = (e->block / e->scan.restart + 1) * e->scan.restart;
         end = next < end ? next : end;
     }
-    for (int64_t next = e->block + 1; next < end; next++, length++) {
-        int full = length == LONGEST_RUN || corrections > MOST_CORRECTIONS;
+    for (int64_t next = e->block + 1; next < end; next++) {
         int has_zeros = e->zeros_used < e->zeros_count
                         && e->zeros[2 * e->zeros_used] == (uint32_t)next;
         if (has_zeros || !is_empty(e, block_of(&e->scan, e->scan.components, next, 0), &more))
             break;
+        int ends = ends_before(&e->scan, &run, more);
         if (e->breaks_used < e->breaks_count && e->breaks[e->breaks_used] == (uint32_t)next) {
             e->breaks_used++;
-            full = !full;
+            ends = !ends;
         }
-        if (full)
+        if (ends)
             break;
-        corrections += more;
+        run.length++;
+        run.corrections += more;
+        run.bare = !more;
     }
-    if (length > LONGEST_RUN)
+    if (run.length > LONGEST_RUN)
         e->out.failed = 1;
-    return length;
+    return run.length;
 }
 
-static void put_run(encoder *e, const codes *table, int64_t corrections)
+static void put_run(encoder *e, const codes *table, int empty, int64_t corrections)
 {
-    int64_t length = run_length(e, corrections);
+    int64_t length = run_length(e, empty, corrections);
     int size = size_of(length) - 1;
     if (!e->out.failed)
         put_symbol(&e->out, table, size << 4, (int)length, size);
@@ -150,7 +153,7 @@ static void put_run(encoder *e, const codes *table, int64_t corrections)
 
 static void encode_ac(encoder *e, const codes *table, const int16_t *block)
 {
-    int zeros = 0, ss = e->scan.ss, al = e->scan.al;
+    int zeros = 0, empty = 1, ss = e->scan.ss, al = e->scan.al;
     if (e->scan.kind == SEQUENTIAL)
         ss = 1;
     if (e->run) {
@@ -166,7 +169,7 @@ static void encode_ac(encoder *e, const codes *table, const int16_t *block)
         for (; zeros > 15; zeros -= 16)
             put_symbol(&e->out, table, 0xF0, 0, 0);
         put_signed(&e->out, table, zeros, block[k] < 0 ? -value : value);
-        zeros = 0;
+        zeros = empty = 0;
     }
     if (zeros && e->zeros_used < e->zeros_count
         && e->zeros[2 * e->zeros_used] == (uint32_t)e->block) {
@@ -175,6 +178,7 @@ static void encode_ac(encoder *e, const codes *table, const int16_t *block)
             e->out.failed = 1;
             return;
         }
+        empty = 0;
         for (; runs; runs--, zeros -= 16)
             put_symbol(&e->out, table, 0xF0, 0, 0);
     }
@@ -183,7 +187,7 @@ static void encode_ac(encoder *e, const codes *table, const int16_t *block)
     if (e->scan.kind == SEQUENTIAL)
         put_symbol(&e->out, table, 0, 0, 0);
     else
-        put_run(e, table, 0);
+        put_run(e, table, empty, 0);
 }
 
 static void put_corrections(writer *w, uint64_t bits, int count)
@@ -227,7 +231,7 @@ static void refine_ac(encoder *e, const codes *table, const int16_t *block)
     if (e->run)
         e->run--;
     else if (zeros || count)
-        put_run(e, table, count);
+        put_run(e, table, !last, count);
     put_corrections(&e->out, corrections, count);
 }
 

@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     int kind, ss, se, al;
     int64_t restart, across, down; /* the last two in MCUs */
-    int count;
+    int count, bare; /* bare: EOB runs are as BARE of jpeg/plan.py has them */
     jpeg_component components[MOST_COMPONENTS];
 } jpeg_scan;
 
@@ -39,14 +39,29 @@ static void read_plan(jpeg_scan *s, const int64_t *plan, int16_t *const *arrays)
     s->down = plan[5];
     s->across = plan[6];
     s->count = (int)plan[7];
+    s->bare = (int)plan[8];
     for (int i = 0; i < s->count; i++) {
         jpeg_component *c = &s->components[i];
-        c->h = (int)plan[8 + 3 * i];
-        c->v = (int)plan[9 + 3 * i];
-        c->across = plan[10 + 3 * i];
+        c->h = (int)plan[9 + 3 * i];
+        c->v = (int)plan[10 + 3 * i];
+        c->across = plan[11 + 3 * i];
         c->blocks = arrays[i];
         c->predicted = 0;
     }
+}
+
+/* An EOB run so far. */
+typedef struct {
+    int64_t length, corrections; /* blocks, and correction bits */
+    int bare;                    /* whether the last block has neither symbols nor such bits */
+} eob_run;
+
+/* Whether a run ends before a block that has nothing but so many correction bits. */
+static int ends_before(const jpeg_scan *s, const eob_run *run, int64_t corrections)
+{
+    if (run->length == LONGEST_RUN)
+        return 1;
+    return s->bare ? !run->bare || corrections > 0 : run->corrections > MOST_CORRECTIONS;
 }
 
 static void restart_prediction(jpeg_scan *s)

@@ -1,11 +1,16 @@
 """A JPEG file taken apart into DCT coefficients and what else there is of it.
 
 A hole is the entropy coded bytes of a scan, as far as coefficients hold them. The recipe, of which
-a key is left out where libjpeg's way is followed: `n`, how many MCUs each scan's hole has, where
-any has not all of them; `p`, the padding bits before restart markers and behind scans: 0 for all
-zeros, or a byte for each, 255 where they are ones; `r`, blocks before which an EOB run ends, or goes
-on, against the rule; `z`, blocks with zeros before their EOB, and how many times 16. Blocks are
-numbered through all scans in their order, and stored as differences, uint32 little-endian.
+a key is left out where libjpeg's way is followed:
+
+    e  1: EOB runs follow the rule BARE of jpeg/plan.py
+    n  a list: how many MCUs each scan's hole has, where any has not all of its scan's
+    p  padding bits, before restart markers and behind scans: 0 for all zeros, or bytes, one for
+       each that is padded, 255 where they are ones, or else the bits below a one
+    r  bytes: blocks before which an EOB run ends, or goes on, against the rule
+    z  bytes: blocks with runs of 16 zeros before their EOB, and how many
+
+Blocks are numbered through all scans in their order; their differences are uint32, little-endian.
 """
 
 from __future__ import annotations
@@ -19,13 +24,14 @@ import numpy as np
 
 from ..errors import CorruptError, ImageError
 from ..jpeg.markers import Frame, Markers, read_markers
-from ..jpeg.plan import Notes, Plan, plan_of
+from ..jpeg.plan import BARE, LIBJPEG, Notes, Plan, plan_of
 from ..jpeg.scans import decode_scan, encode_scan
 from ..limits import DEFAULT, Limits
 from .skeleton import most_bytes
 from .sparse import Sparse
 
 MAX_NOTES = 1 << 20
+_MANY = 8  # breaks of a scan; then another rule may fit better
 _ONES = 0xFF
 _NAME = "the source file"
 
@@ -60,14 +66,11 @@ def find(data: bytes, name: str, limits: Limits = DEFAULT) -> JpegFile:
     LimitError for one of more pixels or scans than are allowed."""
     markers = read_markers(data, name, limits)
     frame, scans = markers.frame, markers.scans
-    shapes = map(frame.shape, range(len(frame.components)))
-    coefficients = tuple(np.zeros(shape, np.int16) for shape in shapes)
-    holes, notes, left = list[tuple[int, int]](), list[Notes](), MAX_NOTES
-    for scan in scans:
-        size, found = decode_scan(data, frame, scan, coefficients, left)
-        notes.append(found)
-        holes.append((scan.start, size))
-        left -= max(len(found.breaks), len(found.zeros))
+    coefficients, holes, notes = _decoded(data, markers, LIBJPEG)
+    if _breaks(notes) > _MANY * len(scans):
+        other = _decoded(data, markers, BARE)
+        if _breaks(other[2]) < _breaks(notes):
+            coefficients, holes, notes = other
     if not any(size for _, size in holes):
         raise ImageError(f"{name}: JPEG without coefficients")
     for scan, found, (start, size) in zip(scans, notes, holes, strict=True):
@@ -130,8 +133,28 @@ def bodies(
     return found
 
 
+def _decoded(
+    data: bytes, markers: Markers, rule: int
+) -> tuple[tuple[np.ndarray, ...], list[tuple[int, int]], list[Notes]]:
+    """Coefficients, and where each scan's bytes are that hold them, with its notes."""
+    frame = markers.frame
+    shapes = map(frame.shape, range(len(frame.components)))
+    coefficients = tuple(np.zeros(shape, np.int16) for shape in shapes)
+    holes, notes, left = list[tuple[int, int]](), list[Notes](), MAX_NOTES
+    for scan in markers.scans:
+        size, found = decode_scan(data, frame, scan, coefficients, rule, left)
+        notes.append(found)
+        holes.append((scan.start, size))
+        left -= max(len(found.breaks), len(found.zeros))
+    return coefficients, holes, notes
+
+
+def _breaks(notes: Sequence[Notes]) -> int:
+    return sum(len(each.breaks) for each in notes)
+
+
 def _recipe(plans: Sequence[Plan], notes: Sequence[Notes]) -> dict[str, Any]:
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = {"e": BARE} if notes[0].rule == BARE else {}
     if any(each.mcus != plan.mcus for each, plan in zip(notes, plans, strict=True)):
         recipe["n"] = [each.mcus for each in notes]
     pads = np.concatenate([each.pads for each in notes])
@@ -152,6 +175,9 @@ def _recipe(plans: Sequence[Plan], notes: Sequence[Notes]) -> dict[str, Any]:
 
 def _notes(plans: Sequence[Plan], recipe: dict[str, Any]) -> list[Notes]:
     """Those of each scan. Raises CorruptError where the recipe has none."""
+    rule = recipe.get("e", LIBJPEG)
+    if type(rule) is not int or rule not in (LIBJPEG, BARE):
+        raise CorruptError("a JPEG recipe with a rule of EOB runs that there is not")
     counts = recipe.get("n", [plan.mcus for plan in plans])
     if (
         type(counts) is not list
@@ -181,7 +207,7 @@ def _notes(plans: Sequence[Plan], recipe: dict[str, Any]) -> list[Notes]:
             part[:, 0] -= first
             parts.append(part.astype(np.uint32))
         padding = np.frombuffer(pads, np.uint8, size, at)
-        notes.append(Notes(mcus, padding, parts[0].ravel(), parts[1]))
+        notes.append(Notes(rule, mcus, padding, parts[0].ravel(), parts[1]))
         at += size
     return notes
 
