@@ -29,6 +29,26 @@ _REFUSED = {
     0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical", _DHP: "hierarchical",
     0xF7: "JPEG-LS",
 }  # fmt: skip
+# T.81's tables K.3 to K.6, which are in effect where a sequential file (a frame of Motion JPEG) has
+# none, as for libjpeg-turbo.
+_HUFFMAN = {
+    0x00: bytes.fromhex("00010501010101010100000000000000000102030405060708090a0b"),
+    0x01: bytes.fromhex("00030101010101010101010000000000000102030405060708090a0b"),
+    0x10: bytes.fromhex(
+        "0002010303020403050504040000017d01020300041105122131410613516107227114328191a1082342b1c1"
+        "1552d1f02433627282090a161718191a25262728292a3435363738393a434445464748494a53545556575859"
+        "5a636465666768696a737475767778797a838485868788898a92939495969798999aa2a3a4a5a6a7a8a9aab2"
+        "b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae1e2e3e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8"
+        "f9fa"
+    ),
+    0x11: bytes.fromhex(
+        "00020102040403040705040400010277000102031104052131061241510761711322328108144291a1b1c109"
+        "233352f0156272d10a162434e125f11718191a262728292a35363738393a434445464748494a535455565758"
+        "595a636465666768696a737475767778797a82838485868788898a92939495969798999aa2a3a4a5a6a7a8a9"
+        "aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae2e3e4e5e6e7e8e9eaf2f3f4f5f6f7f8"
+        "f9fa"
+    ),
+}
 _NEXT = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)  # a marker of a segment
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 
@@ -251,10 +271,11 @@ class _Reader:
             and ah in (0, al + 1)
         ):
             raise self.fault("a scan of coefficients that there are not")
+        huffman = self.huffman if frame.progressive else _HUFFMAN | self.huffman
         tables = []
         for numbers in body[2 : 2 + 2 * count : 2]:
             needed = (ss == ah == 0, numbers >> 4), (se > 0, 16 | numbers & 15)
-            pair = [self.huffman.get(key, b"") if need else b"" for need, key in needed]
+            pair = [huffman.get(key, b"") if need else b"" for need, key in needed]
             if any(need and not table for (need, _), table in zip(needed, pair, strict=True)):
                 raise self.fault("a scan without its Huffman tables")
             tables.append((pair[0], pair[1]))

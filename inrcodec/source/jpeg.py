@@ -53,7 +53,7 @@ class JpegFile:
 
 
 def take_apart(data: bytes, name: str, limits: Limits = DEFAULT) -> JpegFile | None:
-    """find(), or None where it raises ImageError."""
+    """find(), or None where it raises ImageError; LimitError as there."""
     try:
         return find(data, name, limits)
     except ImageError:

@@ -78,9 +78,16 @@ def written() -> dict[str, bytes]:
     baseline, start = files["pillow-4:2:0"], files["pillow-4:2:0"].index(b"\xff\xdb")
     files["behind"] = baseline + b"anything" + baseline
     files["no-end"] = baseline[:-2]
+    files["motion"] = without_tables(baseline)
     files["fill"] = baseline[:start] + b"\xff\xff\xff" + baseline[start:]
     files["garbage"] = baseline[:start] + b"garbage\xff\x00\xff" + baseline[start:]
     return files
+
+
+def without_tables(data: bytes) -> bytes:
+    """Without its Huffman tables."""
+    start, end = data.index(b"\xff\xc4"), data.index(b"\xff\xda")
+    return data[:start] + data[end:]
 
 
 def frame_of(

@@ -22,7 +22,7 @@ FACTORS = st.tuples(st.integers(1, 4), st.integers(1, 3))
 
 
 def in_form(form: kernels.Library | None) -> mock._patch:
-    return mock.patch.object(kernels, "library", lambda: form)
+    return mock.patch.object(kernels, "library", return_value=form)
 
 
 def encoded(frame: Frame, scan: Scan, coefficients: list[np.ndarray], notes: Notes) -> bytes:
