@@ -51,8 +51,8 @@ def decode_scan(
         )  # fmt: skip
         mcus = int(counts[0])
         breaks, zeros = breaks[: counts[1]].copy(), zeros[: counts[2]].copy()
-    if not size:
-        mcus = 0
+    if not size:  # a hole has a byte at least
+        mcus, breaks, zeros = 0, breaks[:0], zeros[:0]
     return size, Notes(rule, mcus, pads[: plan.ends(mcus)], breaks, zeros)
 
 
