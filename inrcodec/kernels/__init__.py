@@ -103,6 +103,14 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "deflate": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT, _TO_U32, _U32] + [_COUNT] * 6),
     "pack_lzw": (_COUNT, [_U8, _COUNT, _TO_U8] + [_COUNT] * 4),
     "pack_bits": (_COUNT, [_U8, _COUNT, _TO_U8, _COUNT, _COUNT]),
+    "decode_jpeg_scan": (
+        _COUNT,
+        [_U8, _COUNT, _I64, _U8] + [_ADDRESS] * 4 + [_TO_U8] + [_TO_U32, _COUNT] * 2 + [_TO_I32],
+    ),
+    "encode_jpeg_scan": (
+        _COUNT,
+        [_I64, _U8] + [_ADDRESS] * 4 + [_COUNT, _U8] + [_U32, _COUNT] * 2 + [_TO_U8, _COUNT],
+    ),
     "count_colours": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT, _COUNT, _TO_I32]),
     "add_up": (None, [_TO_I32, _COUNT]),
     "order_colours": (

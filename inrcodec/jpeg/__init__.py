@@ -1,0 +1,1 @@
+"""JPEG files as DCT coefficients: their markers, and scans decoded and encoded again."""
