@@ -44,8 +44,8 @@ INR_EXPORT void INR_NAME(inr_dct_prepare)(const inr_dct *c, const inr_frequency 
             for (int n = 0; n < DCT_NEARBY; n++)
                 if (f->nearby[n] >= 0)
                     nearby += inr_abs(c->values[f->nearby[n] * c->plane + at]);
-            if (f->place > 1)
-                c->total[at] += inr_abs(c->values[(f->place - 1) * c->plane + at]);
+            if (f->before)
+                c->total[at] += inr_abs(c->values[f->before * c->plane + at]);
             c->recent[at] = recent;
             c->count[at] = count;
             c->run[at] = run;
@@ -228,7 +228,7 @@ static void inputs_of(const inr_dct_step *s, const int32_t *restrict at, int32_t
             logarithms(in[n], 4, log2);
         }
         set(in[n], 0);
-        for (int64_t k = 1; k <= f->next; k++)
+        for (int64_t k = 1; k <= f->following; k++)
             add(there + k * c->plane, 0, at, in[n]);
         logarithms(in[n++], 4, log2);
         set(in[n], 0);
@@ -331,27 +331,27 @@ static int32_t code_size(const inr_dct_step *s, const dct_state *d, int64_t p, i
     const inr_tables *t = s->tables;
     const int32_t scale = 512 >> s->frequency->exponent;
     const int32_t positive = d->all[p] - d->above[p], negative = d->below[p];
-    const int minus = code_bit(s, truth < 0, probability(negative, positive, t));
+    const int minus = code_bit(s, truth < 0, probability(inr_most(negative, 1), inr_most(positive, 1), t));
     const int32_t size = truth < 0 ? -truth : truth;
-    /* of magnitudes low .. high - 1 there is mass before F of high */
+    /* of magnitudes low .. high - 1 the mass is between F at both ends, or all there is */
     int32_t low = 1, high = DCT_MOST + 1;
-    int32_t mass_low = minus ? d->below[p] : d->above[p]; /* F at the near side of low */
-    const int32_t mass_end = minus ? 0 : d->all[p];
-    int32_t mass_high = mass_end;
+    int32_t near = minus ? d->below[p] : d->above[p], far = minus ? 0 : d->all[p];
+    int bounded = 0;
     while (low < high - 1) {
-        int32_t width = low < 8 ? 1 : 1 << (31 - __builtin_clz((uint32_t)low) - 2);
-        if (mass_high != mass_end || low + width >= high) /* the interval is known: halve it */
+        int32_t width = low < 8 ? 1 : 1 << (29 - __builtin_clz((uint32_t)low));
+        if (bounded || low + width >= high)
             width = (high - low) >> 1;
         const int32_t middle = low + width;
-        const int32_t mass = minus ? below_one(d, t, p, 1 - middle, scale) : below_one(d, t, p, middle, scale);
-        const int32_t beyond = minus ? mass - mass_high : mass_high - mass;
-        const int32_t within = minus ? mass_low - mass : mass - mass_low;
+        const int32_t mass = below_one(d, t, p, minus ? 1 - middle : middle, scale);
+        const int32_t beyond = minus ? mass - far : far - mass;
+        const int32_t within = minus ? near - mass : mass - near;
         if (code_bit(s, size >= middle, probability(inr_most(beyond, 1), inr_most(within, 1), t))) {
             low = middle;
-            mass_low = mass;
+            near = mass;
         } else {
             high = middle;
-            mass_high = mass;
+            far = mass;
+            bounded = 1;
         }
     }
     return minus ? -low : low;

@@ -26,14 +26,12 @@ typedef struct {
     int32_t *recent, *count, *run, *total, *nearby, *ring; /* a plane each, of the frequency at hand */
 } inr_dct;
 
-/* A frequency of a component: places are those in zigzag order, -1 where there is none or it is not known. */
+/* jpeg/frequencies.py's Frequency. */
 typedef struct {
     int64_t place, u, v, step, exponent, level;
     int64_t own[DCT_OWN], nearby[DCT_NEARBY], others[DCT_OF_OTHERS];
-    int64_t own_factor[DCT_SIGNED], edge_factor[2]; /* of borders left and right, above and below */
-    int64_t recent, long_ago;                       /* the first places of two runs up to this one */
-    int64_t next;                                   /* how many places behind it are summed up */
-    int64_t log_step;
+    int64_t own_factor[DCT_SIGNED], edge_factor[2];
+    int64_t recent, long_ago, following, before, log_step;
 } inr_frequency;
 
 /* Some rows of a step: blocks of rows first .. last - 1 with i + j even (0) or odd (1). */
