@@ -34,6 +34,12 @@ class _Coder(ABC):
 
     _loops: PlainEncoder | PlainDecoder | _CompiledEncoder | _CompiledDecoder
 
+    @property
+    def plain(self) -> PlainEncoder | PlainDecoder:
+        """The loops, where there is no library, for whoever codes bit by bit."""
+        assert isinstance(self._loops, PlainEncoder | PlainDecoder)
+        return self._loops
+
     @abstractmethod
     def _array(self, bits: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
         """The bits to be coded, or room for those that will be."""

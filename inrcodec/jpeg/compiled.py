@@ -6,28 +6,35 @@ The structures are those of kernels/context_dct.h.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..coding.backend import numpy_backend
+from ..coding.backend import Workers, numpy_backend
 from ..context.networks import Network
 from ..kernels import Library
 from ..kernels.dct import DctStruct, FrequencyStruct, StepStruct
 from .frequencies import Frequency
-from .inputs import PAD, input_count
+from .inputs import PAD, bands, input_count
 
 DECISIONS = 64  # of a coefficient at most
+WORTH_THREADS = 1 << 14  # blocks
 
 
 class CompiledKnown:
-    """inputs.Known in C, with room to work on some of its rows at a time."""
+    """inputs.Known in C; truth has to be in C order."""
 
     def __init__(
-        self, library: Library, rows: int, cols: int, references: Iterable[np.ndarray]
+        self,
+        library: Library,
+        workers: Workers,
+        rows: int,
+        cols: int,
+        references: Iterable[np.ndarray],
     ) -> None:
-        self.rows, self.cols, self._library = rows, cols, library
+        self.rows, self.cols = rows, cols
+        self._library, self._workers = library, workers
         size = rows + 2 * PAD, cols + 2 * PAD
         around = ((0, 0), (PAD, PAD), (PAD, PAD))
         self._padded = np.zeros((64, *size), np.int32)
@@ -49,23 +56,22 @@ class CompiledKnown:
         """A view of the coefficients without what is around them: int32 (64, rows, cols)."""
         return self._padded[:, PAD : PAD + self.rows, PAD : PAD + self.cols]
 
-    def prepare(self, f: Frequency, rows: range) -> None:
-        """As Known.prepare, of some rows."""
-        frequency = _frequency(f)
-        self._library.dct_prepare(
-            ctypes.addressof(self._struct), ctypes.addressof(frequency), rows.start, rows.stop
-        )
-
-    def learn(self, f: Frequency, step: int, rows: range) -> None:
-        """As Known.learn, of some rows."""
+    def prepare(self, f: Frequency) -> None:
+        """As Known.prepare."""
         frequency = _frequency(f)
         where = ctypes.addressof(self._struct), ctypes.addressof(frequency)
-        self._library.dct_learn(*where, step, rows.start, rows.stop)
+        self._each(lambda rows: self._library.dct_prepare(*where, rows.start, rows.stop))
 
-    def inputs(self, f: Frequency, step: int, rows: range) -> np.ndarray:
-        """int16 (n, inputs) of a step's blocks in some rows."""
-        shape = self.blocks(step, rows), input_count(len(self._references))
-        out = np.empty(shape, np.int16)
+    def learn(self, f: Frequency, step: int) -> None:
+        """As Known.learn."""
+        frequency = _frequency(f)
+        where = ctypes.addressof(self._struct), ctypes.addressof(frequency), step
+        self._each(lambda rows: self._library.dct_learn(*where, rows.start, rows.stop))
+
+    def inputs(self, f: Frequency, step: int) -> np.ndarray:
+        """int16 (n, inputs) of a step's blocks, row by row."""
+        rows = range(self.rows)
+        out = np.empty((self._blocks(step, rows), input_count(len(self._references))), np.int16)
         frequency = _frequency(f)
         struct = self._step(frequency, step, rows)
         self._library.dct_inputs(ctypes.addressof(struct), out)
@@ -75,25 +81,33 @@ class CompiledKnown:
         self,
         f: Frequency,
         step: int,
-        rows: range,
         network: Network,
-        coder: Any,
+        coders: Sequence[Any],
         truth: np.ndarray | None,
     ) -> None:
-        """Codes a step's blocks in some rows; truth: int16 (rows, cols, 64) of the component, or
-        None to decode."""
-        frequency = _frequency(f)
-        struct = self._step(frequency, step, rows)
-        struct.network = ctypes.addressof(network.compiled.struct)
-        with coder.lent(self.blocks(step, rows) * DECISIONS) as state:
-            if truth is None:
-                struct.decoder = ctypes.addressof(state)
-            else:
-                struct.truth, struct.encoder = truth.ctypes.data, ctypes.addressof(state)
-            if self._library.dct_code(ctypes.addressof(struct)):
-                raise MemoryError("there is no room for a step's bits")
+        """As Known.code."""
+        frequency, compiled = _frequency(f), network.compiled
 
-    def blocks(self, step: int, rows: range) -> int:
+        def band(number: int) -> None:
+            rows = bands(self.rows, len(coders))[number]
+            struct = self._step(frequency, step, rows)
+            struct.network = ctypes.addressof(compiled.struct)
+            with coders[number].lent(self._blocks(step, rows) * DECISIONS) as state:
+                if truth is None:
+                    struct.decoder = ctypes.addressof(state)
+                else:
+                    struct.truth, struct.encoder = truth.ctypes.data, ctypes.addressof(state)
+                if self._library.dct_code(ctypes.addressof(struct)):
+                    raise MemoryError("there is no room for a step's bits")
+
+        self._workers.map(band, list(range(len(coders))))
+
+    def _each(self, work: Callable[[range], None]) -> None:
+        """Rows, on all threads where that pays."""
+        worth = self.rows * self.cols >= WORTH_THREADS
+        self._workers.map(work, bands(self.rows, self._workers.threads if worth else 1))
+
+    def _blocks(self, step: int, rows: range) -> int:
         """How many a step has in some rows."""
         return sum((self.cols + 1 - ((i + step) & 1)) // 2 for i in rows)
 

@@ -129,5 +129,11 @@ def frequencies(steps: np.ndarray, levels: np.ndarray) -> list[Frequency]:
     return found
 
 
+def direct(steps: np.ndarray) -> Frequency:
+    """That of the DC coefficients, which networks only see."""
+    none = (-1,) * len(OWN), (-1,) * len(NEARBY), (-1,) * len(OTHERS), (0,) * SIGNED, (0, 0)
+    return Frequency(0, 0, 0, max(1, int(steps[0])), 0, 0, *none, 0, 0, 0, 0)
+
+
 def _edge_factor(frequency: int, unit: int) -> int:
     return (UNIT << 16) // ((EDGE_ONE if frequency else EDGE_FIRST) * unit)

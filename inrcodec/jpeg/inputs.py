@@ -7,12 +7,15 @@ then. kernels/context_dct.c is the same in C.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..coding.backend import Backend, numpy_backend
+from ..context.networks import Network
 from .frequencies import EDGE_FIRST, EDGE_ONE, SIGNED, UNIT, Frequency
+from .magnitudes import Magnitudes
 
 PAD = 2
 NEAR = ((0, -1), (0, 1), (-1, 0), (1, 0))  # left, right, above, below
@@ -21,6 +24,11 @@ RING = tuple((y, x) for y in range(-2, 3) for x in range(-2, 3) if max(abs(y), a
 LIMIT = 32767
 MOST_REAL = 1 << 15  # of a coefficient times its step, at borders
 MOST_SLOPE = 8192
+
+
+def bands(rows: int, count: int) -> list[range]:
+    """The rows of each of so many bands."""
+    return [range(rows * n // count, rows * (n + 1) // count) for n in range(count)]
 
 
 def input_count(references: int) -> int:
@@ -89,6 +97,28 @@ class Known:
             self._at(products[0])[...] += values * other >> 2
             self._at(products[1])[...] += other * other >> 2
 
+    def code(
+        self,
+        f: Frequency,
+        step: int,
+        network: Network,
+        coders: Sequence[Any],
+        truth: np.ndarray | None,
+    ) -> None:
+        """Codes a step's blocks, a band of rows under each of the coders; truth: int16 (rows, cols,
+        64), or None to decode."""
+        chosen, plane = self.blocks(step), self._at(self._padded[f.place])
+        magnitudes = Magnitudes(numpy_backend(), network.run(self.inputs(f, step)), f.exponent)
+        ends = np.cumsum(chosen.sum(axis=1))
+        wanted = None if truth is None else truth[:, :, f.place][chosen].astype(np.int64)
+        found = np.zeros(int(ends[-1]), np.int64)
+        for rows, coder in zip(bands(self.rows, len(coders)), coders, strict=True):
+            part = slice(int(ends[rows.start - 1]) if rows.start else 0, int(ends[rows.stop - 1]))
+            given = None if wanted is None else wanted[part]
+            if rows:
+                found[part] = magnitudes.code(coder.plain, part, given)
+        plane[chosen] = found
+
     def inputs(self, f: Frequency, step: int) -> np.ndarray:
         """int64 (inputs, n) of a step's blocks, row by row, of magnitude <= 32767."""
         backend, chosen, plane = numpy_backend(), self.blocks(step), self._padded[f.place]
@@ -104,7 +134,9 @@ class Known:
         for side, offset in enumerate(NEAR):
             across = side < 2
             frequency, other = (f.u, f.v) if across else (f.v, f.u)
-            gap = self._at(self._edges[side ^ 1, other], offset) - self._at(self._edges[side, other])
+            gap = self._at(self._edges[side ^ 1, other], offset) - self._at(
+                self._edges[side, other]
+            )
             sign = -1 if side % 2 and frequency % 2 else 1
             put(gap * (sign * f.edge_factors[not across]) >> 16)
         for side, offset in enumerate(NEAR):

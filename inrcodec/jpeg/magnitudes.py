@@ -1,7 +1,7 @@
 """The threshold view of a coefficient: log-odds of its decisions from a mixture of logistics.
 
-The mixture is context/mixture.py's, over values from -2^14 + 1 to 2^14 - 1: F(t) is half a step below
-t. A coefficient is 0 or not; else it has a sign, and its magnitude is above ever larger
+The mixture is context/mixture.py's, over values from -2^14 + 1 to 2^14 - 1: F(t) is half a step
+below t. A coefficient is 0 or not; else it has a sign, and its magnitude is above ever larger
 intervals, until one that is halved holds it.
 """
 
@@ -60,15 +60,18 @@ class Magnitudes:
         ones, zeros = np.maximum(ones, 1), np.maximum(zeros, 1)
         return self._backend.probability(log2(ones) - log2(zeros))
 
-    def code(self, coder: PlainEncoder | PlainDecoder, truth: np.ndarray | None) -> np.ndarray:
-        """Codes the n coefficients, which a decoder is not given, and returns them, int64."""
-        zeros = self._above - self._below
-        odds = self._probability(self._all - zeros, zeros).tolist()
+    def code(
+        self, coder: PlainEncoder | PlainDecoder, points: slice, truth: np.ndarray | None
+    ) -> np.ndarray:
+        """Codes some of the n coefficients, which a decoder is not given, and returns them,
+        int64."""
+        zeros = self._above[points] - self._below[points]
+        odds = self._probability(self._all[points] - zeros, zeros).tolist()
         given = [0] * len(odds) if truth is None else truth.tolist()
         values = np.zeros(len(odds), np.int64)
-        for point, (p, value) in enumerate(zip(odds, given, strict=True)):
+        for n, (p, value) in enumerate(zip(odds, given, strict=True)):
             if coder.bit(p, value != 0):
-                values[point] = self._code_size(coder, point, value)
+                values[n] = self._code_size(coder, points.start + n, value)
         return values
 
     def _code_size(self, coder: PlainEncoder | PlainDecoder, point: int, value: int) -> int:

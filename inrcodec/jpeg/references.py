@@ -9,8 +9,8 @@ from .zigzag import ZIGZAG
 
 LIMIT = 60_000
 MOST_REAL = 1 << 15  # of a coefficient times its step
-# D S E: the DCT of eight means of two, of the DCTs E of the two blocks of eight samples that they are
-# of, in 1/4096; of the second block's coefficients those of odd u + x have the other sign.
+# The DCT of eight means of two samples each, of the DCT of the first eight of these, in 1/4096; of
+# that of the other eight the columns have the sign of (-1)^(row + column).
 HALF = np.array(
     [
         [2048, 0, 0, 0, 0, 0, 0, 0],
