@@ -1,0 +1,1 @@
+"""JPEG's coefficients: decoded to pixels in exact integers, and found in pixels again."""
