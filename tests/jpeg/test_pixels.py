@@ -105,5 +105,5 @@ def test_repeated_chroma() -> None:
 )
 def test_frames_that_there_are_none_of(fields: tuple) -> None:
     """Are refused."""
-    with pytest.raises(ValueError, match="a frame|only|no rule"):
+    with pytest.raises(ValueError, match=r"a frame|only|no rule"):
         Frame(*fields)
