@@ -110,6 +110,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [_ADDRESS] * 3 + [_COUNT] * 4 + [_TO_I32, _TO_U32, _TO_U16],
     ),
     "move_chroma": (_COUNT, [_ADDRESS, _COUNT]),
+    "search_blocks": (
+        None,
+        [_TO_I16, _U8, _U8, _U16, _I32, _U8, _COUNT, _COUNT, _COUNT, _COUNT, _TO_U8],
+    ),
     "jpeg_samples": (None, [_I16, _U16, _COUNT, _COUNT, _TO_U8]),
     "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }
