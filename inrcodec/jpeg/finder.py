@@ -100,7 +100,7 @@ def _solved(picture: np.ndarray, turned: Turned) -> Found:
     frame = Frame(*turned.size, turned.colour)
     place = turned.orientation, frame, turned.top, turned.left
     made = _pixels(*place, found, tables)
-    wrong = np.atleast_3d(made != picture).any(axis=2)
+    wrong = np.asarray(np.atleast_3d(made != picture).any(axis=2))
     return Found(*place, tuple(tables), tuple(found), wrong)
 
 

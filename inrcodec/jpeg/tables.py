@@ -11,15 +11,16 @@ from .idct import ZIGZAG
 LUMA, CHROMA = 0, 1
 # ITU-T T.81, annex K, tables K.1 and K.2, row by row.
 _ANNEX_K = (
-    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62"
-    " 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101"
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80"
+    " 62 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101"
     " 72 92 95 98 112 100 103 99",
-    "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99"
-    + 32 * " 99",
+    "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66" + 38 * " 99",
 )
 NOISE = 0.3  # standard deviation of what rounding of samples leaves in a coefficient
 SEEN = 1.5  # a coefficient from there on is not zero
 OUTLIERS = 0.02  # of the coefficients
+LEAST_POWER = 200.0  # of the coefficients of a block that varies
+LEAST_BLOCKS = 100  # that are looked at even so
 MOST_SEEN = 300  # coefficients of a frequency that are looked at
 TOLD = 8.0  # nats, from which on a frequency tells its step
 HINT = 3.0  # the same where there is nothing better
@@ -41,17 +42,27 @@ def standard_table(kind: int, quality: int) -> np.ndarray:
 def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
     """The table, uint16 (64,), with which coefficients (n, 64) of decoded blocks, in zigzag order,
     can have been quantised: a standard one, or else for each frequency the likeliest step."""
-    gains, places = _gains(coefficients), np.arange(64)
+    gains, places = _gains(_varied(coefficients)), np.arange(64)
     qualities = np.array([standard_table(kind, quality) for quality in range(1, 101)])
     totals = np.maximum(gains[places, qualities - 1], DAMAGE).sum(axis=1)
     # of those that nothing tells apart the finest
     table = qualities[99 - int(totals[::-1].argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD
-    if np.mean((likely == table)[tells] if tells.any() else 1) < STANDARD:
-        own = gains[places, table - 1]
-        table = np.where((evidence > HINT) | (own < -HINT), likely, table).astype(np.uint16)
-    return table
+    if tells.any() and np.mean((likely == table)[tells]) >= STANDARD:
+        return table
+    told = (evidence > HINT) | (gains.min(axis=1) < -HINT)
+    if told.any():  # the others have what is next to them
+        table = likely[told][np.abs(places[:, None] - places[told]).argmin(axis=1)]
+    return table.astype(np.uint16)
+
+
+def _varied(coefficients: np.ndarray) -> np.ndarray:
+    """Those of the blocks that vary most: in flat ones all samples are rounded alike, and what that
+    leaves in a coefficient can be anything."""
+    power = (coefficients[:, 1:] ** 2).sum(axis=1)
+    most = np.argsort(-power, kind="stable")
+    return coefficients[most[: max(LEAST_BLOCKS, int((power > LEAST_POWER).sum()))]]
 
 
 def _gains(coefficients: np.ndarray) -> np.ndarray:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..history.chroma_search import clipped
 from .pixels import JFIF, YCC
 
 BATCH = 1 << 12  # blocks at a time
-SAMPLE, LOOKED_AT = 400, 1600  # blocks that tell tables
+SAMPLE = 4096  # blocks that tell tables, of which some are clipped
 
 
 class Orientation(NamedTuple):
@@ -101,13 +100,13 @@ class Turned:
         """The components' samples (components, n, 64), uint8, of some blocks whose pixels all tell
         them."""
         rows, cols = self.shape
-        chosen = np.random.default_rng(0).permutation(rows * cols)[:LOOKED_AT]
+        chosen = np.random.default_rng(0).permutation(rows * cols)[:SAMPLE]
         y, x = np.divmod(chosen, cols)
         split = self.samples.reshape(-1, rows, 8, cols, 8)
         parts = split[:, y, :, x].swapaxes(0, 1).reshape(-1, len(chosen), 64)
         sure = self.known.reshape(rows, 8, cols, 8)[y, :, x].all(axis=(1, 2))
-        sure &= ~clipped(tuple(parts)).any(axis=1)
-        parts = parts[:, sure][:, :SAMPLE]
+        sure &= ~((parts == 0) | (parts == 255)).any(axis=(0, 2))
+        parts = parts[:, sure]
         if self.colour != YCC:
             return parts
         made, exact = JFIF.preimages(tuple(c.reshape(-1) for c in parts))

@@ -56,9 +56,14 @@ def searched(start: np.ndarray, bounds: Bounds, table: np.ndarray) -> np.ndarray
     told = (bounds.least == bounds.most).all(axis=1)
     found = start.copy()
     doubtful, free = (table <= DOUBTFUL).astype(np.uint8), np.full(64, FREE_REACH, np.uint8)
+    left = np.zeros(len(start), dtype=np.uint8)
     for which, reach, steps in ((told, doubtful, STEPS), (~told, free, FREE_STEPS)):
         least, most = (b[which] for b in bounds)
-        found[which], _ = search_blocks(start[which], least, most, table, reach, steps)
+        found[which], left[which] = search_blocks(start[which], least, most, table, reach, steps)
+    # flat blocks: the rounding of all samples alike can be more than a step
+    again = told & (left > 0)
+    least, most = (b[again] for b in bounds)
+    found[again], _ = search_blocks(found[again], least, most, table, free, FREE_STEPS)
     return found
 
 
@@ -68,7 +73,7 @@ def solve_ycc(rgb: np.ndarray, known: np.ndarray, tables: Sequence[np.ndarray]) 
     flat = tuple(c.reshape(-1) for c in rgb)
     made, exact = JFIF.preimages(flat)
     made = made.reshape(rgb.shape)
-    told = exact.reshape(known.shape) & known & ~clipped(tuple(rgb))
+    told = exact.reshape(known.shape) & known & ~clipped((rgb[0], rgb[1], rgb[2]))
     whole = told.all(axis=1)
     found = [np.empty(known.shape, dtype=np.int16) for _ in range(3)]
     for own, new in zip(found, solve_planes(made[:, whole], told[whole], tables), strict=True):
@@ -125,7 +130,9 @@ def _solve_bounded_ycc(
                 bounds = chroma_bounds(pixels, tuple(here), component)
             else:
                 bounds = luma_bounds(pixels, here[1], here[2])
-            least, most = (np.where(known[bad], b, end) for b, end in zip(bounds, (0, 255)))
+            least, most = (
+                np.where(known[bad], b, end) for b, end in zip(bounds, (0, 255), strict=True)
+            )
             own = made[component][bad]
             least, most = (np.where(told[bad], own, b).astype(np.uint8) for b in (least, most))
             table = tables[component]
