@@ -30,15 +30,21 @@ OPEN = 1e4  # a bound of a clipped channel
 def chroma_samples(rgb: RGB, source: Source) -> np.ndarray:
     """Cb and Cr of the source's lattice, uint8 (2, rows, cols), that explain most of a picture's
     pixels, R, G, B uint8 (H, W) each."""
-    chroma, told = _told(rgb, source)
-    if source.rule in (TRIANGLE, BICUBIC):
-        chroma = _filtered_back(rgb, source, _filled(chroma, told))
-        told = np.zeros_like(told)
-        if source.rule == BICUBIC:
-            return np.rint(chroma).astype(np.uint8)
-    elif not told.all():
-        chroma = _projected(rgb, source, _filled(chroma, told), told)
+    chroma, told = estimate_chroma(rgb, source)
+    if source.rule == BICUBIC:
+        return np.rint(chroma).astype(np.uint8)
+    if source.rule != TRIANGLE and not told.all():
+        chroma = _projected(rgb, source, chroma, told)
     return _moved(rgb, source, np.rint(chroma).astype(np.uint8), told)
+
+
+def estimate_chroma(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """About what Cb and Cr are, float64 (2, rows, cols), and where a pixel tells them."""
+    chroma, told = _told(rgb, source)
+    chroma = _filled(chroma, told)
+    if source.rule in (TRIANGLE, BICUBIC):
+        return _filtered_back(rgb, source, chroma), np.zeros_like(told)
+    return chroma, told
 
 
 def _told(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:

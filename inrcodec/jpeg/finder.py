@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..history.chroma_search import LEAST_PIXELS, few_unclipped
+from ..history.chroma_search import LEAST_PIXELS, Source, few_unclipped, find_sources
+from ..history.upsampling import TRIANGLE
 from .forward import CENTRE, forward
 from .grid import find_grid
+from .half import HalfChroma
 from .pixels import GREY, JFIF, RGB, YCC, Frame, decode
 from .tables import CHROMA, LUMA, likely_table
 from .turned import Orientation, Turned
@@ -17,6 +19,7 @@ from .whole import samples_of, solve_planes, solve_ycc
 
 TRIED = 150  # blocks that tell an orientation
 CONVERTED = 0.85  # of the pixels that are not clipped, so that they are of Y, Cb, Cr
+AGREEING = 0.9  # of the pixels that tell their chroma
 LEAST_EXACT = 0.2  # of the blocks that are tried
 
 
@@ -51,6 +54,10 @@ def find_jpeg(picture: np.ndarray) -> Found | None:
     if grid is None:
         return None
     colour = _colour(picture)
+    if colour == YCC:
+        channels = (np.ascontiguousarray(picture[..., c]) for c in range(3))
+        for source in find_sources(tuple(channels)):  # type: ignore[arg-type]
+            return _half(picture, grid, source) if source.conversion is JFIF else None
     tried = [
         Turned.of(picture, Orientation(transposed), colour, grid[::-1] if transposed else grid)
         for transposed in (False, True)
@@ -58,6 +65,65 @@ def find_jpeg(picture: np.ndarray) -> Found | None:
     shares = [_exact_share(each) for each in tried]
     best = int(np.argmax(shares))
     return _solved(picture, tried[best]) if shares[best] >= LEAST_EXACT else None
+
+
+def _half(picture: np.ndarray, grid: tuple[int, int], source: Source) -> Found | None:
+    """A JPEG with subsampled chroma."""
+    steps = source.lattice.row_step, source.lattice.col_step
+    best: tuple[float, Turned, HalfChroma, Sequence[np.ndarray]] | None = None
+    luma: list[tuple[float, bool]] = []
+    for transposed in (False, True):
+        begin = grid[::-1] if transposed else grid
+        luma.append((_exact_share(Turned.of(picture, Orientation(transposed), YCC, begin)), transposed))
+    share, transposed = max(luma)
+    if share < LEAST_EXACT:
+        return None
+    for orientation in _mirrored(transposed, steps, source.rule):
+        step = steps[::-1] if transposed else steps
+        for begin in _begins(picture.shape, grid, orientation, step):
+            mcu = 8 * step[0], 8 * step[1]
+            turned = Turned.of(picture, orientation, YCC, begin, mcu)
+            half = HalfChroma.of(turned, source.rule)
+            tables = half.tables()
+            chroma = half.start(tables)
+            share = half.agreeing(chroma, tables)
+            if best is None or share > best[0]:
+                best = share, turned, half, tables
+                kept = chroma
+        if best is not None and best[0] > AGREEING:
+            break
+    if best is None:
+        return None
+    _, turned, half, tables = best
+    tables = [_tables(turned)[0], *tables]
+    found = half.solve(kept, tables)
+    return _found(picture, turned, half.frame, found, tables)
+
+
+def _mirrored(transposed: bool, steps: tuple[int, int], rule: str) -> list[Orientation]:
+    """The orientations that may differ."""
+    plain = Orientation(transposed)
+    if rule != TRIANGLE:
+        return [plain]
+    rows = (steps[::-1] if transposed else steps)[1] == 1
+    # after transposing, the frame's columns are the picture's rows
+    rows = rows != transposed
+    return [plain, Orientation(transposed, rows, not rows)]
+
+
+def _begins(
+    shape: tuple[int, ...], grid: tuple[int, int], orientation: Orientation, steps: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Where MCUs may begin in the picture turned back."""
+    mirrored = orientation.rows_mirrored, orientation.cols_mirrored
+    first = [
+        (size - g) % 8 if m else g for size, g, m in zip(shape, grid, mirrored, strict=False)
+    ]
+    if orientation.transposed:
+        first = first[::-1]
+    return [
+        (first[0] + 8 * y, first[1] + 8 * x) for y in range(steps[0]) for x in range(steps[1])
+    ]
 
 
 def _colour(picture: np.ndarray) -> str:
@@ -97,11 +163,20 @@ def _solved(picture: np.ndarray, turned: Turned) -> Found:
     for here, samples, known in turned.batches():
         for own, new in zip(found, solve(samples, known, tables), strict=True):
             own[here] = new.reshape(-1, cols, 64)
-    frame = Frame(*turned.size, turned.colour)
+    return _found(picture, turned, Frame(*turned.size, turned.colour), found, tables)
+
+
+def _found(
+    picture: np.ndarray,
+    turned: Turned,
+    frame: Frame,
+    coefficients: Sequence[np.ndarray],
+    tables: Sequence[np.ndarray],
+) -> Found:
     place = turned.orientation, frame, turned.top, turned.left
-    made = _pixels(*place, found, tables)
+    made = _pixels(*place, coefficients, tables)
     wrong = np.asarray(np.atleast_3d(made != picture).any(axis=2))
-    return Found(*place, tuple(tables), tuple(found), wrong)
+    return Found(*place, tuple(tables), tuple(coefficients), wrong)
 
 
 def _pixels(

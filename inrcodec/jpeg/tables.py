@@ -29,12 +29,12 @@ STANDARD = 0.7  # of the frequencies that tell their step have a standard one's
 
 
 @cache
-def standard_table(kind: int, quality: int) -> np.ndarray:
-    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it: uint16 (64,) in
-    zigzag order."""
+def standard_table(kind: int, quality: int, rounded: bool = True) -> np.ndarray:
+    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it, or, not rounded,
+    as some cameras do: uint16 (64,) in zigzag order."""
     table = np.array(_ANNEX_K[kind].split(), dtype=np.int64)[ZIGZAG]
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    found = np.clip((table * scale + 50) // 100, 1, 255).astype(np.uint16)
+    found = np.clip((table * scale + 50 * rounded) // 100, 1, 255).astype(np.uint16)
     found.setflags(write=False)
     return found
 
@@ -42,16 +42,25 @@ def standard_table(kind: int, quality: int) -> np.ndarray:
 def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
     """The table, uint16 (64,), with which coefficients (n, 64) of decoded blocks, in zigzag order,
     can have been quantised: a standard one, or else for each frequency the likeliest step."""
-    gains, places = _gains(_varied(coefficients)), np.arange(64)
-    qualities = np.array([standard_table(kind, quality) for quality in range(1, 101)])
-    totals = np.maximum(gains[places, qualities - 1], DAMAGE).sum(axis=1)
-    # of those that nothing tells apart the finest
-    table = qualities[99 - int(totals[::-1].argmax())].copy()
+    varied, places = _varied(coefficients), np.arange(64)
+    gains = _gains(varied)
+    standard = np.array(
+        [
+            standard_table(kind, quality, rounded)
+            for quality in range(100, 0, -1)  # the finest of those that nothing tells apart
+            for rounded in (True, False)
+        ]
+    )
+    totals = np.maximum(gains[places, standard - 1], DAMAGE).sum(axis=1)
+    table = standard[int(totals.argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD
     if tells.any() and np.mean((likely == table)[tells]) >= STANDARD:
+        other = tells & (likely > 2) & (evidence > gains[places, table - 1] + TOLD)
+        table[other] = likely[other]
         return table
-    told = (evidence > HINT) | (gains.min(axis=1) < -HINT)
+    seen = (np.abs(varied) >= SEEN).mean(axis=0) > OUTLIERS
+    told = (evidence > HINT) | (seen & (gains.min(axis=1) < -HINT))
     if told.any():  # the others have what is next to them
         table = likely[told][np.abs(places[:, None] - places[told]).argmin(axis=1)]
     return table.astype(np.uint16)

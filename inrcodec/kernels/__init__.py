@@ -114,6 +114,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         None,
         [_TO_I16, _U8, _U8, _U16, _I32, _U8, _COUNT, _COUNT, _COUNT, _COUNT, _TO_U8],
     ),
+    "search_chroma": (None, [_ADDRESS]),
     "jpeg_samples": (None, [_I16, _U16, _COUNT, _COUNT, _TO_U8]),
     "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }

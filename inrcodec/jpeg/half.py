@@ -1,0 +1,185 @@
+"""The coefficients of JPEGs whose chroma has fewer samples than pixels: 4:2:0, 4:2:2 and 4:4:0.
+
+Pixels that are not clipped tell Y and what Cb and Cr were upsampled to; least squares lead from
+there to about what the samples of Cb and Cr are, and rounding their coefficients to the steps of
+the table mostly to what they were. Searches correct the blocks whose pixels disagree. Luma is as
+in whole.py, within what the chroma leaves to it where pixels are clipped; then these bound the
+chroma in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..history.chroma_samples import estimate_chroma
+from ..history.chroma_search import RGB, Source, clipped
+from ..history.planes import Lattice
+from .bounds import Bounds, chroma_bounds, luma_bounds
+from .forward import blocks_of, forward
+from .half_search import search_chroma
+from .idct import component_samples
+from .pixels import JFIF, Frame, upsample_chroma
+from .tables import CHROMA, likely_table
+from .turned import Turned, in_blocks
+from .whole import FREE_REACH, searched, solve_bounded
+
+TURNS = 3  # of chroma and luma
+STEPS = 60  # of a search of chroma
+TOLD = 0.9  # of the pixels about a block, so that it tells the table
+ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
+SEARCHES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class HalfChroma:
+    """A picture, turned back, with chroma that was upsampled.
+
+    pixels: R, G, B of frame; told, known: bool, frame's pixels that tell Y, Cb, Cr, and that are
+    the picture's; made: uint8 (3, height, width), what they tell; estimates: float32 coefficients
+    (rows, cols, 64) of Cb and Cr.
+    """
+
+    frame: Frame
+    pixels: RGB
+    known: np.ndarray
+    told: np.ndarray
+    made: np.ndarray
+    estimates: list[np.ndarray]
+
+    @classmethod
+    def of(cls, turned: Turned, rule: str) -> HalfChroma:
+        """rule: of upsampling."""
+        height, width = turned.size
+        steps = turned.mcu[0] // 8, turned.mcu[1] // 8
+        frame = Frame(height, width, turned.colour, *steps, rule)
+        r, g, b = (np.ascontiguousarray(c[:height, :width]) for c in turned.samples)
+        known = turned.known[:height, :width]
+        made, exact = JFIF.preimages((r.reshape(-1), g.reshape(-1), b.reshape(-1)))
+        made = made.reshape(3, height, width)
+        told = exact.reshape(height, width) & known & ~clipped((r, g, b))
+        # of the picture by itself, whose ends are not those of the frame
+        own = tuple(np.ascontiguousarray(c[turned.top :, turned.left :]) for c in (r, g, b))
+        lattice = Lattice(*steps, turned.top % steps[0], turned.left % steps[1])
+        chroma, _ = estimate_chroma((own[0], own[1], own[2]), Source(JFIF, rule, lattice))
+        rows, cols = frame.blocks(1)
+        first = turned.top // steps[0], turned.left // steps[1]
+        ends = [
+            (before, 8 * count - before - size)
+            for before, count, size in zip(first, (rows, cols), chroma.shape[1:], strict=True)
+        ]
+        padded = np.pad(chroma, [(0, 0), *ends], mode="edge")
+        estimates = [forward(blocks_of(c)) for c in padded]
+        return cls(frame, (r, g, b), known, told, made, estimates)
+
+    def tables(self) -> list[np.ndarray]:
+        """Those of Cb and Cr, from blocks that most pixels tell."""
+        rows, cols = self.frame.blocks(1)
+        down, across = 8 * self.frame.row_step, 8 * self.frame.col_step
+        ends = [
+            (0, count * step - size)
+            for count, step, size in zip(
+                (rows, cols), (down, across), self.told.shape, strict=True
+            )
+        ]
+        share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
+        sure = share >= TOLD
+        both = [own[sure] for own in self.estimates]
+        one, other = (likely_table(own, CHROMA) for own in both)
+        if (one != other).mean() > ALIKE:
+            return [one, other]
+        return [likely_table(np.concatenate(both), CHROMA)] * 2
+
+    def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
+        found = []
+        for component, (own, table) in enumerate(zip(self.estimates, tables, strict=True), 1):
+            begun = np.rint(own / table.astype(np.float32)).astype(np.int16)
+            made = self.made[component]
+            bounds = Bounds(np.where(self.told, made, 0), np.where(self.told, made, 255))
+            found.append(self._searched(begun, table, bounds))
+        return found
+
+    def agreeing(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> float:
+        """The share of the pixels that tell their chroma to which coefficients lead."""
+        agree = self.told.copy()
+        for made, own, table in zip(self.made[1:], chroma, tables, strict=True):
+            agree &= made == self.upsampled(own, table)
+        return float(agree.sum() / max(1, self.told.sum()))
+
+    def upsampled(self, coefficients: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """The chroma of all pixels: uint8 (height, width)."""
+        rows, cols = self.frame.size(1)
+        samples = component_samples(coefficients, table)[:rows, :cols]
+        return upsample_chroma(self.frame, samples)
+
+    def solve(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
+        found = [np.zeros((*self.frame.blocks(0), 64), dtype=np.int16), *chroma]
+        up = [self.upsampled(own, table) for own, table in zip(chroma, tables[1:], strict=True)]
+        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, *up))
+        shape = found[0].shape
+        bounds = self._luma_bounds(up)
+        flat = Bounds(*(in_blocks(self._padded(b, end)) for b, end in zip(bounds, (0, 255))))
+        begun = in_blocks(self._padded(start, None)).astype(np.float32)
+        found[0] = solve_bounded(begun, flat, tables[0]).reshape(shape)
+        for _ in range(TURNS):
+            luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
+            samples = [luma, *up]
+            for component in (1, 2):
+                bounds = chroma_bounds(self.pixels, (samples[0], samples[1], samples[2]), component)
+                bounds = self._within(bounds, component)
+                table = tables[component]
+                found[component] = self._searched(found[component], table, bounds)
+                samples[component] = self.upsampled(found[component], table)
+            up = samples[1:]
+            wrong = self.wrong(samples)
+            if not wrong.any():
+                break
+            bad = in_blocks(self._padded(wrong, False)).any(axis=1)
+            bounds = self._luma_bounds(up)
+            flat = Bounds(
+                *(in_blocks(self._padded(b, end))[bad] for b, end in zip(bounds, (0, 255)))
+            )
+            luma_blocks = found[0].reshape(-1, 64)
+            luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
+        return found
+
+    def wrong(self, samples: Sequence[np.ndarray]) -> np.ndarray:
+        """Where Y, Cb, Cr of all pixels do not lead to the picture's: bool (height, width)."""
+        made = JFIF.rgb(samples[0], samples[1], samples[2])
+        other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
+        return np.asarray(other & self.known)
+
+    def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
+        return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)
+
+    def _within(self, bounds: Bounds, component: int) -> Bounds:
+        """Bounds of a component of all pixels, with what pixels tell, and none beside the
+        picture."""
+        own = self.made[component]
+        least, most = (np.where(self.told, own, b) for b in bounds)
+        return Bounds(np.where(self.known, least, 0), np.where(self.known, most, 255))
+
+    def _padded(self, plane: np.ndarray, value: int | None) -> np.ndarray:
+        """A plane of all pixels as one of luma's blocks."""
+        rows, cols = self.frame.blocks(0)
+        ends = (0, 8 * rows - plane.shape[0]), (0, 8 * cols - plane.shape[1])
+        if value is None:
+            return np.pad(plane, ends, mode="edge")
+        return np.pad(plane, ends, constant_values=value)
+
+    def _searched(self, begun: np.ndarray, table: np.ndarray, bounds: Bounds) -> np.ndarray:
+        """Twice, as blocks were searched beside others that were wrong."""
+        reach = np.full(64, FREE_REACH, dtype=np.uint8)
+        wanted = np.ones(begun.shape[:2], dtype=bool)
+        for _ in range(SEARCHES):
+            begun, left = search_chroma(self.frame, begun, table, bounds, wanted, reach, STEPS)
+            wanted = left > 0
+            if not wanted.any():
+                break
+        return begun
