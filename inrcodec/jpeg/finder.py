@@ -11,7 +11,7 @@ from ..history.chroma_search import LEAST_PIXELS, Source, few_unclipped, find_so
 from ..history.upsampling import TRIANGLE
 from .forward import CENTRE, forward
 from .grid import find_grid
-from .half import HalfChroma
+from .half import HalfChroma, Told
 from .pixels import GREY, JFIF, RGB, YCC, Frame, decode
 from .tables import CHROMA, LUMA, likely_table
 from .turned import Orientation, Turned
@@ -19,7 +19,7 @@ from .whole import samples_of, solve_planes, solve_ycc
 
 TRIED = 150  # blocks that tell an orientation
 CONVERTED = 0.85  # of the pixels that are not clipped, so that they are of Y, Cb, Cr
-AGREEING = 0.9  # of the pixels that tell their chroma
+AGREEING = 0.7  # of the pixels that tell their chroma
 LEAST_EXACT = 0.2  # of the blocks that are tried
 
 
@@ -69,45 +69,48 @@ def find_jpeg(picture: np.ndarray) -> Found | None:
 
 def _half(picture: np.ndarray, grid: tuple[int, int], source: Source) -> Found | None:
     """A JPEG with subsampled chroma."""
+    whole = [
+        Turned.of(picture, Orientation(transposed), YCC, grid[::-1] if transposed else grid)
+        for transposed in (False, True)
+    ]
+    shares = [_exact_share(each) for each in whole]
+    if max(shares) < LEAST_EXACT:
+        return None
+    transposed = shares[1] > shares[0]
+    rgb = tuple(np.ascontiguousarray(picture[..., c]) for c in range(3))
+    told = Told.of((rgb[0], rgb[1], rgb[2]), source)
     steps = source.lattice.row_step, source.lattice.col_step
-    best: tuple[float, Turned, HalfChroma, Sequence[np.ndarray]] | None = None
-    luma: list[tuple[float, bool]] = []
-    for transposed in (False, True):
-        begin = grid[::-1] if transposed else grid
-        luma.append((_exact_share(Turned.of(picture, Orientation(transposed), YCC, begin)), transposed))
-    share, transposed = max(luma)
-    if share < LEAST_EXACT:
-        return None
+    steps = steps[::-1] if transposed else steps
+    best: tuple[float, Turned, HalfChroma, list[np.ndarray]] | None = None
     for orientation in _mirrored(transposed, steps, source.rule):
-        step = steps[::-1] if transposed else steps
-        for begin in _begins(picture.shape, grid, orientation, step):
-            mcu = 8 * step[0], 8 * step[1]
-            turned = Turned.of(picture, orientation, YCC, begin, mcu)
-            half = HalfChroma.of(turned, source.rule)
-            tables = half.tables()
-            chroma = half.start(tables)
-            share = half.agreeing(chroma, tables)
-            if best is None or share > best[0]:
-                best = share, turned, half, tables
-                kept = chroma
-        if best is not None and best[0] > AGREEING:
-            break
-    if best is None:
+        ways = [
+            (turned, HalfChroma.of(turned, told, source.rule))
+            for begin in _begins(picture.shape, grid, orientation, steps)
+            for turned in [
+                Turned.of(picture, orientation, YCC, begin, (8 * steps[0], 8 * steps[1]))
+            ]
+        ]
+        turned, half = max(ways, key=lambda way: way[1].zeros())
+        tables = half.tables()
+        share = half.agreeing(half.rounded(tables), tables)
+        if best is None or share > best[0]:
+            best = share, turned, half, tables
+    assert best is not None
+    share, turned, half, tables = best
+    if share < AGREEING:
         return None
-    _, turned, half, tables = best
     tables = [_tables(turned)[0], *tables]
-    found = half.solve(kept, tables)
+    found = half.solve(half.start(tables[1:]), tables)
     return _found(picture, turned, half.frame, found, tables)
 
 
 def _mirrored(transposed: bool, steps: tuple[int, int], rule: str) -> list[Orientation]:
-    """The orientations that may differ."""
+    """The orientations whose upsampling differs: triangles round in turn along the columns, or
+    along the rows if only these are doubled."""
     plain = Orientation(transposed)
     if rule != TRIANGLE:
         return [plain]
-    rows = (steps[::-1] if transposed else steps)[1] == 1
-    # after transposing, the frame's columns are the picture's rows
-    rows = rows != transposed
+    rows = (steps[1] == 1) != transposed
     return [plain, Orientation(transposed, rows, not rows)]
 
 

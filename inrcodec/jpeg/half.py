@@ -31,6 +31,28 @@ STEPS = 60  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
+ZERO = 0.8  # a coefficient below is taken as zero
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the pixels of a picture, R, G, B uint8 (H, W) each, tell.
+
+    sure: bool (H, W), those that tell Y, Cb, Cr; made: uint8 (3, H, W), what they tell; chroma:
+    float64 (2, rows, cols), about what the samples of Cb and Cr are.
+    """
+
+    sure: np.ndarray
+    made: np.ndarray
+    chroma: np.ndarray
+
+    @classmethod
+    def of(cls, rgb: RGB, source: Source) -> Told:
+        """source: where the chroma comes from."""
+        r, g, b = (c.reshape(-1) for c in rgb)
+        made, exact = JFIF.preimages((r, g, b))
+        sure = exact.reshape(rgb[0].shape) & ~clipped(rgb)
+        return cls(sure, made.reshape(3, *sure.shape), estimate_chroma(rgb, source)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,29 +72,38 @@ class HalfChroma:
     estimates: list[np.ndarray]
 
     @classmethod
-    def of(cls, turned: Turned, rule: str) -> HalfChroma:
-        """rule: of upsampling."""
+    def of(cls, turned: Turned, told: Told, rule: str) -> HalfChroma:
+        """told: of the picture as it is; rule: of upsampling."""
         height, width = turned.size
         steps = turned.mcu[0] // 8, turned.mcu[1] // 8
         frame = Frame(height, width, turned.colour, *steps, rule)
         r, g, b = (np.ascontiguousarray(c[:height, :width]) for c in turned.samples)
-        known = turned.known[:height, :width]
-        made, exact = JFIF.preimages((r.reshape(-1), g.reshape(-1), b.reshape(-1)))
-        made = made.reshape(3, height, width)
-        told = exact.reshape(height, width) & known & ~clipped((r, g, b))
-        # of the picture by itself, whose ends are not those of the frame
-        own = tuple(np.ascontiguousarray(c[turned.top :, turned.left :]) for c in (r, g, b))
-        lattice = Lattice(*steps, turned.top % steps[0], turned.left % steps[1])
-        chroma, _ = estimate_chroma((own[0], own[1], own[2]), Source(JFIF, rule, lattice))
-        rows, cols = frame.blocks(1)
+        undo, ends = turned.orientation.undo, [(turned.top, 0), (turned.left, 0)]
+        sure = np.pad(undo(told.sure), ends)
+        made = np.stack([np.pad(undo(m), ends) for m in told.made])
         first = turned.top // steps[0], turned.left // steps[1]
-        ends = [
-            (before, 8 * count - before - size)
-            for before, count, size in zip(first, (rows, cols), chroma.shape[1:], strict=True)
+        estimates = []
+        for chroma in told.chroma:
+            own = undo(chroma)
+            room = [
+                (before, 8 * count - before - size)
+                for before, count, size in zip(first, frame.blocks(1), own.shape, strict=True)
+            ]
+            estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
+        known = turned.known[:height, :width]
+        return cls(frame, (r, g, b), known, sure, made, estimates)
+
+    def zeros(self) -> float:
+        """The share of the chroma's coefficients that are about zero: most if its blocks begin
+        where the frame has them."""
+        return float(np.mean([np.abs(own[..., 1:]) < ZERO for own in self.estimates]))
+
+    def rounded(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The coefficients of Cb and Cr, int16 (rows, cols, 64), that are next to the estimates."""
+        return [
+            np.rint(own / table.astype(np.float32)).astype(np.int16)
+            for own, table in zip(self.estimates, tables, strict=True)
         ]
-        padded = np.pad(chroma, [(0, 0), *ends], mode="edge")
-        estimates = [forward(blocks_of(c)) for c in padded]
-        return cls(frame, (r, g, b), known, told, made, estimates)
 
     def tables(self) -> list[np.ndarray]:
         """Those of Cb and Cr, from blocks that most pixels tell."""
@@ -95,11 +126,9 @@ class HalfChroma:
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
         found = []
-        for component, (own, table) in enumerate(zip(self.estimates, tables, strict=True), 1):
-            begun = np.rint(own / table.astype(np.float32)).astype(np.int16)
-            made = self.made[component]
+        for own, table, made in zip(self.rounded(tables), tables, self.made[1:], strict=True):
             bounds = Bounds(np.where(self.told, made, 0), np.where(self.told, made, 255))
-            found.append(self._searched(begun, table, bounds))
+            found.append(self._searched(own, table, bounds))
         return found
 
     def agreeing(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> float:
