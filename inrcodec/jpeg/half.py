@@ -18,9 +18,10 @@ from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
 from ..history.planes import Lattice
 from .bounds import Bounds, chroma_bounds, luma_bounds
-from .forward import blocks_of, forward
+from .forward import CENTRE, basis, blocks_of, forward
 from .half_search import search_chroma
 from .idct import component_samples
+from .partial import LIST, complete, groups, variances
 from .pixels import JFIF, Frame, upsample_chroma
 from .tables import CHROMA, likely_table
 from .turned import Turned, in_blocks
@@ -31,6 +32,8 @@ STEPS = 60  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
+ESTIMATED = 0.5  # standard deviation of an estimated sample
+TRIED = 12  # ways to complete a block of which a part is shown
 ZERO = 0.8  # a coefficient below is taken as zero
 
 
@@ -61,7 +64,8 @@ class HalfChroma:
 
     pixels: R, G, B of frame; told, known: bool, frame's pixels that tell Y, Cb, Cr, and that are
     the picture's; made: uint8 (3, height, width), what they tell; estimates: float32 coefficients
-    (rows, cols, 64) of Cb and Cr.
+    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples the picture
+    shows.
     """
 
     frame: Frame
@@ -70,6 +74,7 @@ class HalfChroma:
     told: np.ndarray
     made: np.ndarray
     estimates: list[np.ndarray]
+    shown: np.ndarray
 
     @classmethod
     def of(cls, turned: Turned, told: Told, rule: str) -> HalfChroma:
@@ -90,8 +95,10 @@ class HalfChroma:
                 for before, count, size in zip(first, frame.blocks(1), own.shape, strict=True)
             ]
             estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
+            shown = np.pad(np.ones(own.shape, dtype=bool), room)
         known = turned.known[:height, :width]
-        return cls(frame, (r, g, b), known, sure, made, estimates)
+        shown = in_blocks(shown).reshape(estimates[0].shape)
+        return cls(frame, (r, g, b), known, sure, made, estimates, shown)
 
     def zeros(self) -> float:
         """The share of the chroma's coefficients that are about zero: most if its blocks begin
@@ -126,10 +133,37 @@ class HalfChroma:
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
         found = []
-        for own, table, made in zip(self.rounded(tables), tables, self.made[1:], strict=True):
+        for n, (own, table) in enumerate(zip(self.rounded(tables), tables, strict=True)):
+            made = self.made[n + 1]
             bounds = Bounds(np.where(self.told, made, 0), np.where(self.told, made, 255))
-            found.append(self._searched(own, table, bounds))
+            begun = self._searched(own, table, bounds)
+            found.append(self._completed(begun, self.estimates[n], table, bounds))
         return found
+
+    def _completed(
+        self, begun: np.ndarray, estimate: np.ndarray, table: np.ndarray, bounds: Bounds
+    ) -> np.ndarray:
+        """The coefficients of Cb or Cr with those of blocks that are shown in part."""
+        whole, none = self.shown.all(axis=2), ~self.shown.any(axis=2)
+        part = ~whole & ~none
+        begun = begun.copy()
+        begun[none, 1:] = 0
+        if not part.any():
+            return begun
+        samples = estimate[part] @ basis() + CENTRE
+        spread = variances(begun[whole], table)
+        ways = np.zeros((len(samples), LIST, 64), dtype=np.int16)
+        for blocks, mask in groups(self.shown[part]):
+            ways[blocks] = complete(samples[blocks], mask, table, spread, ESTIMATED)
+        reach, best = np.full(64, FREE_REACH, dtype=np.uint8), begun.copy()
+        _, fewest = search_chroma(self.frame, begun, table, bounds, part, reach, 0)
+        for way in ways.swapaxes(0, 1)[:TRIED]:
+            tried = begun.copy()
+            tried[part] = way
+            _, left = search_chroma(self.frame, tried, table, bounds, part, reach, 0)
+            better = part & (left < fewest)
+            best[better], fewest[better] = tried[better], left[better]
+        return self._searched(best, table, bounds)
 
     def agreeing(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> float:
         """The share of the pixels that tell their chroma to which coefficients lead."""

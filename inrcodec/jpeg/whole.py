@@ -18,6 +18,7 @@ from ..history.chroma_search import clipped
 from .bounds import Bounds, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, forward
 from .idct import component_samples
+from .partial import groups, solve_partial
 from .pixels import JFIF
 from .search import search_blocks
 
@@ -44,11 +45,23 @@ def solve_planes(
 def solve_bounded(start: np.ndarray, bounds: Bounds, table: np.ndarray) -> np.ndarray:
     """The coefficients of blocks, int16 (n, 64), whose samples lie within bounds, (n, 64) each;
     start: float32 (n, 64), about the samples."""
-    told = (bounds.least == bounds.most).all(axis=1)
-    found = np.empty(start.shape, dtype=np.int16)
+    exact = bounds.least == bounds.most
+    free = (bounds.least == 0) & (bounds.most == 255)
+    told, none = exact.all(axis=1), free.all(axis=1)
+    part = (exact | free).all(axis=1) & ~told & ~none
+    part &= bool(groups(exact[part]))
+    rest = ~told & ~none & ~part
+    found = np.zeros(start.shape, dtype=np.int16)
     found[told] = _rounded(forward(start[told] - CENTRE), table)
-    found[~told] = _projected(start[~told], Bounds(*(b[~told] for b in bounds)), table)
-    return searched(found, bounds, table)
+    found[rest] = _projected(start[rest], Bounds(*(b[rest] for b in bounds)), table)
+    found[none, 0] = _rounded(forward(start[none] - CENTRE), table)[:, 0]
+    found[told | rest] = searched(
+        found[told | rest], Bounds(*(b[told | rest] for b in bounds)), table
+    )
+    if part.any():
+        begun = solve_partial(bounds.least[part], exact[part], table, found[told])
+        found[part] = searched(begun, Bounds(*(b[part] for b in bounds)), table)
+    return found
 
 
 def searched(start: np.ndarray, bounds: Bounds, table: np.ndarray) -> np.ndarray:
@@ -74,7 +87,7 @@ def solve_ycc(rgb: np.ndarray, known: np.ndarray, tables: Sequence[np.ndarray]) 
     made, exact = JFIF.preimages(flat)
     made = made.reshape(rgb.shape)
     told = exact.reshape(known.shape) & known & ~clipped((rgb[0], rgb[1], rgb[2]))
-    whole = told.all(axis=1)
+    whole = (told == known).all(axis=1)  # no clipped pixel
     found = [np.empty(known.shape, dtype=np.int16) for _ in range(3)]
     for own, new in zip(found, solve_planes(made[:, whole], told[whole], tables), strict=True):
         own[whole] = new
