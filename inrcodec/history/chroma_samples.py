@@ -94,8 +94,8 @@ def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
     not clipped, by least squares (conjugate gradients; Hestenes & Stiefel 1952)."""
     lattice, (height, width) = source.lattice, rgb[0].shape
     rows, cols = start.shape[1:]
-    down = _Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
-    across = _Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
+    down = Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
+    across = Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
     r, g, b = (c.reshape(-1) for c in rgb)
     found, sure = source.told((r, g, b))
     sure = sure.reshape(height, width).astype(np.float64)
@@ -123,7 +123,7 @@ def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
     return np.stack(result)
 
 
-class _Doubling:
+class Doubling:
     """The filter of one direction, from samples to places and, transposed, back."""
 
     def __init__(self, found: list[Tap], samples: int) -> None:

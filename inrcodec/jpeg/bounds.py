@@ -37,7 +37,7 @@ def luma_bounds(rgb: RGB, cb: np.ndarray, cr: np.ndarray) -> Bounds:
 
 def chroma_bounds(rgb: RGB, samples: tuple[np.ndarray, ...], component: int) -> Bounds:
     """Of Cb (component 1) or Cr (2), given samples Y, Cb, Cr, uint8. Where nothing fits, both are
-    what the component is."""
+    what the component becomes when all three go to where the pixel allows them."""
     blue = component == 1
     value, green = rgb[2 if blue else 0], rgb[1]
     luma = samples[0].astype(np.int64) * JFIF.divisor
@@ -52,7 +52,10 @@ def chroma_bounds(rgb: RGB, samples: tuple[np.ndarray, ...], component: int) -> 
     least = np.maximum(least, np.searchsorted(falls, -upper))
     most = np.minimum(most, np.searchsorted(falls, -lower, side="right") - 1)
     lost = least > most
-    least, most = (np.where(lost, samples[component], end) for end in (least, most))
+    if lost.any():
+        pixels = np.stack([c[lost] for c in rgb])
+        moved = allowed(pixels, np.stack([s[lost] for s in samples]))[component]
+        least[lost] = most[lost] = np.clip(np.rint(moved), 0, 255)
     return Bounds(least.astype(np.uint8), most.astype(np.uint8))
 
 
@@ -62,3 +65,15 @@ def _between(table: np.ndarray, value: np.ndarray, luma: np.ndarray) -> list[np.
     lower = np.where(value == 0, -ENDLESS, wanted)
     upper = np.where(value == 255, ENDLESS, wanted + JFIF.divisor - 1)
     return [np.searchsorted(table, lower), np.searchsorted(table, upper, side="right") - 1]
+
+
+def allowed(rgb: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Samples Y, Cb, Cr, (3, ...), moved to where they lead to R, G, B, (3, ...), of which those
+    that are 0 or 255 are only bounds: float32."""
+    slopes, offsets = (part.astype(np.float32) for part in JFIF.slopes)
+    offsets = (offsets - np.float32(0.5)).reshape(3, *[1] * (rgb.ndim - 1))
+    colours = np.tensordot(slopes, samples.astype(np.float32), 1) + offsets
+    cut = np.where(rgb == 0, np.minimum(colours, 0), rgb)
+    cut = np.where(rgb == 255, np.maximum(colours, 255), cut)
+    back = np.linalg.inv(slopes).astype(np.float32)
+    return np.tensordot(back, (cut - offsets).astype(np.float32), 1)

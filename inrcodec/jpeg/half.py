@@ -16,9 +16,9 @@ import numpy as np
 
 from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
-from ..history.planes import Lattice
 from .bounds import Bounds, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, blocks_of, forward
+from .half_projection import project
 from .half_search import search_chroma
 from .idct import component_samples
 from .partial import LIST, complete, groups, variances
@@ -182,14 +182,22 @@ class HalfChroma:
         self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
         """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
-        found = [np.zeros((*self.frame.blocks(0), 64), dtype=np.int16), *chroma]
-        up = [self.upsampled(own, table) for own, table in zip(chroma, tables[1:], strict=True)]
-        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, *up))
-        shape = found[0].shape
-        bounds = self._luma_bounds(up)
-        flat = Bounds(*(in_blocks(self._padded(b, end)) for b, end in zip(bounds, (0, 255))))
-        begun = in_blocks(self._padded(start, None)).astype(np.float32)
-        found[0] = solve_bounded(begun, flat, tables[0]).reshape(shape)
+        start = self._start_luma(chroma, tables)
+        flat = self._in_blocks(self._luma_bounds(self._both_upsampled(chroma, tables)))
+        solved = solve_bounded(start, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
+        found = [solved, *chroma]
+        if (self.known & ~self.told).any():
+            found = project(
+                self.frame,
+                self.pixels,
+                self.known,
+                self.told,
+                self.made,
+                found,
+                tables,
+                self._settled(found, tables),
+            )
+        up = self._both_upsampled(found[1:], tables)
         for _ in range(TURNS):
             luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
             samples = [luma, *up]
@@ -205,9 +213,7 @@ class HalfChroma:
                 break
             bad = in_blocks(self._padded(wrong, False)).any(axis=1)
             bounds = self._luma_bounds(up)
-            flat = Bounds(
-                *(in_blocks(self._padded(b, end))[bad] for b, end in zip(bounds, (0, 255)))
-            )
+            flat = Bounds(*(b[bad] for b in self._in_blocks(bounds)))
             luma_blocks = found[0].reshape(-1, 64)
             luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
         return found
@@ -217,6 +223,36 @@ class HalfChroma:
         made = JFIF.rgb(samples[0], samples[1], samples[2])
         other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
         return np.asarray(other & self.known)
+
+    def _start_luma(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """About what Y is: float32 (n, 64)."""
+        cb, cr = self._both_upsampled(chroma, tables)
+        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, cb, cr))
+        return in_blocks(self._padded(start, None)).astype(np.float32)
+
+    def _both_upsampled(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        return [self.upsampled(*both) for both in zip(chroma, tables[1:], strict=True)]
+
+    def _settled(
+        self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The blocks of Y, Cb, Cr all of whose pixels are right: bool (rows, cols) each."""
+        height, width = self.frame.height, self.frame.width
+        luma = component_samples(found[0], tables[0])[:height, :width]
+        wrong = self.wrong([luma, *self._both_upsampled(found[1:], tables)])
+        padded, settled = self._padded(wrong, False), []
+        for component in range(3):
+            rows, cols = self.frame.blocks(component)
+            parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
+            settled.append(~parts.any(axis=(1, 3)))
+        return settled
+
+    def _in_blocks(self, bounds: Bounds) -> Bounds:
+        return Bounds(*(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True)))
 
     def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
         return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)

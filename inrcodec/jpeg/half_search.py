@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 
-
 import numpy as np
 
 from .. import kernels

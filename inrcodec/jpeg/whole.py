@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..history.chroma_search import clipped
-from .bounds import Bounds, chroma_bounds, luma_bounds
+from .bounds import Bounds, allowed, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, forward
 from .idct import component_samples
 from .partial import groups, solve_partial
@@ -164,15 +164,10 @@ def _projected_ycc(
     tables: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
     """As _projected, of three components whose pixels are cut to 0 .. 255."""
-    slopes, offsets = (part.astype(np.float32) for part in JFIF.slopes)
-    back = np.linalg.inv(slopes).astype(np.float32)
     samples = made.astype(np.float32)
     for _ in range(ROUNDS):
-        pixels = np.tensordot(slopes, samples, 1) + offsets[:, None, None] - np.float32(0.5)
-        cut = np.where(rgb == 0, np.minimum(pixels, 0), rgb)
-        cut = np.where(rgb == 255, np.maximum(pixels, 255), cut)
-        cut = np.where(known, cut, pixels) - offsets[:, None, None] + np.float32(0.5)
-        samples = np.where(told, made, np.tensordot(back, cut, 1))
+        samples = np.where(known, allowed(rgb, samples), samples)
+        samples = np.where(told, made, samples)
         found = [
             _rounded(forward(own - CENTRE), table)
             for own, table in zip(samples, tables, strict=True)
