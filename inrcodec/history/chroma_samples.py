@@ -30,15 +30,21 @@ OPEN = 1e4  # a bound of a clipped channel
 def chroma_samples(rgb: RGB, source: Source) -> np.ndarray:
     """Cb and Cr of the source's lattice, uint8 (2, rows, cols), that explain most of a picture's
     pixels, R, G, B uint8 (H, W) each."""
-    chroma, told = _told(rgb, source)
-    if source.rule in (TRIANGLE, BICUBIC):
-        chroma = _filtered_back(rgb, source, _filled(chroma, told))
-        told = np.zeros_like(told)
-        if source.rule == BICUBIC:
-            return np.rint(chroma).astype(np.uint8)
-    elif not told.all():
-        chroma = _projected(rgb, source, _filled(chroma, told), told)
+    chroma, told = estimate_chroma(rgb, source)
+    if source.rule == BICUBIC:
+        return np.rint(chroma).astype(np.uint8)
+    if source.rule != TRIANGLE and not told.all():
+        chroma = _projected(rgb, source, chroma, told)
     return _moved(rgb, source, np.rint(chroma).astype(np.uint8), told)
+
+
+def estimate_chroma(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """About what Cb and Cr are, float64 (2, rows, cols), and where a pixel tells them."""
+    chroma, told = _told(rgb, source)
+    chroma = _filled(chroma, told)
+    if source.rule in (TRIANGLE, BICUBIC):
+        return _filtered_back(rgb, source, chroma), np.zeros_like(told)
+    return chroma, told
 
 
 def _told(rgb: RGB, source: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +94,8 @@ def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
     not clipped, by least squares (conjugate gradients; Hestenes & Stiefel 1952)."""
     lattice, (height, width) = source.lattice, rgb[0].shape
     rows, cols = start.shape[1:]
-    down = _Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
-    across = _Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
+    down = Doubling(taps(source.rule, lattice.row_step, lattice.row_phase, height, rows), rows)
+    across = Doubling(taps(source.rule, lattice.col_step, lattice.col_phase, width, cols), cols)
     r, g, b = (c.reshape(-1) for c in rgb)
     found, sure = source.told((r, g, b))
     sure = sure.reshape(height, width).astype(np.float64)
@@ -117,7 +123,7 @@ def _filtered_back(rgb: RGB, source: Source, start: np.ndarray) -> np.ndarray:
     return np.stack(result)
 
 
-class _Doubling:
+class Doubling:
     """The filter of one direction, from samples to places and, transposed, back."""
 
     def __init__(self, found: list[Tap], samples: int) -> None:

@@ -1,1 +1,1 @@
-"""JPEG files as DCT coefficients: their markers, and scans decoded and encoded again."""
+"""JPEG files, and the JPEGs that pictures were: coefficients, how they are coded and found."""

@@ -78,7 +78,7 @@ class _Array:
 
 
 _U8, _U16, _I32, _I64 = (_Array(t) for t in (np.uint8, np.uint16, np.int32, np.int64))
-_U32 = _Array(np.uint32)
+_U32, _I16 = _Array(np.uint32), _Array(np.int16)
 _TO_U8, _TO_U16, _TO_I32 = (_Array(t, written=True) for t in (np.uint8, np.uint16, np.int32))
 _TO_U32, _TO_I16 = (_Array(t, written=True) for t in (np.uint32, np.int16))
 _COUNT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
@@ -118,6 +118,12 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [_ADDRESS] * 3 + [_COUNT] * 4 + [_TO_I32, _TO_U32, _TO_U16],
     ),
     "move_chroma": (_COUNT, [_ADDRESS, _COUNT]),
+    "search_blocks": (
+        None,
+        [_TO_I16, _U8, _U8, _U16, _I32, _U8, _COUNT, _COUNT, _COUNT, _COUNT, _TO_U8],
+    ),
+    "search_chroma": (None, [_ADDRESS]),
+    "jpeg_samples": (None, [_I16, _U16, _COUNT, _COUNT, _TO_U8]),
     "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }
 # The same of functions in context*.c, which there are once for each instruction set.

@@ -1,0 +1,284 @@
+"""The coefficients of JPEGs whose chroma has fewer samples than pixels: 4:2:0, 4:2:2 and 4:4:0.
+
+Pixels that are not clipped tell Y and what Cb and Cr were upsampled to; least squares lead from
+there to about what the samples of Cb and Cr are, and rounding their coefficients to the steps of
+the table mostly to what they were. Searches correct the blocks whose pixels disagree. Luma is as
+in whole.py, within what the chroma leaves to it where pixels are clipped; then these bound the
+chroma in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..history.chroma_samples import estimate_chroma
+from ..history.chroma_search import RGB, Source, clipped
+from .bounds import Bounds, chroma_bounds, luma_bounds
+from .forward import CENTRE, basis, blocks_of, forward
+from .half_projection import project
+from .half_search import search_chroma
+from .idct import component_samples
+from .partial import LIST, complete, groups, variances
+from .pixels import JFIF, Frame, upsample_chroma
+from .tables import CHROMA, likely_table
+from .turned import Turned, in_blocks
+from .whole import FREE_REACH, searched, solve_bounded
+
+TURNS = 3  # of chroma and luma
+STEPS = 60  # of a search of chroma
+TOLD = 0.9  # of the pixels about a block, so that it tells the table
+ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
+SEARCHES = 2
+ESTIMATED = 0.5  # standard deviation of an estimated sample
+TRIED = 12  # ways to complete a block of which a part is shown
+ZERO = 0.8  # a coefficient below is taken as zero
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the pixels of a picture, R, G, B uint8 (H, W) each, tell.
+
+    sure: bool (H, W), those that tell Y, Cb, Cr; made: uint8 (3, H, W), what they tell; chroma:
+    float64 (2, rows, cols), about what the samples of Cb and Cr are.
+    """
+
+    sure: np.ndarray
+    made: np.ndarray
+    chroma: np.ndarray
+
+    @classmethod
+    def of(cls, rgb: RGB, source: Source) -> Told:
+        """source: where the chroma comes from."""
+        r, g, b = (c.reshape(-1) for c in rgb)
+        made, exact = JFIF.preimages((r, g, b))
+        sure = exact.reshape(rgb[0].shape) & ~clipped(rgb)
+        return cls(sure, made.reshape(3, *sure.shape), estimate_chroma(rgb, source)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class HalfChroma:
+    """A picture, turned back, with chroma that was upsampled.
+
+    pixels: R, G, B of frame; told, known: bool, frame's pixels that tell Y, Cb, Cr, and that are
+    the picture's; made: uint8 (3, height, width), what they tell; estimates: float32 coefficients
+    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples the picture
+    shows.
+    """
+
+    frame: Frame
+    pixels: RGB
+    known: np.ndarray
+    told: np.ndarray
+    made: np.ndarray
+    estimates: list[np.ndarray]
+    shown: np.ndarray
+
+    @classmethod
+    def of(cls, turned: Turned, told: Told, rule: str) -> HalfChroma:
+        """told: of the picture as it is; rule: of upsampling."""
+        height, width = turned.size
+        steps = turned.mcu[0] // 8, turned.mcu[1] // 8
+        frame = Frame(height, width, turned.colour, *steps, rule)
+        r, g, b = (np.ascontiguousarray(c[:height, :width]) for c in turned.samples)
+        undo, ends = turned.orientation.undo, [(turned.top, 0), (turned.left, 0)]
+        sure = np.pad(undo(told.sure), ends)
+        made = np.stack([np.pad(undo(m), ends) for m in told.made])
+        first = turned.top // steps[0], turned.left // steps[1]
+        estimates = []
+        for chroma in told.chroma:
+            own = undo(chroma)
+            room = [
+                (before, 8 * count - before - size)
+                for before, count, size in zip(first, frame.blocks(1), own.shape, strict=True)
+            ]
+            estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
+            shown = np.pad(np.ones(own.shape, dtype=bool), room)
+        known = turned.known[:height, :width]
+        shown = in_blocks(shown).reshape(estimates[0].shape)
+        return cls(frame, (r, g, b), known, sure, made, estimates, shown)
+
+    def zeros(self) -> float:
+        """The share of the chroma's coefficients that are about zero: most if its blocks begin
+        where the frame has them."""
+        return float(np.mean([np.abs(own[..., 1:]) < ZERO for own in self.estimates]))
+
+    def rounded(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The coefficients of Cb and Cr, int16 (rows, cols, 64), that are next to the estimates."""
+        return [
+            np.rint(own / table.astype(np.float32)).astype(np.int16)
+            for own, table in zip(self.estimates, tables, strict=True)
+        ]
+
+    def tables(self) -> list[np.ndarray]:
+        """Those of Cb and Cr, from blocks that most pixels tell."""
+        rows, cols = self.frame.blocks(1)
+        down, across = 8 * self.frame.row_step, 8 * self.frame.col_step
+        ends = [
+            (0, count * step - size)
+            for count, step, size in zip(
+                (rows, cols), (down, across), self.told.shape, strict=True
+            )
+        ]
+        share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
+        sure = share >= TOLD
+        both = [own[sure] for own in self.estimates]
+        one, other = (likely_table(own, CHROMA) for own in both)
+        if (one != other).mean() > ALIKE:
+            return [one, other]
+        return [likely_table(np.concatenate(both), CHROMA)] * 2
+
+    def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
+        found = []
+        for n, (own, table) in enumerate(zip(self.rounded(tables), tables, strict=True)):
+            made = self.made[n + 1]
+            bounds = Bounds(np.where(self.told, made, 0), np.where(self.told, made, 255))
+            begun = self._searched(own, table, bounds)
+            found.append(self._completed(begun, self.estimates[n], table, bounds))
+        return found
+
+    def _completed(
+        self, begun: np.ndarray, estimate: np.ndarray, table: np.ndarray, bounds: Bounds
+    ) -> np.ndarray:
+        """The coefficients of Cb or Cr with those of blocks that are shown in part."""
+        whole, none = self.shown.all(axis=2), ~self.shown.any(axis=2)
+        part = ~whole & ~none
+        begun = begun.copy()
+        begun[none, 1:] = 0
+        if not part.any():
+            return begun
+        samples = estimate[part] @ basis() + CENTRE
+        spread = variances(begun[whole], table)
+        ways = np.zeros((len(samples), LIST, 64), dtype=np.int16)
+        for blocks, mask in groups(self.shown[part]):
+            ways[blocks] = complete(samples[blocks], mask, table, spread, ESTIMATED)
+        reach, best = np.full(64, FREE_REACH, dtype=np.uint8), begun.copy()
+        _, fewest = search_chroma(self.frame, begun, table, bounds, part, reach, 0)
+        for way in ways.swapaxes(0, 1)[:TRIED]:
+            tried = begun.copy()
+            tried[part] = way
+            _, left = search_chroma(self.frame, tried, table, bounds, part, reach, 0)
+            better = part & (left < fewest)
+            best[better], fewest[better] = tried[better], left[better]
+        return self._searched(best, table, bounds)
+
+    def agreeing(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> float:
+        """The share of the pixels that tell their chroma to which coefficients lead."""
+        agree = self.told.copy()
+        for made, own, table in zip(self.made[1:], chroma, tables, strict=True):
+            agree &= made == self.upsampled(own, table)
+        return float(agree.sum() / max(1, self.told.sum()))
+
+    def upsampled(self, coefficients: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """The chroma of all pixels: uint8 (height, width)."""
+        rows, cols = self.frame.size(1)
+        samples = component_samples(coefficients, table)[:rows, :cols]
+        return upsample_chroma(self.frame, samples)
+
+    def solve(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
+        start = self._start_luma(chroma, tables)
+        flat = self._in_blocks(self._luma_bounds(self._both_upsampled(chroma, tables)))
+        solved = solve_bounded(start, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
+        found = [solved, *chroma]
+        if (self.known & ~self.told).any():
+            found = project(
+                self.frame,
+                self.pixels,
+                self.known,
+                self.told,
+                self.made,
+                found,
+                tables,
+                self._settled(found, tables),
+            )
+        up = self._both_upsampled(found[1:], tables)
+        for _ in range(TURNS):
+            luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
+            samples = [luma, *up]
+            for component in (1, 2):
+                bounds = chroma_bounds(self.pixels, (samples[0], samples[1], samples[2]), component)
+                bounds = self._within(bounds, component)
+                table = tables[component]
+                found[component] = self._searched(found[component], table, bounds)
+                samples[component] = self.upsampled(found[component], table)
+            up = samples[1:]
+            wrong = self.wrong(samples)
+            if not wrong.any():
+                break
+            bad = in_blocks(self._padded(wrong, False)).any(axis=1)
+            bounds = self._luma_bounds(up)
+            flat = Bounds(*(b[bad] for b in self._in_blocks(bounds)))
+            luma_blocks = found[0].reshape(-1, 64)
+            luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
+        return found
+
+    def wrong(self, samples: Sequence[np.ndarray]) -> np.ndarray:
+        """Where Y, Cb, Cr of all pixels do not lead to the picture's: bool (height, width)."""
+        made = JFIF.rgb(samples[0], samples[1], samples[2])
+        other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
+        return np.asarray(other & self.known)
+
+    def _start_luma(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """About what Y is: float32 (n, 64)."""
+        cb, cr = self._both_upsampled(chroma, tables)
+        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, cb, cr))
+        return in_blocks(self._padded(start, None)).astype(np.float32)
+
+    def _both_upsampled(
+        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        return [self.upsampled(*both) for both in zip(chroma, tables[1:], strict=True)]
+
+    def _settled(
+        self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The blocks of Y, Cb, Cr all of whose pixels are right: bool (rows, cols) each."""
+        height, width = self.frame.height, self.frame.width
+        luma = component_samples(found[0], tables[0])[:height, :width]
+        wrong = self.wrong([luma, *self._both_upsampled(found[1:], tables)])
+        padded, settled = self._padded(wrong, False), []
+        for component in range(3):
+            rows, cols = self.frame.blocks(component)
+            parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
+            settled.append(~parts.any(axis=(1, 3)))
+        return settled
+
+    def _in_blocks(self, bounds: Bounds) -> Bounds:
+        return Bounds(*(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True)))
+
+    def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
+        return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)
+
+    def _within(self, bounds: Bounds, component: int) -> Bounds:
+        """Bounds of a component of all pixels, with what pixels tell, and none beside the
+        picture."""
+        own = self.made[component]
+        least, most = (np.where(self.told, own, b) for b in bounds)
+        return Bounds(np.where(self.known, least, 0), np.where(self.known, most, 255))
+
+    def _padded(self, plane: np.ndarray, value: int | None) -> np.ndarray:
+        """A plane of all pixels as one of luma's blocks."""
+        rows, cols = self.frame.blocks(0)
+        ends = (0, 8 * rows - plane.shape[0]), (0, 8 * cols - plane.shape[1])
+        if value is None:
+            return np.pad(plane, ends, mode="edge")
+        return np.pad(plane, ends, constant_values=value)
+
+    def _searched(self, begun: np.ndarray, table: np.ndarray, bounds: Bounds) -> np.ndarray:
+        """Twice, as blocks were searched beside others that were wrong."""
+        reach = np.full(64, FREE_REACH, dtype=np.uint8)
+        wanted = np.ones(begun.shape[:2], dtype=bool)
+        for _ in range(SEARCHES):
+            begun, left = search_chroma(self.frame, begun, table, bounds, wanted, reach, STEPS)
+            wanted = left > 0
+            if not wanted.any():
+                break
+        return begun

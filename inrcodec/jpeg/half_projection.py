@@ -1,0 +1,73 @@
+"""Alternating projections for a picture with clipped pixels and upsampled chroma: onto what the
+pixels allow, and onto multiples of the steps of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..history.chroma_samples import Doubling
+from ..history.chroma_search import RGB
+from ..history.upsampling import taps
+from .bounds import allowed
+from .forward import basis, blocks_of, forward, samples_of
+from .pixels import Frame
+
+ROUNDS = 12
+
+
+class Upsampling:
+    """Of a frame's chroma, before it is rounded."""
+
+    def __init__(self, frame: Frame) -> None:
+        rows, cols = frame.size(1)
+        rule = frame.rule
+        self._down = Doubling(taps(rule, frame.row_step, 0, frame.height, rows), rows)
+        self._across = Doubling(taps(rule, frame.col_step, 0, frame.width, cols), cols)
+
+    def there(self, samples: np.ndarray) -> np.ndarray:
+        """From samples to pixels."""
+        return self._across.there(self._down.there(samples, 0), 1)
+
+    def back(self, pixels: np.ndarray) -> np.ndarray:
+        """The transposed: from pixels to samples."""
+        return self._across.back(self._down.back(pixels, 0), 1)
+
+
+def project(
+    frame: Frame,
+    pixels: RGB,
+    known: np.ndarray,
+    told: np.ndarray,
+    made: np.ndarray,
+    start: Sequence[np.ndarray],
+    tables: Sequence[np.ndarray],
+    fixed: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Coefficients of Y, Cb, Cr, int16 (rows, cols, 64) each, that lead near the pixels.
+
+    told: bool (height, width), pixels that tell Y, Cb, Cr: made, (3, height, width); start:
+    coefficients of Y, Cb, Cr; fixed: bool (rows, cols) each, blocks that stay.
+    """
+    upsampling, rgb = Upsampling(frame), np.stack(pixels)
+    weight = np.maximum(upsampling.back(known.astype(np.float32)), 1e-3)
+    found = [own.copy() for own in start]
+    steps = [table.astype(np.float32) for table in tables]
+    planes = [samples_of((own * step) @ basis()) for own, step in zip(found, steps, strict=True)]
+    height, width = frame.height, frame.width
+    rows, cols = frame.size(1)
+    for _ in range(ROUNDS):
+        luma = planes[0][:height, :width]
+        up = [upsampling.there(plane[:rows, :cols]).astype(np.float32) for plane in planes[1:]]
+        samples = np.stack([luma, *up])
+        wanted = np.where(told, made, allowed(rgb, samples))
+        off = np.where(known, wanted - samples, 0)
+        planes[0][:height, :width] += off[0]
+        for plane, move in zip(planes[1:], off[1:], strict=True):
+            plane[:rows, :cols] += upsampling.back(move) / weight
+        for n, (plane, step) in enumerate(zip(planes, steps, strict=True)):
+            new = np.clip(np.rint(forward(blocks_of(plane)) / step), -32767, 32767)
+            found[n] = np.where(fixed[n][..., None], found[n], new).astype(np.int16)
+            planes[n] = samples_of((found[n] * step) @ basis())
+    return found
