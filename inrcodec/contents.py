@@ -24,6 +24,8 @@ from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
 from .history.chain import STEPS
 from .history.planes import INDEX, Geometry, Planes
 from .history.step import Step
+from .jpeg.file import CoefficientImage
+from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
 from .options import Reading
 from .source.restore import metadata_of
@@ -71,11 +73,12 @@ class Model(Protocol):
         """The planes, of reading.scale. Raises a LinrError."""
 
 
-MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage)
-TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in STEPS)}).union(
+MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage, CoefficientImage)
+ALL_STEPS: tuple[type[Step], ...] = (*STEPS, Jpeg)
+TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_STEPS)}).union(
     *(m.tags for m in MODELS)
 )
-ENTIRE = frozenset(step.number for step in STEPS if step.all_data)
+ENTIRE = frozenset(step.number for step in ALL_STEPS if step.all_data)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     picture = geometry = geometry_of(*size, pixels)
     steps: list[Step] = []
     for number, values in header.steps:
-        kind = next((kind for kind in STEPS if kind.number == number), None)
+        kind = next((kind for kind in ALL_STEPS if kind.number == number), None)
         if kind is None:
             raise UnsupportedVersionError(f"step {number} needs a newer reader")
         if any(step.number == number for step in steps):

@@ -22,6 +22,7 @@ from .files.images import write_picture
 from .files.metadata import Metadata
 from .files.picture import Picture, digest
 from .history.chain import undo
+from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
 from .options import Reading
 from .source.restore import extensions_of, restore
@@ -136,19 +137,27 @@ def read_contents(source: bytes | BinaryIO, scale: int, limits: Limits) -> Conte
 
 def picture_of(contents: Contents, reading: Reading) -> Picture:
     """The picture of a parsed file. Raises as decode."""
-    samples, source = decode_samples(contents, reading), contents.source
-    if reading.scale > 1:
-        source = None
-    return Picture(samples, contents.type, contents.metadata, contents.left_out, source)
+    samples, jpeg = decode_whole(contents, reading)
+    source = contents.source if reading.scale == 1 else None
+    return Picture(samples, contents.type, contents.metadata, contents.left_out, source, jpeg)
 
 
 def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
-    """The samples of a parsed file, or of every scale-th row and column of it. Raises ValueError
-    for an index beyond its images, and ChecksumError where the digest of all samples differs."""
+    """The samples of a parsed file; as decode_whole."""
+    return decode_whole(contents, reading)[0]
+
+
+def decode_whole(contents: Contents, reading: Reading) -> tuple[np.ndarray, Jpeg | None]:
+    """The samples of a parsed file, or of every scale-th row and column of it, and the JPEG of
+    which the whole ones are made. Raises ValueError for an index beyond its images, and
+    ChecksumError where the digest of all samples differs."""
     if not 0 <= reading.index < contents.images:
         raise ValueError(f"index is {reading.index}; the file has {contents.images} images")
     entire = any(step.all_data for step in contents.steps)
     planes = contents.model.decode(replace(reading, scale=1) if entire else reading)
+    jpeg = next((step for step in contents.steps if isinstance(step, Jpeg)), None)
+    if jpeg is not None:
+        jpeg = replace(jpeg, coefficients=planes.channels)
     planes = undo(contents.steps, planes)
     samples = planes.array()
     if planes.scale == 1:
@@ -157,4 +166,4 @@ def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
             raise ChecksumError("the decoded samples do not match the file's digest")
     if not contents.type.fits(samples):
         raise CorruptError("a decoded sample is beyond its depth or its palette")
-    return planes.reduced(reading.scale).array() if entire else samples
+    return (planes.reduced(reading.scale).array() if entire else samples), jpeg

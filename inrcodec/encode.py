@@ -24,7 +24,7 @@ from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.file import CoordinateImage
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
-from .decode import decode_samples
+from .decode import decode_whole
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -41,11 +41,13 @@ from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
+from .jpeg.encode import encode_coefficients
+from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
-from .source.restore import CHANGED, keep, metadata_of, restore
-from .source.skeleton import Skeleton
+from .source.restore import CHANGED, OF_COEFFICIENTS, keep, metadata_of, restore
+from .source.skeleton import JPEG, Skeleton
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
@@ -127,6 +129,10 @@ def encode(
     given = digest(picture.samples)  # before anything else has seen them
     if picture.source is not None:
         picture = _with_source(picture, picture.source, given, limits)
+    if picture.jpeg is not None and not _is_of(picture, picture.jpeg):
+        picture = replace(picture, jpeg=None)
+    if picture.jpeg is not None and model not in ("auto", "context"):
+        picture = _without_coefficients(picture)
     plain = Chain((), planes_of(picture))
 
     def seal(chain: Chain, coded: Model) -> bytes:
@@ -147,7 +153,10 @@ def encode(
         return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
 
     candidates: list[bytes] = []
-    if model == "coordinate":
+    if picture.jpeg is not None and model in ("auto", "context"):
+        chain = Chain((picture.jpeg,), picture.jpeg.forward(plain.planes))
+        candidates.append(encode_coefficients(chain, options, seal))
+    elif model == "coordinate":
         storable = [plain]
         networks = coordinate or Coordinate()
         candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options)))
@@ -202,6 +211,23 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
     return replace(picture, source=None, left_out=(*picture.left_out, CHANGED))
 
 
+def _without_coefficients(picture: Picture) -> Picture:
+    """The picture of a JPEG as pixels alone, of which the file does not come back."""
+    if picture.source is None or picture.source.kind != JPEG:
+        return replace(picture, jpeg=None)
+    _warn(f"left out is {OF_COEFFICIENTS}")
+    left_out = (*picture.left_out, OF_COEFFICIENTS)
+    return replace(picture, jpeg=None, source=None, left_out=left_out)
+
+
+def _is_of(picture: Picture, jpeg: Jpeg) -> bool:
+    """Whether a picture's samples are what the coefficients of a JPEG lead to."""
+    size = picture.samples.shape[:2]
+    if picture.source is not None and picture.source.kind == JPEG:
+        return True  # which was verified
+    return np.array_equal(jpeg.pixels(jpeg.coefficients, size), picture.samples)
+
+
 def _warn(text: str) -> None:
     warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called encode
 
@@ -221,24 +247,30 @@ def _verify(
     statistics = PlaneStatistics(contents) if count else None
     decisions = Decisions() if count else None
     reading = Reading(fresh_backend(), threads, limits, observe=statistics, decided=decisions)
-    _compare(contents, picture.samples, reading)
+    _compare(contents, picture, reading)
     found = contents.type, contents.metadata, contents.source, contents.left_out
     if found != (picture.type, picture.metadata, picture.source, picture.left_out):
         raise VerificationError("the palette or metadata do not come back; please report this")
     return describe(contents, len(data), statistics, decisions) if count else {}
 
 
-def _compare(contents: Contents, samples: np.ndarray, reading: Reading) -> None:
+def _compare(contents: Contents, picture: Picture, reading: Reading) -> None:
     """Decodes as a reader would that has nothing but the file: the tables of the reading's backend
     are new, and priors are read anew. On the CPU wherever the fit ran, so that two devices have
     agreed on every bit. Raises VerificationError where that fails or gives other samples."""
     forget_prior()
     try:
-        decoded = decode_samples(contents, reading)
+        decoded, jpeg = decode_whole(contents, reading)
     except (CorruptError, ChecksumError) as error:
         raise VerificationError(_BROKEN) from error
+    samples = picture.samples
     if decoded.dtype != samples.dtype or not np.array_equal(decoded, samples):
         raise VerificationError(_BROKEN)
+    if picture.source is not None and picture.source.kind == JPEG:
+        assert picture.jpeg is not None
+        parts = () if jpeg is None else jpeg.coefficients
+        if not all(map(np.array_equal, parts, picture.jpeg.coefficients)) or not parts:
+            raise VerificationError(_BROKEN)
 
 
 def encode_set(
@@ -293,7 +325,7 @@ def encode_set(
     contents = parse(data, limits)
     for index, image in enumerate(images):
         tell(Progress("verify", CODE + (1 - CODE) * index / len(images), None))
-        _compare(contents, image, Reading(fresh_backend(), options.threads, limits, index))
+        _compare(contents, Picture(image), Reading(fresh_backend(), options.threads, limits, index))
     return data
 
 

@@ -186,7 +186,7 @@ def fit_trunks(
 
         return best(start, len(rows), course, rng, meter.part(number))
 
-    with _one_thread_each(backend):
+    with one_thread_each(backend):
         fitted = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
     return [(fitted[i, 0], fitted[i, 1]) for i in coded]
 
@@ -244,7 +244,7 @@ def fit_planes(
         course = Course(plan.plane_steps, PLANE_BATCH, rate, seconds)
         return train(engine, parameters, len(rows), course, rng, meter.part(number))
 
-    with _one_thread_each(backend):
+    with one_thread_each(backend):
         return workers.map(work, list(range(len(coded))))
 
 
@@ -259,7 +259,7 @@ def _order(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 @contextmanager
-def _one_thread_each(backend: Backend) -> Iterator[None]:
+def one_thread_each(backend: Backend) -> Iterator[None]:
     """One thread per network: small tensors gain nothing from more, and results stay the same
     whatever the number of threads."""
     if _library(backend):

@@ -53,10 +53,15 @@ class ScanEncoder:
         """The payloads of the sections."""
         payloads = []
         for coders in self.coders:
-            parts = [coder.finish() for coder in coders]
-            lengths = b"".join(pack_length(len(part)) for part in parts[:-1])
-            payloads.append(bytes([len(parts)]) + lengths + b"".join(parts))
+            payloads.append(pack_streams(coders))
         return payloads
+
+
+def pack_streams(coders: Sequence[Encoder]) -> bytes:
+    """The payload of a section of some streams, which end here."""
+    parts = [coder.finish() for coder in coders]
+    lengths = b"".join(pack_length(len(part)) for part in parts[:-1])
+    return bytes([len(parts)]) + lengths + b"".join(parts)
 
 
 class ScanDecoder:
@@ -67,7 +72,7 @@ class ScanDecoder:
         self._sections = len(payloads) if sections is None else sections
         if not 1 <= self._sections <= MAX_SECTIONS:
             raise CorruptError(f"{self._sections} data sections: 1 to {MAX_SECTIONS} are legal")
-        self._coders = [[Decoder(part) for part in _streams(payload)] for payload in payloads]
+        self._coders = [unpack_streams(payload) for payload in payloads]
 
     def streams(self, level: int) -> list[Decoder]:
         """Those of a level."""
@@ -77,8 +82,8 @@ class ScanDecoder:
         return self._coders[section]
 
 
-def _streams(payload: bytes) -> list[bytes]:
-    """The streams in a section's payload."""
+def unpack_streams(payload: bytes) -> list[Decoder]:
+    """Decoders of the streams in a section's payload. Raises TruncatedError, CorruptError."""
     count = payload[0] if payload else 0
     if not 1 <= count <= MAX_STREAMS:
         raise CorruptError(f"{count} streams in a data section: 1 to {MAX_STREAMS} are legal")
@@ -88,4 +93,4 @@ def _streams(payload: bytes) -> list[bytes]:
     parts = [section.read(length) for length in lengths]
     if list(map(len, parts)) != lengths:
         raise TruncatedError("a data section ends within its streams")
-    return [*parts, section.read()]
+    return [Decoder(part) for part in (*parts, section.read())]

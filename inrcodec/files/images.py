@@ -12,25 +12,24 @@ import numpy as np
 
 from ..errors import ImageError
 from ..limits import DEFAULT, Limits
-from . import others, png, pnm, tiff
+from . import jpeg, others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
 from .picture import PREMULTIPLIED, Picture, PixelType, inverted
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
 
-KINDS_READ = "PNG, TIFF, PNM; by Pillow and imagecodecs " + ", ".join(
+KINDS_READ = "PNG, JPEG, TIFF, PNM; by Pillow and imagecodecs " + ", ".join(
     kind.name for kind in others.KINDS
 )
 
 _OTHERS = (
-    (b"\xff\xd8\xff", "JPEG"),
     (b"\x8aMNG", "MNG"),
     (b"\x8bJNG", "JNG"),
 )
 
 
 def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
-    """Decode a PNG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of the
+    """Decode a PNG, JPEG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of the
     kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is installed.
 
     Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
@@ -42,6 +41,8 @@ def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> 
         return tiff.read_tiff(data, name, limits)
     if data.startswith(pnm.SIGNATURES):
         return pnm.read_pnm(data, name, limits)
+    if data.startswith(jpeg.SIGNATURE):
+        return jpeg.read_jpeg(data, name, limits)
     if not data:
         raise ImageError(f"{name}: the file is empty")
     other = others.kind_of(data, name)
@@ -72,6 +73,8 @@ def write_picture(picture: Picture, extension: str) -> bytes:
     are no image's, an unknown extension, and one that cannot hold the channels.
     """
     _check(picture.samples)
+    if picture.type.space:
+        raise ImageError(f"{extension} cannot hold the colours of this JPEG, .jpg can")
     extension, metadata = extension.lower(), picture.metadata
     if extension == ".png":
         pixels = picture.type

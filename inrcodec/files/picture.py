@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgpack
 import numpy as np
@@ -18,10 +19,14 @@ from ..errors import CorruptError, ImageError, UnsupportedVersionError
 from ..source.skeleton import Skeleton
 from .metadata import PNG, Metadata, frame_of
 
+if TYPE_CHECKING:
+    from ..jpeg.step import Jpeg
+
 MAX_PALETTE = 256
 MAX_TYPE_BYTES = 2048  # of a packed PixelType
 # What a last channel is that is no alpha; the numbers are those of TIFF's ExtraSamples but for 1.
 ALPHA, UNSPECIFIED, PREMULTIPLIED = range(3)
+OTHER_COLOURS = 1
 _SMALL, _LARGE = (1, 2, 4), range(9, 16)  # depths of arrays of 8 and of 16 bits
 
 
@@ -34,6 +39,7 @@ class PixelType:
     (PNM's maxval); 0: all bits set. white: whether 0 is white, in grey (TIFF's WhiteIsZero, PBM).
     signed: whether samples are numbers from -2^(bits - 1) on, which are kept from 0 on. extra: what
     the last of 2 or 4 channels is: ALPHA, UNSPECIFIED or PREMULTIPLIED.
+    space: OTHER_COLOURS where samples are not of grey or RGB, but a JPEG's components as they are.
     palette: R, G, B of each colour, of which the samples are indices. alpha: of its first colours,
     the others being opaque. key: the grey value or RGB colour that is transparent (PNG's tRNS, of
     which the low bits count).
@@ -47,6 +53,7 @@ class PixelType:
     white: bool = False
     signed: bool = False
     extra: int = ALPHA
+    space: int = 0
 
     @property
     def colours(self) -> int:
@@ -68,6 +75,8 @@ class PixelType:
             return "signed samples of another kind"
         if not ALPHA <= self.extra <= PREMULTIPLIED or (self.extra and channels not in (2, 4)):
             return f"a last channel of kind {self.extra}"
+        if self.space and (self.space != OTHER_COLOURS or bits != 8 or self != OF_OTHER_COLOURS):
+            return "other colours of another kind"
         if len(self.palette) % 3 or self.colours > MAX_PALETTE:
             return f"a palette of {len(self.palette)} bytes"
         if self.palette and not (grey and bits == 8 and not self.key):
@@ -126,6 +135,7 @@ class PixelType:
 
 
 PLAIN = PixelType()
+OF_OTHER_COLOURS = PixelType(space=OTHER_COLOURS)
 
 
 def digest(samples: np.ndarray) -> bytes:
@@ -148,7 +158,8 @@ class Picture:
 
     samples: uint8 or uint16, (H, W) or (H, W, 2..4), as the file has them. left_out: what of the
     file could not be kept, in words; nothing of it decides a sample. source: with what the file
-    itself comes back (source.restore), metadata being what it has of them.
+    itself comes back (source.restore), metadata being what it has of them. jpeg: the coefficients
+    that the samples are made of, if it is a JPEG.
     """
 
     samples: np.ndarray
@@ -156,6 +167,7 @@ class Picture:
     metadata: Metadata | None = None
     left_out: tuple[str, ...] = ()
     source: Skeleton | None = None
+    jpeg: Jpeg | None = None
 
     @property
     def cube(self) -> np.ndarray:
@@ -189,6 +201,7 @@ def pack_type(pixels: PixelType) -> bytes:
     fields = {
         "d": pixels.depth, "c": pixels.palette, "a": pixels.alpha, "k": list(pixels.key),
         "t": pixels.top, "w": int(pixels.white), "s": int(pixels.signed), "e": pixels.extra,
+        "o": pixels.space,
     }  # fmt: skip
     return msgpack.packb({key: value for key, value in fields.items() if value})  # type: ignore[no-any-return]
 
@@ -199,7 +212,7 @@ def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     fields = unpack_fields(payload, "pixel type", MAX_TYPE_BYTES)
     if not fields:
         raise CorruptError("a pixel type without a field")
-    wanted = {"d": int, "c": bytes, "a": bytes, "k": list, "t": int, "w": int, "s": int, "e": int}
+    wanted = {"d": int, "c": bytes, "a": bytes, "k": list, "t": int, "w": int, "s": int, "e": int, "o": int}
     for key, value in fields.items():
         if key not in wanted:
             raise UnsupportedVersionError(f"pixel type field {key!r} needs a newer reader")
@@ -213,6 +226,7 @@ def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     pixels = PixelType(
         fields.get("d", 0), fields.get("c", b""), fields.get("a", b""), tuple(key),
         fields.get("t", 0), "w" in fields, "s" in fields, fields.get("e", ALPHA),
+        fields.get("o", 0),
     )  # fmt: skip
     problem = pixels.problem(channels, bits)
     if problem is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-GREY, RGB, YCC, INDEX = KINDS = ("grey", "rgb", "ycc", "index")
+GREY, RGB, YCC, INDEX, DCT = KINDS = ("grey", "rgb", "ycc", "index", "dct")
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,28 @@ WHOLE = Lattice()  # a sample for each pixel
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """The DCT coefficients of a component: rows and columns of its blocks; steps: of their
+    quantisation, 64 uint16, little-endian, in zigzag order."""
+
+    rows: int
+    cols: int
+    steps: bytes = field(repr=False)
+
+    def table(self) -> np.ndarray:
+        """The steps, uint16 (64,)."""
+        return np.frombuffer(self.steps, "<u2")
+
+
+@dataclass(frozen=True)
 class Geometry:
     """All about planes but their samples.
 
     height, width: of the image; bits: that all samples fit, 1 to 16, their arrays being uint8 up to
     8 and uint16 above; kind: of the channels that are not alpha, one of KINDS; alpha: whether the
     last channel is; lattices: one a channel, of which only those of Cb and Cr, which share theirs,
-    are not whole.
+    are not whole; blocks: of DCT, of which the planes are int16 (rows, cols, 64) each, in zigzag
+    order, whatever channels the image has.
     """
 
     height: int
@@ -50,6 +65,7 @@ class Geometry:
     kind: str
     alpha: bool
     lattices: tuple[Lattice, ...]
+    blocks: tuple[Blocks, ...] = ()
 
     def __post_init__(self) -> None:
         first, *others = self.lattices[: len(self.lattices) - self.alpha]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..coding.backend import Workers
 from .compiled import CompiledKnown
-from .frequencies import Frequency, network_number
+from .frequencies import STEPS, Frequency, network_number
 from .inputs import Known
 from .layout import Component
 from .traversal import walk
@@ -27,12 +27,7 @@ def coefficient_samples(
     """By the number of each network: about `most` samples at most, a random subset if there are
     more. coefficients: int16 (rows, cols, 64) each."""
     found: dict[int, list[CoefficientSamples]] = {}
-    counts: dict[int, int] = {}
-    for c in components:
-        for f in c.frequencies:
-            for step in (0, 1):
-                network = network_number(len(c.references), f.place, step)
-                counts[network] = counts.get(network, 0) + c.rows * c.cols // 2
+    counts = sample_counts(components)
 
     def look(number: int, known: Known | CompiledKnown, f: Frequency, step: int) -> None:
         network = network_number(len(components[number].references), f.place, step)
@@ -55,3 +50,14 @@ def coefficient_samples(
         rows, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
         joined[network] = np.ascontiguousarray(rows), low, high
     return joined
+
+
+def sample_counts(components: Sequence[Component]) -> dict[int, int]:
+    """About how many samples there are of each network that components use."""
+    counts: dict[int, int] = {}
+    for c in components:
+        for f in c.frequencies:
+            for step in range(STEPS):
+                network = network_number(len(c.references), f.place, step)
+                counts[network] = counts.get(network, 0) + (c.rows * c.cols + 1) // 2
+    return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def traverse(
     workers: Workers,
     components: Sequence[Component],
     direct: Sequence[np.ndarray],
-    networks: Sequence[Network | None],
+    networks: Mapping[int, Network],
     streams: Sequence[Sequence[Any]],
     truth: Sequence[np.ndarray] | None = None,
 ) -> list[np.ndarray]:
@@ -69,7 +69,6 @@ def traverse(
 
     def visit(number: int, known: Known | CompiledKnown, f: Frequency, step: int) -> None:
         network = networks[network_number(len(components[number].references), f.place, step)]
-        assert network is not None
         known.code(f, step, network, streams[number], None if given is None else given[number])
 
     return walk(workers, components, direct, visit)

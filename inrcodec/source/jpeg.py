@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,11 @@ from ..jpeg.markers import Frame, Markers, read_markers
 from ..jpeg.plan import BARE, LIBJPEG, Notes, Plan, plan_of
 from ..jpeg.scans import decode_scan, encode_scan
 from ..limits import DEFAULT, Limits
-from .skeleton import most_bytes
+from .skeleton import Pack, Skeleton, most_bytes
 from .sparse import Sparse
+
+if TYPE_CHECKING:
+    from ..files.picture import Picture
 
 MAX_NOTES = 1 << 20
 _MANY = 8  # breaks of a scan; then another rule may fit better
@@ -93,10 +96,18 @@ def put_together(
 ) -> bytes:
     """The file of which a JpegFile is. Raises CorruptError where its parts are of no file, and
     LimitError for one of more pixels or scans than are allowed."""
-    return sparse.filled(bodies(sparse, recipe, coefficients, limits))
+    return sparse.filled(filling(sparse, recipe, coefficients, limits))
 
 
-def bodies(
+def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> list[bytes]:
+    """What stands in each hole. Raises a LinrError where it does not fit."""
+    if picture.jpeg is None:
+        raise CorruptError(f"{_NAME} is a JPEG, whose coefficients the picture does not have")
+    coefficients = picture.jpeg.coefficients
+    return filling(skeleton.sparse, skeleton.recipe, coefficients, limits)
+
+
+def filling(
     sparse: Sparse,
     recipe: dict[str, Any],
     coefficients: Sequence[np.ndarray],

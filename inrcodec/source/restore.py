@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from ..errors import ChecksumError, CorruptError, LinrError
+from ..files import jpeg as jpeg_files
 from ..files import png as png_files
 from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
@@ -18,8 +19,8 @@ from ..files.picture import Picture, PixelType, digest
 from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import read_layout
 from ..limits import DEFAULT, Limits
-from . import png, pnm, tiff
-from .skeleton import PNG, PNM, TIFF, Pack, Skeleton, digest_of
+from . import jpeg, png, pnm, tiff
+from .skeleton import JPEG, PNG, PNM, TIFF, Found, Pack, Skeleton, digest_of
 
 _PNM_EXTENSIONS = {
     b"P1": (".pbm", ".pnm"), b"P2": (".pgm", ".pnm"), b"P3": (".ppm", ".pnm"),
@@ -29,9 +30,11 @@ _SIGNATURES = {
     PNG: (png_files.SIGNATURE,),
     TIFF: tiff_files.SIGNATURES,
     PNM: pnm_files.SIGNATURES,
+    JPEG: (jpeg_files.SIGNATURE,),
 }
 # What is left out where a file cannot be put together, or is that of another picture by now.
 ELSEWISE = "how its image data are packed"
+OF_COEFFICIENTS = "the JPEG file, which comes of coefficients alone"
 CHANGED = "its source file, as the picture is no more the one that was read from it"
 
 
@@ -58,7 +61,7 @@ def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pac
     as from another zlib-ng, and CorruptError where none does."""
     skeleton = picture.source
     assert skeleton is not None, "a picture without a source file"
-    room = {PNG: png, TIFF: tiff, PNM: pnm}[skeleton.kind]
+    room = {PNG: png, TIFF: tiff, PNM: pnm, JPEG: jpeg}[skeleton.kind]
     try:
         data = skeleton.sparse.filled(room.bodies(skeleton, picture, limits, pack))
     except (ValueError, struct.error, zlib.error) as error:
@@ -77,6 +80,8 @@ def extensions_of(skeleton: Skeleton) -> tuple[str, ...]:
     """Of the names of such a file, the usual one first."""
     if skeleton.kind == PNM:
         return _PNM_EXTENSIONS.get(bytes(skeleton.sparse.read(0, 2)), (".pnm",))
+    if skeleton.kind == JPEG:
+        return jpeg_files.EXTENSIONS
     return (".png",) if skeleton.kind == PNG else (".tif", ".tiff")
 
 
@@ -99,6 +104,9 @@ def metadata_of(skeleton: Skeleton, pixels: PixelType) -> Metadata | None:
     try:
         if skeleton.kind == TIFF:
             return tiff_files.metadata_of(skeleton.sparse, name)[0]
+        if skeleton.kind == JPEG:
+            whole = skeleton.sparse
+            return jpeg_files.metadata_of(bytes(whole.read(0, len(whole))))
         if skeleton.kind == PNG:
             return png_files.metadata_of(png.without_image(skeleton.sparse, pixels), name)
     except CorruptError:
@@ -111,8 +119,13 @@ def metadata_of(skeleton: Skeleton, pixels: PixelType) -> Metadata | None:
 def _taken_apart(
     data: bytes, picture: Picture, name: str, limits: Limits
 ) -> tuple[Skeleton, Pack] | None:
+    kind: str
+    found: Found | None
     if data.startswith(png_files.SIGNATURE):
         kind, found = PNG, png.find(data, picture)
+    elif data.startswith(jpeg_files.SIGNATURE):
+        file = jpeg.find(data, name, limits)
+        kind, found = JPEG, Found(file.sparse, file.recipe)
     elif data.startswith(tiff_files.SIGNATURES):
         layout = read_layout(read_directory(Whole(data), name), len(data), name, limits)
         kind, found = TIFF, tiff.find(data, layout, picture)

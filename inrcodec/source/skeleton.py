@@ -17,7 +17,7 @@ from ..files.metadata import inflated, read_scalar
 from ..files.packing import Packing
 from .sparse import Sparse
 
-PNG, TIFF, PNM = KINDS = ("png", "tiff", "pnm")
+PNG, TIFF, PNM, JPEG = KINDS = ("png", "tiff", "pnm", "jpeg")
 DIGEST_BYTES = 16
 _RAW, _DEFLATE, _PRIMED = b"\0", b"\1", b"\2"
 _DICTIONARY_DIGEST = "3a4c9b96f9e07fe43c5470b1d331b9c0"
@@ -30,8 +30,9 @@ _RECIPES: dict[str, dict[str, tuple[type, ...]]] = {
     PNG: {"v": (list,), "f": (int, bytes), "c": (list,), "z": (bytes,), "b": (bytes,)},
     TIFF: {"v": (list,), "p": (int,), "e": (bytes,), "b": (bytes,)},
     PNM: {"e": (bytes,), "b": (bytes,)},
+    JPEG: {"e": (int,), "n": (list,), "p": (int, bytes), "r": (bytes,), "z": (bytes,)},
 }
-_NEEDED = {PNG: {"v", "c"}, TIFF: set[str](), PNM: set[str]()}
+_NEEDED = {PNG: {"v", "c"}, TIFF: set[str](), PNM: set[str](), JPEG: set[str]()}
 MAX_NUMBERS, MAX_PAIRS = 1 << 13, 1 << 16  # of a list in a recipe
 
 
