@@ -24,7 +24,7 @@ from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
 from .history.chain import STEPS
 from .history.planes import INDEX, Geometry, Planes
 from .history.step import Step
-from .jpeg.file import CoefficientImage
+from .jpeg.coefficients.file import CoefficientImage
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
 from .options import Reading

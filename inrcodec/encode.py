@@ -41,7 +41,7 @@ from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains
 from .history.colour_table import ColourTable
 from .info import Decisions, PlaneStatistics, describe
-from .jpeg.encode import encode_coefficients
+from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort

@@ -32,12 +32,12 @@ from inrcodec.context.fit import uniform_floor
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.schedule import Course, Samples, train
 from inrcodec.files.images import read_image
-from inrcodec.jpeg.fit import start_mixture
-from inrcodec.jpeg.frequencies import NETWORKS
-from inrcodec.jpeg.layout import lay_out, levels_of
-from inrcodec.jpeg.magnitudes import VALUE_BITS
-from inrcodec.jpeg.prior import network_shape
-from inrcodec.jpeg.samples import CoefficientSamples, coefficient_samples
+from inrcodec.jpeg.coefficients.fit import start_mixture
+from inrcodec.jpeg.coefficients.frequencies import NETWORKS
+from inrcodec.jpeg.coefficients.layout import lay_out, levels_of
+from inrcodec.jpeg.coefficients.magnitudes import VALUE_BITS
+from inrcodec.jpeg.coefficients.prior import network_shape
+from inrcodec.jpeg.coefficients.samples import CoefficientSamples, coefficient_samples
 from inrcodec.source.jpeg import take_apart
 
 QUALITIES = (50, 60, 70, 75, 75, 80, 85, 85, 90, 90, 92, 94, 95, 95, 96, 97, 98)

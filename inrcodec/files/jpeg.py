@@ -6,7 +6,7 @@ import struct
 import zlib
 
 from ..errors import ImageError
-from ..jpeg.markers import SIGNATURE, Markers
+from ..jpeg.entropy.markers import SIGNATURE, Markers
 from ..jpeg.pixels import GREY, RGB, YCC, Frame
 from ..jpeg.step import Jpeg, blocks_of
 from ..limits import DEFAULT, Limits

@@ -14,8 +14,8 @@ from ..errors import CorruptError
 from ..history.exceptions import Exceptions, exceptions_facts, pack_section, unpack_section
 from ..history.planes import DCT, GREY, RGB, Blocks, Geometry, Planes
 from ..history.upsampling import REPEATED, TRIANGLE
+from .entropy.markers import MAX_COMPONENTS, MAX_FACTOR
 from .idct import component_samples
-from .markers import MAX_COMPONENTS, MAX_FACTOR
 from .pixels import COLOURS, Frame, decode
 from .tables import CHROMA, LUMA, standard_table
 from .turned import Orientation

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CorruptError, ImageError
-from ..jpeg.markers import Frame, Markers, read_markers
-from ..jpeg.plan import BARE, LIBJPEG, Notes, Plan, plan_of
-from ..jpeg.scans import decode_scan, encode_scan
+from ..jpeg.entropy.markers import Frame, Markers, read_markers
+from ..jpeg.entropy.plan import BARE, LIBJPEG, Notes, Plan, plan_of
+from ..jpeg.entropy.scans import decode_scan, encode_scan
 from ..limits import DEFAULT, Limits
 from .skeleton import Pack, Skeleton, most_bytes
 from .sparse import Sparse

@@ -12,7 +12,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from inrcodec.jpeg.markers import Component, Frame
+from inrcodec.jpeg.entropy.markers import Component, Frame
 
 # One code of 2 bits, and so on: 256 in all.
 _COUNTS = [0, 1, 0, 2, 0, 4, 0, 16, 0, 60, 0, 80, 0, 60, 0, 33]

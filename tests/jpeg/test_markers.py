@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inrcodec.errors import ImageError
-from inrcodec.jpeg.markers import read_markers
+from inrcodec.jpeg.entropy.markers import read_markers
 from tests.jpeg.files import Script, frame_of, headers, joined, picture, pillow, segment, written
 
 

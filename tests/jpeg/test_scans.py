@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from inrcodec import kernels
 from inrcodec.errors import CorruptError
-from inrcodec.jpeg.markers import Frame, Scan, read_markers
-from inrcodec.jpeg.plan import BARE, LIBJPEG, Notes, plan_of
-from inrcodec.jpeg.scans import decode_scan, encode_scan
+from inrcodec.jpeg.entropy.markers import Frame, Scan, read_markers
+from inrcodec.jpeg.entropy.plan import BARE, LIBJPEG, Notes, plan_of
+from inrcodec.jpeg.entropy.scans import decode_scan, encode_scan
 from tests.jpeg.files import Script, frame_of, headers, joined
 
 FORMS = (kernels.library(), None)

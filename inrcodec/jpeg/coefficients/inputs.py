@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..coding.backend import Backend, numpy_backend
-from ..context.networks import Network
+from ...coding.backend import Backend, numpy_backend
+from ...context.networks import Network
 from .frequencies import EDGE_FIRST, EDGE_ONE, SIGNED, UNIT, Frequency
 from .magnitudes import Magnitudes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .zigzag import ZIGZAG
+from ..zigzag import ZIGZAG
 
 LIMIT = 60_000
 MOST_REAL = 1 << 15  # of a coefficient times its step

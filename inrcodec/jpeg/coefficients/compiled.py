@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..coding.backend import Workers, numpy_backend
-from ..context.networks import Network
-from ..kernels import Library
-from ..kernels.dct import DctStruct, FrequencyStruct, StepStruct
+from ...coding.backend import Workers, numpy_backend
+from ...context.networks import Network
+from ...kernels import Library
+from ...kernels.dct import DctStruct, FrequencyStruct, StepStruct
 from .frequencies import Frequency
 from .inputs import PAD, bands, input_count
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import CorruptError
-from ..history.planes import GREY, WHOLE, YCC, Blocks, Geometry, Lattice, Planes
+from ...errors import CorruptError
+from ...history.planes import GREY, WHOLE, YCC, Blocks, Geometry, Lattice, Planes
 
 OFFSET = 1 << 15  # of coefficients
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..coding.backend import Backend, Workers
-from ..coding.weights import Tensors, pack_weights
-from ..context.fit import engine_for, one_thread_each, uniform_floor, untrained
-from ..context.parameters import Parameters
-from ..context.schedule import Course, Engine, Report, Samples, best
+from ...coding.backend import Backend, Workers
+from ...coding.weights import Tensors, pack_weights
+from ...context.fit import engine_for, one_thread_each, uniform_floor, untrained
+from ...context.parameters import Parameters
+from ...context.schedule import Course, Engine, Report, Samples, best
 from .layout import Component
 from .magnitudes import VALUE_BITS
 from .prior import network_shape, prior_networks

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..coding.backend import Backend
-from ..coding.plain_rangecoder import PlainDecoder, PlainEncoder
-from ..coding.tables import CELL_BITS, LOGISTIC_BITS, LOGISTIC_RANGE, LOGISTIC_STEPS, UNIT
-from ..context.mixture import (
+from ...coding.backend import Backend
+from ...coding.plain_rangecoder import PlainDecoder, PlainEncoder
+from ...coding.tables import CELL_BITS, LOGISTIC_BITS, LOGISTIC_RANGE, LOGISTIC_STEPS, UNIT
+from ...context.mixture import (
     COMPONENTS,
     FLOOR_BITS,
     MAX_LOG_SCALE,

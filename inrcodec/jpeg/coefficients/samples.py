@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..coding.backend import Workers
+from ...coding.backend import Workers
 from .compiled import CompiledKnown
 from .frequencies import STEPS, Frequency, network_number
 from .inputs import Known

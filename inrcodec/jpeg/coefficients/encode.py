@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..coding.backend import Workers, can_fit, fitting_backend, numpy_backend
-from ..coding.rangecoder import Encoder
-from ..context.encode import encode_context
-from ..context.file import ContextImage
-from ..context.scans import pack_streams
-from ..history.chain import Chain
-from ..history.planes import Planes
-from ..options import FitOptions
-from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
+from ...coding.backend import Workers, can_fit, fitting_backend, numpy_backend
+from ...coding.rangecoder import Encoder
+from ...context.encode import encode_context
+from ...context.file import ContextImage
+from ...context.scans import pack_streams
+from ...history.chain import Chain
+from ...history.planes import Planes
+from ...options import FitOptions
+from ...progress import FIT_PLANES, FIT_TRUNKS, Progress
 from .direct import direct_parts, direct_planes
 from .file import MAX_STREAMS, CoefficientImage, read_networks
 from .fit import Plan, fit_networks

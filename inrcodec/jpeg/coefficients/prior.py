@@ -6,10 +6,10 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from ..coding.weights import Tensors, unpack_weights
-from ..context.mixture import OUTPUTS
-from ..context.networks import TRUNK_INPUT_BITS, Shape
-from ..errors import CorruptError
+from ...coding.weights import Tensors, unpack_weights
+from ...context.mixture import OUTPUTS
+from ...context.networks import TRUNK_INPUT_BITS, Shape
+from ...errors import CorruptError
 from .frequencies import NETWORKS, references_of
 from .inputs import input_count
 

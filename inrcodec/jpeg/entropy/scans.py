@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import kernels
-from ..errors import CorruptError
+from ... import kernels
+from ...errors import CorruptError
 from . import plain_decode, plain_encode
 from .markers import MAX_COMPONENTS, Frame, Scan
 from .plan import Notes, Plan, plan_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
-from ..coding.backend import Workers
-from ..context.networks import Network
+from ... import kernels
+from ...coding.backend import Workers
+from ...context.networks import Network
 from .compiled import CompiledKnown
 from .frequencies import STEPS, Frequency, network_number
 from .inputs import Known

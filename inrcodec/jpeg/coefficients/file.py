@@ -8,19 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..coding.backend import Backend
-from ..coding.rangecoder import Decoder, Encoder, integer_model
-from ..coding.weights import unpack_weights
-from ..container.fields import Fields
-from ..container.linr import DATA, Section, Sections
-from ..context.file import WEIGHTS, ContextImage
-from ..context.networks import Network
-from ..context.prior import add
-from ..context.scans import unpack_streams
-from ..errors import CorruptError, UnsupportedVersionError
-from ..history.planes import DCT, Geometry, Planes
-from ..limits import Limits, check_bits
-from ..options import Reading
+from ...coding.backend import Backend
+from ...coding.rangecoder import Decoder, Encoder, integer_model
+from ...coding.weights import unpack_weights
+from ...container.fields import Fields
+from ...container.linr import DATA, Section, Sections
+from ...context.file import WEIGHTS, ContextImage
+from ...context.networks import Network
+from ...context.prior import add
+from ...context.scans import unpack_streams
+from ...errors import CorruptError, UnsupportedVersionError
+from ...history.planes import DCT, Geometry, Planes
+from ...limits import Limits, check_bits
+from ...options import Reading
 from .direct import direct_geometry, direct_parts
 from .frequencies import MAX_LEVEL
 from .layout import Component, lay_out

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import ImageError, LimitError
-from ..limits import DEFAULT, Limits, check_size
+from ...errors import ImageError, LimitError
+from ...limits import DEFAULT, Limits, check_size
 
 SIGNATURE = b"\xff\xd8\xff"
 BLOCK = 8

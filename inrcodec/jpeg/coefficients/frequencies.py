@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..coding.tables import log2_table
-from .zigzag import PLACE, ZIGZAG
+from ...coding.tables import log2_table
+from ..zigzag import PLACE, ZIGZAG
 
 UNIT = 1024  # of signed inputs, for 2^exponent steps
 EDGE_ONE, EDGE_FIRST = 256, 181  # of sums of cosines at a block's border: sqrt(1/2) for frequency 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import CorruptError
+from ...errors import CorruptError
 from .plain_decode import EobRun, blocks_of, codes_of
 from .plan import (
     AC_FIRST,

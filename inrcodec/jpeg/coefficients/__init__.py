@@ -1,0 +1,1 @@
+"""The model of DCT coefficients: integer networks, whose mixtures code them."""
