@@ -16,7 +16,6 @@ import click
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.files.atomic import status_of, write_atomic, written_in_place
 from inrcodec.files.images import EXTENSIONS
-from inrcodec.files.jpeg import EXTENSIONS as JPEG
 from inrcodec.files.others import extensions_read
 from inrcodec.limits import Limits
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from inrcodec import Picture, PixelType
 
 # What is taken from folders, by its name's end, and what is an image, too, but not read here.
-IMAGES, LINR = frozenset((*EXTENSIONS, *JPEG, *extensions_read())), frozenset((".linr",))
+IMAGES, LINR = frozenset((*EXTENSIONS, *extensions_read())), frozenset((".linr",))
 OTHER_IMAGES = (
     frozenset(
         (".avif", ".bmp", ".dng", ".exr", ".gif", ".heic", ".heif", ".j2c", ".j2k", ".jp2", ".jpeg")

@@ -16,7 +16,7 @@ from . import jpeg, others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
 from .picture import PREMULTIPLIED, Picture, PixelType, inverted
 
-EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
+EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS, *jpeg.EXTENSIONS)
 
 KINDS_READ = "PNG, JPEG, TIFF, PNM; by Pillow and imagecodecs " + ", ".join(
     kind.name for kind in others.KINDS
@@ -29,8 +29,8 @@ _OTHERS = (
 
 
 def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
-    """Decode a PNG, JPEG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of the
-    kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is installed.
+    """Decode a PNG, JPEG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of
+    the kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is installed.
 
     Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
     represent exactly, and LimitError above limits.pixels.
@@ -73,7 +73,7 @@ def write_picture(picture: Picture, extension: str) -> bytes:
     are no image's, an unknown extension, and one that cannot hold the channels.
     """
     _check(picture.samples)
-    if picture.type.space:
+    if picture.type.space and extension.lower() not in jpeg.EXTENSIONS:
         raise ImageError(f"{extension} cannot hold the colours of this JPEG, .jpg can")
     extension, metadata = extension.lower(), picture.metadata
     if extension == ".png":
@@ -88,6 +88,8 @@ def write_picture(picture: Picture, extension: str) -> bytes:
         return tiff.write_tiff(replace(picture, metadata=carried))
     if extension in pnm.EXTENSIONS:
         return pnm.write_pnm(picture, extension)
+    if extension in jpeg.EXTENSIONS:
+        return jpeg.write_jpeg(picture)
     raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
 
 

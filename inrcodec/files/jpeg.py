@@ -5,16 +5,20 @@ from __future__ import annotations
 import struct
 import zlib
 
+import numpy as np
+
 from ..errors import ImageError
+from ..history.upsampling import TRIANGLE
 from ..jpeg.entropy.markers import SIGNATURE, Markers
 from ..jpeg.pixels import GREY, RGB, YCC, Frame
 from ..jpeg.step import Jpeg, blocks_of
+from ..jpeg.writer import write
 from ..limits import DEFAULT, Limits
 from ..source.jpeg import JpegFile, find
 from .metadata import PNG, Chunk, Metadata
 from .picture import OTHER_COLOURS, Picture, PixelType
 
-__all__ = ["EXTENSIONS", "SIGNATURE", "metadata_of", "read_jpeg", "segments"]
+__all__ = ["EXTENSIONS", "SIGNATURE", "metadata_of", "not_carried", "read_jpeg", "write_jpeg"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif")
 _APP1, _APP2, _APP14, _COM, _SOS = 0xE1, 0xE2, 0xEE, 0xFE, 0xDA
@@ -44,6 +48,23 @@ def picture_of(file: JpegFile, data: bytes, name: str) -> Picture:
     pixels = PixelType() if made else PixelType(space=OTHER_COLOURS)
     samples = step.pixels(file.coefficients, (frame.height, frame.width))
     return Picture(samples, pixels, metadata_of(data), jpeg=step)
+
+
+def write_jpeg(picture: Picture) -> bytes:
+    """A JPEG file that libjpeg-turbo decodes to the picture's samples, of the coefficients of the
+    JPEG that it is. Raises ImageError where there is none, or none of this picture alone."""
+    step = picture.jpeg
+    if step is None:
+        raise ImageError("a .jpg of this picture would not be without loss, a .png is")
+    frame, upright = step.frame, not any(step.orientation)
+    if frame is None or not upright or step.top or step.left or step.exceptions is not None:
+        raise ImageError("no .jpg is this picture: it was turned, cut or changed after it was one")
+    if frame.rule != TRIANGLE and (frame.row_step, frame.col_step) != (1, 1):
+        raise ImageError("no .jpg is this picture: its chroma was repeated, as few decoders do")
+    data = write(frame, step.coefficients, [own.table() for own in step.blocks])
+    if not np.array_equal(read_jpeg(data, "the JPEG").samples, picture.samples):
+        raise ImageError("no .jpg is this picture")
+    return data
 
 
 def _frame_of(data: bytes, markers: Markers) -> Frame | None:

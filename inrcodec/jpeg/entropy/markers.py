@@ -31,7 +31,7 @@ _REFUSED = {
 }  # fmt: skip
 # T.81's tables K.3 to K.6, which are in effect where a sequential file (a frame of Motion JPEG) has
 # none, as for libjpeg-turbo.
-_HUFFMAN = {
+STANDARD_TABLES = {
     0x00: bytes.fromhex("00010501010101010100000000000000000102030405060708090a0b"),
     0x01: bytes.fromhex("00030101010101010101010000000000000102030405060708090a0b"),
     0x10: bytes.fromhex(
@@ -271,7 +271,7 @@ class _Reader:
             and ah in (0, al + 1)
         ):
             raise self.fault("a scan of coefficients that there are not")
-        huffman = self.huffman if frame.progressive else _HUFFMAN | self.huffman
+        huffman = self.huffman if frame.progressive else STANDARD_TABLES | self.huffman
         tables = []
         for numbers in body[2 : 2 + 2 * count : 2]:
             needed = (ss == ah == 0, numbers >> 4), (se > 0, 16 | numbers & 15)
