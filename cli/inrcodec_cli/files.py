@@ -100,8 +100,10 @@ def read_limits(given: Sequence[str]) -> Limits:
 
 def not_carried(picture: Picture, extension: str) -> list[str]:
     """What of a decoded picture a file of that extension does not hold."""
+    from inrcodec.files import jpeg
     from inrcodec.files.images import not_kept
     from inrcodec.files.metadata import PNG, TIFF, for_kind
+    from inrcodec.source.skeleton import JPEG
 
     kind = {".png": PNG, ".tif": TIFF, ".tiff": TIFF}.get(extension)
     lost = list(not_kept(picture, extension))
@@ -112,6 +114,10 @@ def not_carried(picture: Picture, extension: str) -> list[str]:
         resolution = ["resolution"] if carried & {"pHYs", "XResolution"} else []
         some = " and ".join([*profile, *resolution])
         lost.append(f"metadata but {some}" if some else "the metadata")
+    source = picture.source
+    if source is not None and source.kind == JPEG and extension not in jpeg.EXTENSIONS:
+        names = jpeg.not_carried(bytes(source.sparse.read(0, len(source.sparse))))
+        lost += [f"the segments {', '.join(names)}"] if names else []
     return lost
 
 

@@ -30,7 +30,7 @@ _OTHERS = (
 
 def read_picture(data: bytes, name: str = "image", limits: Limits = DEFAULT) -> Picture:
     """Decode a PNG, JPEG, TIFF, PBM, PGM, PPM or PAM file, told apart by its first bytes; or one of
-    the kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is installed.
+    the kinds of others.py (BMP, GIF, WebP, QOI, TGA, JPEG 2000, JPEG XL) where its reader is there.
 
     Raises ImageError, with `name` in front, for a damaged file and for one that a picture cannot
     represent exactly, and LimitError above limits.pixels.

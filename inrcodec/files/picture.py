@@ -212,17 +212,7 @@ def unpack_type(payload: bytes, channels: int, bits: int) -> PixelType:
     fields = unpack_fields(payload, "pixel type", MAX_TYPE_BYTES)
     if not fields:
         raise CorruptError("a pixel type without a field")
-    wanted = {
-        "d": int,
-        "c": bytes,
-        "a": bytes,
-        "k": list,
-        "t": int,
-        "w": int,
-        "s": int,
-        "e": int,
-        "o": int,
-    }
+    wanted = dict.fromkeys("dtwseo", int) | {"c": bytes, "a": bytes, "k": list}
     for key, value in fields.items():
         if key not in wanted:
             raise UnsupportedVersionError(f"pixel type field {key!r} needs a newer reader")
