@@ -28,6 +28,7 @@ from .jpeg.coefficients.file import CoefficientImage
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.copy import Copy
 from .source.restore import metadata_of
 from .source.skeleton import Skeleton, pack_skeleton, unpack_skeleton
 
@@ -73,7 +74,9 @@ class Model(Protocol):
         """The planes, of reading.scale. Raises a LinrError."""
 
 
-MODELS: tuple[type[Model], ...] = (StoredImage, ContextImage, CoordinateImage, CoefficientImage)
+MODELS: tuple[type[Model], ...] = (
+    StoredImage, ContextImage, CoordinateImage, CoefficientImage, Copy,
+)  # fmt: skip
 ALL_STEPS: tuple[type[Step], ...] = (*STEPS, Jpeg)
 TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_STEPS)}).union(
     *(m.tags for m in MODELS)
@@ -181,6 +184,8 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     if not pixels.allows(metadata):
         raise CorruptError("metadata of another type of picture")
     left_out = _left_out(sections.optional(LEFT_OUT))
+    if header.model[0] == Copy.number and (skeleton is None or header.steps):
+        raise CorruptError("a copy of a file without the file, or with steps")
     size = header.height, header.width, header.channels, header.bits
     picture = geometry = geometry_of(*size, pixels)
     steps: list[Step] = []

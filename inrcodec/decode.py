@@ -25,6 +25,7 @@ from .history.chain import undo
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.copy import Copy
 from .source.restore import extensions_of, restore
 
 # How many sections of data there are to read at most, for each scale; None: all.
@@ -137,9 +138,18 @@ def read_contents(source: bytes | BinaryIO, scale: int, limits: Limits) -> Conte
 
 def picture_of(contents: Contents, reading: Reading) -> Picture:
     """The picture of a parsed file. Raises as decode."""
+    if isinstance(contents.model, Copy):
+        return _unread(contents, contents.model)
     samples, jpeg = decode_whole(contents, reading)
     source = contents.source if reading.scale == 1 else None
     return Picture(samples, contents.type, contents.metadata, contents.left_out, source, jpeg)
+
+
+def _unread(contents: Contents, model: Copy) -> Picture:
+    """The picture of a file that is kept as it is."""
+    nothing = np.zeros((), contents.picture.dtype)
+    samples = np.broadcast_to(nothing, contents.picture.shape)
+    return Picture(samples, source=contents.source, unread=model.why)
 
 
 def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:

@@ -24,7 +24,7 @@ from .coordinate.encode import encode_coordinate, encode_mixture
 from .coordinate.file import CoordinateImage
 from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
 from .coordinate.model import Coordinate
-from .decode import decode_whole
+from .decode import decode_whole, picture_of
 from .errors import (
     ChecksumError,
     CorruptError,
@@ -46,6 +46,7 @@ from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
+from .source.copy import Copy, copy_of
 from .source.restore import CHANGED, OF_COEFFICIENTS, keep, metadata_of, restore
 from .source.skeleton import JPEG, Skeleton
 
@@ -102,6 +103,8 @@ def encode(
     for a bad option, VerificationError should the result not decode to the image.
     """
     picture = image if isinstance(image, Picture) else Picture(image)
+    if picture.unread:
+        return _copied(picture, limits, report)
     picture = replace(picture, samples=_checked(picture.samples, limits))
     picture.check("the image")
     for name, value, choices in (
@@ -192,6 +195,25 @@ def encode(
     if report is not None:
         report(facts)
     tell(Progress("verify", 1.0, bpsp))
+    return data
+
+
+def _copied(
+    picture: Picture, limits: Limits, report: Callable[[dict[str, Any]], None] | None
+) -> bytes:
+    """The file of a picture whose samples are not known, of its source alone."""
+    source = picture.source
+    if source is None or source.sparse.holes:
+        raise ImageError("a picture without samples or a file")
+    geometry = planes_of(picture).geometry
+    model = Copy(geometry, picture.unread)
+    data = pack(Contents(geometry, source.digest, PLAIN, None, (), model, (), source))
+    contents = parse(data, limits)
+    again = picture_of(contents, Reading(fresh_backend()))
+    if again.source != source or restore(again, limits) != restore(picture, limits):
+        raise VerificationError(_BROKEN)
+    if report is not None:
+        report(describe(contents, len(data)))
     return data
 
 
@@ -368,7 +390,12 @@ def source_picture(
 ) -> Picture:
     """The picture of an image file with all that is needed to put the file together again; or,
     stripped, the picture alone. Raises as images.read_picture."""
-    picture = read_picture(data, name, limits)
+    try:
+        picture = read_picture(data, name, limits)
+    except ImageError as error:
+        if strip:
+            raise
+        return copy_of(data, name, error, limits)
     if strip:
         return replace(picture, metadata=None, left_out=())
     return keep(data, picture, name, limits)

@@ -20,6 +20,7 @@ from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .source.copy import Copy
 from .source.restore import source_facts
 from .source.skeleton import pack_skeleton
 
@@ -34,7 +35,7 @@ def info(
     Raises as decode.
     """
     contents = parse(bytes(data), limits)
-    if not planes or isinstance(contents.model, StoredImage):
+    if not planes or isinstance(contents.model, StoredImage | Copy):
         return describe(contents, len(data))
     statistics, decisions = PlaneStatistics(contents), Decisions()
     reading = Reading(backend_for("cpu"), threads, limits, observe=statistics, decided=decisions)
@@ -116,6 +117,8 @@ def describe(
         # the file that was encoded comes back byte for byte if it is there
         "source": None if contents.source is None else source_facts(contents.source),
         "left_out": list(contents.left_out),
+        # why there are no pixels, where there are none
+        "unread": model.why if isinstance(model, Copy) else None,
     }
     if isinstance(model, ContextImage):
         models = model.models

@@ -216,6 +216,8 @@ def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:
     kept = bool(picture.left_out) and not writing.force
     removes = writing.remove and not kept
     tell_left_out(source, picture.left_out, "; kept" if writing.remove and kept else "")
+    if picture.unread and not writing.quiet:
+        tell(f"{label(source)}: kept as it is, as its pixels are not read ({picture.unread})")
     facts: dict[str, Any] = {}
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar(label(source), writing.quiet))
@@ -267,6 +269,7 @@ def _say(
         "bpsp": 8 * len(packed) / samples.size,
         "byte_for_byte": picture.source is not None,
         "left_out": picture.left_out,
+        "unread": picture.unread or None,
         **more,
     }
     if work.as_json:

@@ -110,6 +110,8 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     if facts["source"]:
         source = facts["source"]
         say(f"  source   {source['kind']}, {source['bytes']} bytes, comes back byte for byte")
+    if facts["unread"]:
+        say(f"  pixels   not read: {facts['unread']}")
     if facts["left_out"]:
         say(printable(f"  left out {', '.join(facts['left_out'])}"))
     for entry in facts["metadata"]:

@@ -89,6 +89,12 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
     else:
         try:
             wanted = read_input(original)
+            if pictures[0].unread and source is not None:
+                if not is_source(source, wanted):
+                    raise VerificationError(f"holds another file ({label(original)})")
+                if not batch.quiet:
+                    batch.say(f"{label(file)}: {said}")
+                return
             expected = read_picture(wanted, label(original), limits)
         except FAILURES as error:
             batch.fail(original, error)

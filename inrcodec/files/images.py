@@ -73,6 +73,8 @@ def write_picture(picture: Picture, extension: str) -> bytes:
     are no image's, an unknown extension, and one that cannot hold the channels.
     """
     _check(picture.samples)
+    if picture.unread:
+        raise ImageError(f"the pixels of this file are not read ({picture.unread})")
     if picture.type.space and extension.lower() not in jpeg.EXTENSIONS:
         raise ImageError(f"{extension} cannot hold the colours of this JPEG, .jpg can")
     extension, metadata = extension.lower(), picture.metadata

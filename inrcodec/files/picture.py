@@ -159,7 +159,8 @@ class Picture:
     samples: uint8 or uint16, (H, W) or (H, W, 2..4), as the file has them. left_out: what of the
     file could not be kept, in words; nothing of it decides a sample. source: with what the file
     itself comes back (source.restore), metadata being what it has of them. jpeg: the coefficients
-    that the samples are made of, if it is a JPEG.
+    that the samples are made of, if it is a JPEG. unread: why the samples are not known, where they
+    are not (and are all 0): then there is the source alone.
     """
 
     samples: np.ndarray
@@ -168,6 +169,7 @@ class Picture:
     left_out: tuple[str, ...] = ()
     source: Skeleton | None = None
     jpeg: Jpeg | None = None
+    unread: str = ""
 
     @property
     def cube(self) -> np.ndarray:
@@ -175,7 +177,10 @@ class Picture:
         return self.samples.reshape(*self.samples.shape[:2], -1)
 
     def array(self) -> np.ndarray:
-        """The picture in grey or RGB, with alpha where there is transparency."""
+        """The picture in grey or RGB, with alpha where there is transparency. Raises ImageError
+        where its samples are not known."""
+        if self.unread:
+            raise ImageError(f"the pixels of this file are not read ({self.unread})")
         return self.type.expand(self.samples)
 
     def check(self, name: str) -> None:

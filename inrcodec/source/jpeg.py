@@ -101,6 +101,8 @@ def put_together(
 
 def bodies(skeleton: Skeleton, picture: Picture, limits: Limits, pack: Pack) -> list[bytes]:
     """What stands in each hole. Raises a LinrError where it does not fit."""
+    if not skeleton.sparse.holes:
+        return []
     if picture.jpeg is None:
         raise CorruptError(f"{_NAME} is a JPEG, whose coefficients the picture does not have")
     coefficients = picture.jpeg.coefficients
