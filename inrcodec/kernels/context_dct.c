@@ -329,7 +329,7 @@ static int code_bit(const inr_dct_step *s, int bit, uint32_t p)
 static int32_t code_size(const inr_dct_step *s, const dct_state *d, int64_t p, int32_t truth)
 {
     const inr_tables *t = s->tables;
-    const int32_t scale = 512 >> s->frequency->exponent;
+    const int32_t scale = (512 << DCT_FINER) >> s->frequency->exponent;
     const int32_t positive = d->all[p] - d->above[p], negative = d->below[p];
     const int minus = code_bit(s, truth < 0, probability(inr_most(negative, 1), inr_most(positive, 1), t));
     const int32_t size = truth < 0 ? -truth : truth;
@@ -362,7 +362,7 @@ INR_EXPORT int INR_NAME(inr_dct_code)(const inr_dct_step *s)
 {
     inr_dct *c = s->component;
     const inr_frequency *f = s->frequency;
-    const int scale = 512 >> f->exponent;
+    const int scale = (512 << DCT_FINER) >> f->exponent;
     int32_t *values = c->values + f->place * c->plane;
     dct_state d;
     memset(&d, 0, sizeof d);

@@ -15,6 +15,7 @@
 #define DCT_OF_OTHERS 5    /* frequencies of references */
 #define DCT_INPUTS(references) (50 + 10 * (references))
 #define DCT_MOST 16383     /* of a coefficient's magnitude */
+#define DCT_FINER 4        /* bits of mixtures' units below those of inputs */
 
 /* A component as far as it is known. */
 typedef struct {

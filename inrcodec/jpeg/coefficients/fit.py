@@ -39,7 +39,7 @@ class Plan:
 
 def start_mixture(parameters: Parameters) -> None:
     """Starts a network at a mixture around 0."""
-    biases = [0.0, 0.0, 0.0, -2.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    biases = [0.0, 0.0, 0.0, 2.0, 4.0, 6.0, 0.0, 0.0, 0.0]
     parameters.start(biases, [0.0] * parameters.shape.inputs)
 
 

@@ -58,8 +58,8 @@ class Frequency:
     """A place in zigzag order, from 1 on; places of others are -1 where there is none that is known
     yet.
 
-    u, v: horizontal and vertical frequency; step: of the quantisation; exponent: inputs and
-    mixtures are in units of 2^exponent steps; level: see LEVEL_ONE. own, nearby, others: places of
+    u, v: horizontal and vertical frequency; step: of the quantisation; exponent: inputs are
+    in units of 2^exponent steps; level: see LEVEL_ONE. own, nearby, others: places of
     the frequencies of OWN, NEARBY and OTHERS; own_factors, edge_factors: what brings coefficients
     of the former, and sums at borders (left and right; above and below), to the unit of inputs, in
     1/4096 and 1/65536. recent, long_ago: the first places of two runs that end before this one;

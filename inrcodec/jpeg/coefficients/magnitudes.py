@@ -21,16 +21,17 @@ from ...context.mixture import (
     WEIGHT_BITS,
 )
 
+FINER = 4  # bits of mixtures' units below those of inputs, as areas without detail have fine scales
 VALUE_BITS = 15  # of values that the uniform floor is spread over
 MOST = (1 << VALUE_BITS - 1) - 1
 
 
 class Magnitudes:
     """The mixtures of n coefficients; outputs: int64 (9, n) of their network; exponent: the unit is
-    2^exponent steps."""
+    2^(exponent - FINER) steps."""
 
     def __init__(self, backend: Backend, outputs: np.ndarray, exponent: int) -> None:
-        self._backend, self._scale = backend, 512 >> exponent
+        self._backend, self._scale = backend, 512 << FINER >> exponent
         self._mean = np.clip(outputs[:COMPONENTS], -MAX_MEAN, MAX_MEAN)
         scale = outputs[COMPONENTS : 2 * COMPONENTS]
         scale = np.clip(scale, MIN_LOG_SCALE * UNIT, MAX_LOG_SCALE * UNIT)

@@ -11,6 +11,7 @@ from .compiled import CompiledKnown
 from .frequencies import STEPS, Frequency, network_number
 from .inputs import Known
 from .layout import Component
+from .magnitudes import FINER
 from .traversal import walk
 
 # Inputs int16 (n, f), and the bounds float32 (n,) of each coefficient in units.
@@ -40,7 +41,7 @@ def coefficient_samples(
         if counts[network] > most:
             chosen = rng.random(len(values)) < most / counts[network]
             inputs, values = inputs[chosen], values[chosen]
-        unit = np.float32(1 << f.exponent)
+        unit = np.float32(2.0 ** (f.exponent - FINER))
         low, high = (values - np.float32(0.5)) / unit, (values + np.float32(0.5)) / unit
         found.setdefault(network, []).append((inputs, low, high))
 
