@@ -18,7 +18,7 @@ from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
 from .bounds import Bounds, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, blocks_of, forward
-from .half_projection import project
+from .half_projection import Upsampling, project
 from .half_search import search_chroma
 from .idct import component_samples
 from .partial import LIST, complete, groups, variances
@@ -32,6 +32,8 @@ STEPS = 60  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
+MASKS = 1000  # ways in which blocks are shown in part
+ENOUGH = 0.6  # of what a sample is part of, told, tells the sample
 ESTIMATED = 0.5  # standard deviation of an estimated sample
 TRIED = 12  # ways to complete a block of which a part is shown
 ZERO = 0.8  # a coefficient below is taken as zero
@@ -64,8 +66,8 @@ class HalfChroma:
 
     pixels: R, G, B of frame; told, known: bool, frame's pixels that tell Y, Cb, Cr, and that are
     the picture's; made: uint8 (3, height, width), what they tell; estimates: float32 coefficients
-    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples the picture
-    shows.
+    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples pixels
+    tell.
     """
 
     frame: Frame
@@ -95,9 +97,8 @@ class HalfChroma:
                 for before, count, size in zip(first, frame.blocks(1), own.shape, strict=True)
             ]
             estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
-            shown = np.pad(np.ones(own.shape, dtype=bool), room)
         known = turned.known[:height, :width]
-        shown = in_blocks(shown).reshape(estimates[0].shape)
+        shown = _told_samples(frame, sure).reshape(estimates[0].shape)
         return cls(frame, (r, g, b), known, sure, made, estimates, shown)
 
     def zeros(self) -> float:
@@ -144,8 +145,11 @@ class HalfChroma:
         self, begun: np.ndarray, estimate: np.ndarray, table: np.ndarray, bounds: Bounds
     ) -> np.ndarray:
         """The coefficients of Cb or Cr with those of blocks that are shown in part."""
+        reach = np.full(64, FREE_REACH, dtype=np.uint8)
+        wanted = np.ones(begun.shape[:2], dtype=bool)
+        _, fewest = search_chroma(self.frame, begun, table, bounds, wanted, reach, 0)
         whole, none = self.shown.all(axis=2), ~self.shown.any(axis=2)
-        part = ~whole & ~none
+        part = ~whole & ~none & (fewest > 0)
         begun = begun.copy()
         begun[none, 1:] = 0
         if not part.any():
@@ -153,10 +157,9 @@ class HalfChroma:
         samples = estimate[part] @ basis() + CENTRE
         spread = variances(begun[whole], table)
         ways = np.zeros((len(samples), LIST, 64), dtype=np.int16)
-        for blocks, mask in groups(self.shown[part]):
+        for blocks, mask in groups(self.shown[part], MASKS):
             ways[blocks] = complete(samples[blocks], mask, table, spread, ESTIMATED)
-        reach, best = np.full(64, FREE_REACH, dtype=np.uint8), begun.copy()
-        _, fewest = search_chroma(self.frame, begun, table, bounds, part, reach, 0)
+        best = begun.copy()
         for way in ways.swapaxes(0, 1)[:TRIED]:
             tried = begun.copy()
             tried[part] = way
@@ -282,3 +285,12 @@ class HalfChroma:
             if not wanted.any():
                 break
         return begun
+
+
+def _told_samples(frame: Frame, sure: np.ndarray) -> np.ndarray:
+    """The samples of Cb and Cr that pixels tell, bool (n, 64), of the pixels that are sure."""
+    upsampling = Upsampling(frame)
+    told, all_ = (upsampling.back(p.astype(np.float64)) for p in (sure, np.ones(sure.shape)))
+    rows, cols = (8 * n for n in frame.blocks(1))
+    enough = told >= ENOUGH * all_
+    return in_blocks(np.pad(enough, [(0, rows - told.shape[0]), (0, cols - told.shape[1])]))

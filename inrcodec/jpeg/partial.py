@@ -31,11 +31,11 @@ def variances(coefficients: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.maximum(spread, np.square(FLOOR * steps))
 
 
-def groups(known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def groups(known: np.ndarray, most: int = MASKS) -> list[tuple[np.ndarray, np.ndarray]]:
     """The blocks, places (n,), whose samples are known alike, and where, bool (64,), of known, bool
-    (blocks, 64); none where there are too many ways."""
+    (blocks, 64); none where there are more ways than the most."""
     masks, which = np.unique(np.packbits(known, axis=1), axis=0, return_inverse=True)
-    if len(masks) > MASKS:
+    if len(masks) > most:
         return []
     found = []
     for n, mask in enumerate(np.unpackbits(masks, axis=1).astype(bool)):
