@@ -32,6 +32,7 @@ STEPS = 60  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
+NOISE = 0.6  # standard deviation of estimated coefficients
 MASKS = 1000  # ways in which blocks are shown in part
 ENOUGH = 0.6  # of what a sample is part of, told, tells the sample
 ESTIMATED = 0.5  # standard deviation of an estimated sample
@@ -126,10 +127,10 @@ class HalfChroma:
         share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
         sure = share >= TOLD
         both = [own[sure] for own in self.estimates]
-        one, other = (likely_table(own, CHROMA) for own in both)
+        one, other = (likely_table(own, CHROMA, NOISE) for own in both)
         if (one != other).mean() > ALIKE:
             return [one, other]
-        return [likely_table(np.concatenate(both), CHROMA)] * 2
+        return [likely_table(np.concatenate(both), CHROMA, NOISE)] * 2
 
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""

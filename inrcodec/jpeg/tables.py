@@ -17,7 +17,7 @@ _ANNEX_K = (
     "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66" + 38 * " 99",
 )
 NOISE = 0.3  # standard deviation of what rounding of samples leaves in a coefficient
-SEEN = 1.5  # a coefficient from there on is not zero
+SEEN = 7.5  # times the noise: a coefficient from there on is not zero
 OUTLIERS = 0.02  # of the coefficients
 LEAST_POWER = 200.0  # of the coefficients of a block that varies
 LEAST_BLOCKS = 100  # that are looked at even so
@@ -39,11 +39,12 @@ def standard_table(kind: int, quality: int, rounded: bool = True) -> np.ndarray:
     return found
 
 
-def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
+def likely_table(coefficients: np.ndarray, kind: int, noise: float = NOISE) -> np.ndarray:
     """The table, uint16 (64,), with which coefficients (n, 64) of decoded blocks, in zigzag order,
-    can have been quantised: a standard one, or else for each frequency the likeliest step."""
+    can have been quantised: a standard one, or else for each frequency the likeliest step.
+    noise: the standard deviation of coefficients."""
     varied, places = _varied(coefficients), np.arange(64)
-    gains = _gains(varied)
+    gains = _gains(varied, noise)
     standard = np.array(
         [
             standard_table(kind, quality, rounded)
@@ -59,7 +60,7 @@ def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
         other = tells & (likely > 2) & (evidence > gains[places, table - 1] + TOLD)
         table[other] = likely[other]
         return table
-    seen = (np.abs(varied) >= SEEN).mean(axis=0) > OUTLIERS
+    seen = (np.abs(varied) >= SEEN * noise).mean(axis=0) > OUTLIERS
     told = (evidence > HINT) | (seen & (gains.min(axis=1) < -HINT))
     if told.any():  # the others have what is next to them
         table = likely[told][np.abs(places[:, None] - places[told]).argmin(axis=1)]
@@ -74,21 +75,21 @@ def _varied(coefficients: np.ndarray) -> np.ndarray:
     return coefficients[most[: max(LEAST_BLOCKS, int((power > LEAST_POWER).sum()))]]
 
 
-def _gains(coefficients: np.ndarray) -> np.ndarray:
+def _gains(coefficients: np.ndarray, noise: float) -> np.ndarray:
     """How much likelier each step, 1 .. 255, makes the coefficients of each frequency that are not
     zero than a smooth distribution does: float64 (64, 255), in nats; 0 where all are zero."""
     steps = np.arange(1, 256, dtype=np.float32)
     gains = np.zeros((64, 255))
     for k in range(64):
         values = np.abs(coefficients[:, k]).astype(np.float32)
-        values = values[values >= SEEN, None][:MOST_SEEN]
+        values = values[values >= SEEN * noise, None][:MOST_SEEN]
         if not len(values):
             continue
         number = np.rint(values / steps)
         density = np.zeros((len(values), 255), dtype=np.float32)
         for near in (-1, 0, 1):  # small steps leave several
             off = values - (number + near) * steps
-            density += np.where(number + near > 0, np.exp(off**2 * (-0.5 / NOISE**2)), 0)
-        density *= steps / (NOISE * np.sqrt(2 * np.pi))
+            density += np.where(number + near > 0, np.exp(off**2 * (-0.5 / noise**2)), 0)
+        density *= steps / (noise * np.sqrt(2 * np.pi))
         gains[k] = np.log(OUTLIERS + (1 - OUTLIERS) * density).sum(axis=0)
     return gains
