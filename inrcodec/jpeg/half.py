@@ -120,9 +120,7 @@ class HalfChroma:
         down, across = 8 * self.frame.row_step, 8 * self.frame.col_step
         ends = [
             (0, count * step - size)
-            for count, step, size in zip(
-                (rows, cols), (down, across), self.told.shape, strict=True
-            )
+            for count, step, size in zip((rows, cols), (down, across), self.told.shape, strict=True)
         ]
         share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
         sure = share >= TOLD
@@ -182,9 +180,7 @@ class HalfChroma:
         samples = component_samples(coefficients, table)[:rows, :cols]
         return upsample_chroma(self.frame, samples)
 
-    def solve(
-        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
+    def solve(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
         start = self._start_luma(chroma, tables)
         flat = self._in_blocks(self._luma_bounds(self._both_upsampled(chroma, tables)))
@@ -228,9 +224,7 @@ class HalfChroma:
         other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
         return np.asarray(other & self.known)
 
-    def _start_luma(
-        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> np.ndarray:
+    def _start_luma(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
         """About what Y is: float32 (n, 64)."""
         cb, cr = self._both_upsampled(chroma, tables)
         start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, cb, cr))
@@ -256,7 +250,9 @@ class HalfChroma:
         return settled
 
     def _in_blocks(self, bounds: Bounds) -> Bounds:
-        return Bounds(*(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True)))
+        return Bounds(
+            *(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True))
+        )
 
     def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
         return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)

@@ -18,6 +18,7 @@ _ANNEX_K = (
 )
 NOISE = 0.3  # standard deviation of what rounding of samples leaves in a coefficient
 SEEN = 7.5  # times the noise: a coefficient from there on is not zero
+SMALL = 6  # steps of which several are near a coefficient
 OUTLIERS = 0.02  # of the coefficients
 LEAST_POWER = 200.0  # of the coefficients of a block that varies
 LEAST_BLOCKS = 100  # that are looked at even so
@@ -87,9 +88,11 @@ def _gains(coefficients: np.ndarray, noise: float) -> np.ndarray:
             continue
         number = np.rint(values / steps)
         density = np.zeros((len(values), 255), dtype=np.float32)
-        for near in (-1, 0, 1):  # small steps leave several
-            off = values - (number + near) * steps
-            density += np.where(number + near > 0, np.exp(off**2 * (-0.5 / noise**2)), 0)
+        for near, few in ((0, 255), (-1, SMALL), (1, SMALL)):
+            whole = number[:, :few] + near
+            off = values - whole * steps[:few]
+            near_it = np.where(whole > 0, np.exp(off**2 * (-0.5 / noise**2)), 0)
+            density[:, :few] += near_it
         density *= steps / (noise * np.sqrt(2 * np.pi))
         gains[k] = np.log(OUTLIERS + (1 - OUTLIERS) * density).sum(axis=0)
     return gains
