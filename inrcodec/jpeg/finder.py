@@ -85,10 +85,10 @@ def find_jpeg(picture: np.ndarray) -> Found | None:
 def _inside(picture: np.ndarray, grid: tuple[int, int]) -> tuple[int, int, int, int]:
     """The area of a picture within a border of one colour: all of it if there is none, or the grid
     tells that the JPEG does not begin behind it."""
-    border = np.atleast_3d(picture == picture[0, 0]).all(axis=2)
+    border = np.atleast_3d(np.equal(picture, picture[0, 0])).all(axis=2)
     ends: list[tuple[int, int]] = []
     for axis, first in enumerate(grid):
-        inside = np.flatnonzero(~border.all(axis=1 - axis))
+        inside = np.flatnonzero(~np.all(border, axis=1 - axis))
         begin, end = (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
         if end - begin < LEAST_INSIDE or begin == 0 or (begin - first) % 8:
             begin, end = 0, picture.shape[axis]

@@ -28,7 +28,7 @@ from .turned import Turned, in_blocks
 from .whole import FREE_REACH, searched, solve_bounded
 
 TURNS = 3  # of chroma and luma
-STEPS = 60  # of a search of chroma
+STEPS = 40  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
@@ -205,7 +205,7 @@ class HalfChroma:
                 bounds = chroma_bounds(self.pixels, (samples[0], samples[1], samples[2]), component)
                 bounds = self._within(bounds, component)
                 table = tables[component]
-                found[component] = self._searched(found[component], table, bounds)
+                found[component] = self._searched(found[component], table, bounds, 1)
                 samples[component] = self.upsampled(found[component], table)
             up = samples[1:]
             wrong = self.wrong(samples)
@@ -246,7 +246,7 @@ class HalfChroma:
         for component in range(3):
             rows, cols = self.frame.blocks(component)
             parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
-            settled.append(~parts.any(axis=(1, 3)))
+            settled.append(np.asarray(~parts.any(axis=(1, 3))))
         return settled
 
     def _in_blocks(self, bounds: Bounds) -> Bounds:
@@ -272,11 +272,14 @@ class HalfChroma:
             return np.pad(plane, ends, mode="edge")
         return np.pad(plane, ends, constant_values=value)
 
-    def _searched(self, begun: np.ndarray, table: np.ndarray, bounds: Bounds) -> np.ndarray:
-        """Twice, as blocks were searched beside others that were wrong."""
+    def _searched(
+        self, begun: np.ndarray, table: np.ndarray, bounds: Bounds, times: int = SEARCHES
+    ) -> np.ndarray:
+        """Better coefficients of Cb or Cr; several times, as the blocks beside may have been
+        wrong."""
         reach = np.full(64, FREE_REACH, dtype=np.uint8)
         wanted = np.ones(begun.shape[:2], dtype=bool)
-        for _ in range(SEARCHES):
+        for _ in range(times):
             begun, left = search_chroma(self.frame, begun, table, bounds, wanted, reach, STEPS)
             wanted = left > 0
             if not wanted.any():

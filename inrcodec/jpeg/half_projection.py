@@ -64,7 +64,9 @@ def project(
         up = [upsampling.there(plane[:rows, :cols]).astype(np.float32) for plane in planes[1:]]
         samples = np.stack([luma, *up])
         off = np.where(told, made - samples, 0)
-        off[:, *free] = allowed(colours, samples[:, *free]) - samples[:, *free]
+        here = np.stack([own[free] for own in samples])
+        for move, there in zip(off, allowed(colours, here) - here, strict=True):
+            move[free] = there
         planes[0][:height, :width] += off[0]
         for plane, move in zip(planes[1:], off[1:], strict=True):
             plane[:rows, :cols] += upsampling.back(move) / weight

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from .forward import CENTRE, basis
 from .idct import component_samples
 
@@ -84,23 +85,32 @@ def complete(
     covariance = np.linalg.inv(precision)
     wanted = samples[:, known].astype(np.float64) - CENTRE
     mean = (wanted @ shown.T / noise**2) @ covariance
-    blocks = len(samples)
+    library = kernels.library()
+    if library is None:
+        return _plain(covariance, mean, steps)
+    found = np.empty((len(samples), LIST, 64), dtype=np.int16)
+    library.round_likely(covariance, mean, steps, SURE, len(samples), found)
+    return found
+
+
+def _plain(covariance: np.ndarray, mean: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """What the kernel does: its definition. covariance: (64, 64); mean: (n, 64)."""
+    blocks = len(mean)
     means, costs = mean[:, None], np.zeros((blocks, 1))
     found = np.zeros((blocks, 1, 64), dtype=np.int16)
     left = np.ones(64, dtype=bool)
     for _ in range(64):
-        spread = np.where(left, np.diag(covariance), np.inf)
-        k = int(np.argmin(spread / steps**2))
+        k = int(np.argmin(np.where(left, np.diag(covariance) / (steps * steps), np.inf)))
         left[k] = False
-        variance = max(spread[k], (SURE * steps[k]) ** 2)
+        variance = max(covariance[k, k], SURE * steps[k] * (SURE * steps[k]))
         gain = covariance[k] / variance
-        covariance = covariance - np.outer(covariance[k], gain)
+        covariance = covariance - covariance[k][:, None] * gain
         here = means[..., k] / steps[k]
-        nearest = np.rint(here)
+        nearest = np.trunc(here + np.where(here < 0, -0.5, 0.5))
         second = nearest + np.where(here > nearest, 1, -1)
         ways = np.stack([nearest, second], axis=2)
         off = ways * steps[k] - means[..., k, None]
-        cost = (costs[..., None] + off**2 / variance).reshape(blocks, -1)
+        cost = (costs[..., None] + off * off / variance).reshape(blocks, -1)
         kept = np.argsort(cost, axis=1, kind="stable")[:, :LIST]
         own, rows = kept // 2, np.arange(blocks)[:, None]
         found, means = found[rows, own], means[rows, own]
