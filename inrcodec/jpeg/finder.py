@@ -145,7 +145,7 @@ def _subsampled(
             ]
         ]
         turned, half = max(ways, key=lambda way: way[1].zeros())
-        tables = half.tables()
+        tables = half.tables(table)
         share = half.agreeing(half.rounded(tables), tables)
         if best is None or share > best[0]:
             best = share, turned, half, tables

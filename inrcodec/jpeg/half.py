@@ -23,7 +23,7 @@ from .half_search import search_chroma
 from .idct import component_samples
 from .partial import LIST, complete, groups, variances
 from .pixels import JFIF, Frame, upsample_chroma
-from .tables import CHROMA, likely_table
+from .tables import CHROMA, LUMA, likely_table, quality_of
 from .turned import Turned, in_blocks
 from .whole import FREE_REACH, searched, solve_bounded
 
@@ -114,8 +114,9 @@ class HalfChroma:
             for own, table in zip(self.estimates, tables, strict=True)
         ]
 
-    def tables(self) -> list[np.ndarray]:
-        """Those of Cb and Cr, from blocks that most pixels tell."""
+    def tables(self, luma: np.ndarray) -> list[np.ndarray]:
+        """Those of Cb and Cr, from blocks that most pixels tell; luma: the table of Y."""
+        quality = quality_of(luma, LUMA)
         rows, cols = self.frame.blocks(1)
         down, across = 8 * self.frame.row_step, 8 * self.frame.col_step
         ends = [
@@ -125,10 +126,10 @@ class HalfChroma:
         share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
         sure = share >= TOLD
         both = [own[sure] for own in self.estimates]
-        one, other = (likely_table(own, CHROMA, NOISE) for own in both)
+        one, other = (likely_table(own, CHROMA, NOISE, quality) for own in both)
         if (one != other).mean() > ALIKE:
             return [one, other]
-        return [likely_table(np.concatenate(both), CHROMA, NOISE)] * 2
+        return [likely_table(np.concatenate(both), CHROMA, NOISE, quality)] * 2
 
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""

@@ -30,30 +30,37 @@ STANDARD = 0.7  # of the frequencies that tell their step have a standard one's
 
 
 @cache
-def standard_table(kind: int, quality: int, rounded: bool = True) -> np.ndarray:
-    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it, or, not rounded,
-    as some cameras do: uint16 (64,) in zigzag order."""
+def standard_table(kind: int, quality: int) -> np.ndarray:
+    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it: uint16 (64,) in
+    zigzag order."""
     table = np.array(_ANNEX_K[kind].split(), dtype=np.int64)[ZIGZAG]
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    found = np.clip((table * scale + 50 * rounded) // 100, 1, 255).astype(np.uint16)
+    found = np.clip((table * scale + 50) // 100, 1, 255).astype(np.uint16)
     found.setflags(write=False)
     return found
 
 
-def likely_table(coefficients: np.ndarray, kind: int, noise: float = NOISE) -> np.ndarray:
+def quality_of(table: np.ndarray, kind: int) -> int | None:
+    """The quality of a standard table; None of others."""
+    for quality in range(100, 0, -1):
+        if np.array_equal(table, standard_table(kind, quality)):
+            return quality
+    return None
+
+
+def likely_table(
+    coefficients: np.ndarray, kind: int, noise: float = NOISE, quality: int | None = None
+) -> np.ndarray:
     """The table, uint16 (64,), with which coefficients (n, 64) of decoded blocks, in zigzag order,
     can have been quantised: a standard one, or else for each frequency the likeliest step.
-    noise: the standard deviation of coefficients."""
+    noise: the standard deviation of coefficients; quality: that of a table beside, if known."""
     varied, places = _varied(coefficients), np.arange(64)
     gains = _gains(varied, noise)
-    standard = np.array(
-        [
-            standard_table(kind, quality, rounded)
-            for quality in range(100, 0, -1)  # the finest of those that nothing tells apart
-            for rounded in (True, False)
-        ]
-    )
+    # of those that nothing tells apart the finest
+    standard = np.array([standard_table(kind, each) for each in range(100, 0, -1)])
     totals = np.maximum(gains[places, standard - 1], DAMAGE).sum(axis=1)
+    if quality is not None:
+        totals[100 - quality] += HINT
     table = standard[int(totals.argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD

@@ -8,7 +8,7 @@ import numpy as np
 from ..history.chroma_search import LEAST_PIXELS, few_unclipped
 from .forward import CENTRE, forward
 from .pixels import GREY, JFIF, RGB, YCC
-from .tables import CHROMA, LUMA, likely_table
+from .tables import CHROMA, LUMA, likely_table, quality_of
 from .whole import samples_of, solve_planes
 
 SAMPLE = 4096  # blocks, of which some are clipped
@@ -55,7 +55,9 @@ def tables_of(told: np.ndarray, colour: str) -> list[np.ndarray]:
         return [likely_table(np.concatenate(coefficients), LUMA)] * 3
     tables = [likely_table(coefficients[0], LUMA)]
     if colour == YCC:
-        tables += [likely_table(np.concatenate(coefficients[1:]), CHROMA)] * 2
+        quality = quality_of(tables[0], LUMA)
+        chroma = np.concatenate(coefficients[1:])
+        tables += [likely_table(chroma, CHROMA, quality=quality)] * 2
     return tables
 
 
