@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
+from ..history.upsampling import TRIANGLE
 from .bounds import Bounds, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, blocks_of, forward
 from .half_projection import Upsampling, project
@@ -37,6 +39,7 @@ MASKS = 1000  # ways in which blocks are shown in part
 ENOUGH = 0.6  # of what a sample is part of, told, tells the sample
 ESTIMATED = 0.5  # standard deviation of an estimated sample
 TRIED = 12  # ways to complete a block of which a part is shown
+END = 0.5  # mean square of what the last row is off where it ends a picture: 0.3, rounding
 ZERO = 0.8  # a coefficient below is taken as zero
 
 
@@ -82,13 +85,29 @@ class HalfChroma:
     @classmethod
     def of(cls, turned: Turned, told: Told, rule: str) -> HalfChroma:
         """told: of the picture as it is; rule: of upsampling."""
-        height, width = turned.size
-        steps = turned.mcu[0] // 8, turned.mcu[1] // 8
+        undo, steps = turned.orientation.undo, (turned.mcu[0] // 8, turned.mcu[1] // 8)
+        sure, planes = undo(told.sure), [undo(m) for m in told.made]
+        height, width = (  # an odd last row does not tell what is behind it
+            size
+            + (rule == TRIANGLE and step == 2 and size % 2 == 0 < size % mcu and _goes_on(*seen))
+            for size, step, mcu, seen in zip(
+                turned.size,
+                steps,
+                turned.mcu,
+                ((planes, sure), ([m.T for m in planes], sure.T)),
+                strict=True,
+            )
+        )
         frame = Frame(height, width, turned.colour, *steps, rule)
         r, g, b = (np.ascontiguousarray(c[:height, :width]) for c in turned.samples)
-        undo, ends = turned.orientation.undo, [(turned.top, 0), (turned.left, 0)]
-        sure = np.pad(undo(told.sure), ends)
-        made = np.stack([np.pad(undo(m), ends) for m in told.made])
+        ends = [
+            (before, size - before - own)
+            for size, before, own in zip(
+                (height, width), (turned.top, turned.left), sure.shape, strict=True
+            )
+        ]
+        sure = np.pad(sure, ends)
+        made = np.stack([np.pad(m, ends) for m in planes])
         first = turned.top // steps[0], turned.left // steps[1]
         estimates = []
         for chroma in told.chroma:
@@ -183,29 +202,24 @@ class HalfChroma:
 
     def solve(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
-        start = self._start_luma(chroma, tables)
-        flat = self._in_blocks(self._luma_bounds(self._both_upsampled(chroma, tables)))
-        solved = solve_bounded(start, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
+        cb, cr = self._both_upsampled(chroma, tables)
+        start = self.made[0].copy()
+        here = tuple(c[self.free] for c in self.pixels)
+        start[self.free] = JFIF.choose_luma(here, cb[self.free], cr[self.free])
+        flat = self._in_blocks(self._bounds((start, cb, cr), 0))
+        begun = in_blocks(self._padded(start, None)).astype(np.float32)
+        solved = solve_bounded(begun, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
         found = [solved, *chroma]
-        if (self.known & ~self.told).any():
-            found = project(
-                self.frame,
-                self.pixels,
-                self.known,
-                self.told,
-                self.made,
-                found,
-                tables,
-                self._settled(found, tables),
-            )
+        if self.free[0].size:
+            settled = self._settled(found, tables)
+            parts = self.frame, self.pixels, self.known, self.told, self.made
+            found = project(*parts, found, tables, settled)
         up = self._both_upsampled(found[1:], tables)
         for _ in range(TURNS):
             luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
             samples = [luma, *up]
             for component in (1, 2):
-                bounds = chroma_bounds(self.pixels, (samples[0], samples[1], samples[2]), component)
-                bounds = self._within(bounds, component)
-                table = tables[component]
+                bounds, table = self._bounds(samples, component), tables[component]
                 found[component] = self._searched(found[component], table, bounds, 1)
                 samples[component] = self.upsampled(found[component], table)
             up = samples[1:]
@@ -213,23 +227,34 @@ class HalfChroma:
             if not wrong.any():
                 break
             bad = in_blocks(self._padded(wrong, False)).any(axis=1)
-            bounds = self._luma_bounds(up)
-            flat = Bounds(*(b[bad] for b in self._in_blocks(bounds)))
+            flat = Bounds(*(b[bad] for b in self._in_blocks(self._bounds(samples, 0))))
             luma_blocks = found[0].reshape(-1, 64)
             luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
         return found
+
+    @cached_property
+    def free(self) -> tuple[np.ndarray, ...]:
+        """The rows and columns of pixels that do not tell Y, Cb, Cr."""
+        return np.nonzero(self.known & ~self.told)
+
+    def _bounds(self, samples: Sequence[np.ndarray], component: int) -> Bounds:
+        """Of a component of all pixels, beside samples of the others."""
+        own = self.made[component]
+        least, most = np.where(self.told, own, 0), np.where(self.told, own, 255)
+        r, g, b = (c[self.free] for c in self.pixels)
+        here = tuple(s[self.free] for s in samples)
+        if component:
+            bounds = chroma_bounds((r, g, b), here, component)
+        else:
+            bounds = luma_bounds((r, g, b), here[1], here[2])
+        least[self.free], most[self.free] = bounds
+        return Bounds(least, most)
 
     def wrong(self, samples: Sequence[np.ndarray]) -> np.ndarray:
         """Where Y, Cb, Cr of all pixels do not lead to the picture's: bool (height, width)."""
         made = JFIF.rgb(samples[0], samples[1], samples[2])
         other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
         return np.asarray(other & self.known)
-
-    def _start_luma(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
-        """About what Y is: float32 (n, 64)."""
-        cb, cr = self._both_upsampled(chroma, tables)
-        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, cb, cr))
-        return in_blocks(self._padded(start, None)).astype(np.float32)
 
     def _both_upsampled(
         self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
@@ -254,16 +279,6 @@ class HalfChroma:
         return Bounds(
             *(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True))
         )
-
-    def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
-        return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)
-
-    def _within(self, bounds: Bounds, component: int) -> Bounds:
-        """Bounds of a component of all pixels, with what pixels tell, and none beside the
-        picture."""
-        own = self.made[component]
-        least, most = (np.where(self.told, own, b) for b in bounds)
-        return Bounds(np.where(self.known, least, 0), np.where(self.known, most, 255))
 
     def _padded(self, plane: np.ndarray, value: int | None) -> np.ndarray:
         """A plane of all pixels as one of luma's blocks."""
@@ -295,3 +310,13 @@ def _told_samples(frame: Frame, sure: np.ndarray) -> np.ndarray:
     rows, cols = (8 * n for n in frame.blocks(1))
     enough = told >= ENOUGH * all_
     return in_blocks(np.pad(enough, [(0, rows - told.shape[0]), (0, cols - told.shape[1])]))
+
+
+def _goes_on(made: Sequence[np.ndarray], sure: np.ndarray) -> bool:
+    """Whether a picture's chroma, of pixels that are sure, was made with a sample behind its last
+    row: by a triangle, whose last row is the last sample by itself otherwise."""
+    if len(sure) < 3:
+        return False
+    where = sure[-3:].all(axis=0)
+    off = [m[-1] - 1.5 * m[-2] + 0.5 * m[-3].astype(np.float64) for m in made[1:]]
+    return bool(where.any() and np.mean(np.square(off)[:, where]) > END)
