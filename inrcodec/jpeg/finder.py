@@ -1,35 +1,41 @@
-"""The JPEG that a picture was: its coefficients, found in its pixels."""
+"""The JPEG that a picture was: its coefficients, found in its pixels.
+
+Blocks of coefficients that are mostly zero tell where the grid of blocks begins (grid.py), the
+spacing of the others the quantisation tables (tables.py); then the coefficients are searched for
+that decode to the pixels (whole.py, half.py). They need not be those of the file that once was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..history.chroma_search import LEAST_PIXELS, Source, few_unclipped, find_sources
+from ..history.chroma_search import Source, find_sources
 from ..history.upsampling import TRIANGLE
-from .forward import CENTRE, forward
 from .grid import find_grid
 from .half import HalfChroma, Told
-from .pixels import GREY, JFIF, RGB, YCC, Frame, decode
-from .tables import CHROMA, LUMA, likely_table
+from .pixels import GREY, JFIF, YCC, Frame, decode
+from .told import colour_of, exact_share, tables_of, told_blocks, transposed
 from .turned import Orientation, Turned
-from .whole import samples_of, solve_planes, solve_ycc
+from .whole import solve_planes, solve_ycc
 
-TRIED = 150  # blocks that tell an orientation
-CONVERTED = 0.85  # of the pixels that are not clipped, so that they are of Y, Cb, Cr
-AGREEING = 0.7  # of the pixels that tell their chroma
 LEAST_EXACT = 0.2  # of the blocks that are tried
+AGREEING = 0.7  # of the pixels that tell their chroma
+MOST_WRONG = 0.25  # of the pixels
+LEAST_INSIDE = 64  # rows and columns within a border
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A JPEG of which a picture is a part, turned.
+    """A JPEG of which a picture is a part, turned, maybe within a border.
 
-    top, left: the row and the column of the frame at which the picture, turned back, begins;
-    tables: uint16 (64,), coefficients: int16 (rows, cols, 64), frame.blocks of each component, both
-    in zigzag order; wrong: bool (H, W), the pixels of the picture that they do not lead to.
+    frame: its pixels, which may begin before the picture's; tables: uint16 (64,), coefficients:
+    int16 (rows, cols, 64), frame.blocks of each component, both in zigzag order. The frame's pixels
+    from row `top` and column `left` on, turned, are those of the picture in `area`, its first row
+    and column and those behind the last. colour: of the border, a number for each channel. wrong:
+    bool (H, W), the pixels of the picture that all this does not lead to.
     """
 
     orientation: Orientation
@@ -38,13 +44,23 @@ class Found:
     left: int
     tables: tuple[np.ndarray, ...]
     coefficients: tuple[np.ndarray, ...]
+    area: tuple[int, int, int, int]
+    colour: tuple[int, ...]
     wrong: np.ndarray
 
     def pixels(self) -> np.ndarray:
         """What they lead to: uint8 (H, W) or (H, W, 3)."""
-        return _pixels(
-            self.orientation, self.frame, self.top, self.left, self.coefficients, self.tables
-        )
+        first_row, first_col, rows, cols = self.area
+        decoded = decode(self.frame, self.coefficients, self.tables)[self.top :, self.left :]
+        height, width = rows - first_row, cols - first_col
+        if self.orientation.transposed:
+            height, width = width, height
+        # a frame can go on behind the picture
+        turned = self.orientation.apply(decoded[:height, :width])
+        made = np.empty((*self.wrong.shape, *turned.shape[2:]), dtype=np.uint8)
+        made[...] = self.colour if turned.ndim == 3 else self.colour[0]
+        made[first_row:rows, first_col:cols] = turned
+        return made
 
 
 def find_jpeg(picture: np.ndarray) -> Found | None:
@@ -53,36 +69,74 @@ def find_jpeg(picture: np.ndarray) -> Found | None:
     grid = find_grid(picture)
     if grid is None:
         return None
-    colour = _colour(picture)
-    if colour == YCC:
-        channels = (np.ascontiguousarray(picture[..., c]) for c in range(3))
-        for source in find_sources(tuple(channels)):  # type: ignore[arg-type]
-            return _half(picture, grid, source) if source.conversion is JFIF else None
-    tried = [
-        Turned.of(picture, Orientation(transposed), colour, grid[::-1] if transposed else grid)
-        for transposed in (False, True)
-    ]
-    shares = [_exact_share(each) for each in tried]
-    best = int(np.argmax(shares))
-    return _solved(picture, tried[best]) if shares[best] >= LEAST_EXACT else None
-
-
-def _half(picture: np.ndarray, grid: tuple[int, int], source: Source) -> Found | None:
-    """A JPEG with subsampled chroma."""
-    whole = [
-        Turned.of(picture, Orientation(transposed), YCC, grid[::-1] if transposed else grid)
-        for transposed in (False, True)
-    ]
-    shares = [_exact_share(each) for each in whole]
-    if max(shares) < LEAST_EXACT:
+    area = _inside(picture, grid)
+    inner = picture[area[0] : area[2], area[1] : area[3]]
+    grid = (grid[0] - area[0]) % 8, (grid[1] - area[1]) % 8
+    found = _find(np.ascontiguousarray(inner), grid)
+    if found is None:
         return None
-    transposed = shares[1] > shares[0]
-    rgb = tuple(np.ascontiguousarray(picture[..., c]) for c in range(3))
-    told = Told.of((rgb[0], rgb[1], rgb[2]), source)
+    colour = tuple(int(v) for v in np.atleast_1d(picture[0, 0]))
+    wrong = np.zeros(picture.shape[:2], dtype=bool)
+    found = replace(found, area=area, colour=colour, wrong=wrong)
+    wrong |= np.atleast_3d(found.pixels() != picture).any(axis=2)
+    return found if wrong.mean() <= MOST_WRONG else None
+
+
+def _inside(picture: np.ndarray, grid: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The area of a picture within a border of one colour: all of it if there is none, or the grid
+    tells that the JPEG does not begin behind it."""
+    border = np.atleast_3d(np.equal(picture, picture[0, 0])).all(axis=2)
+    ends: list[tuple[int, int]] = []
+    for axis, first in enumerate(grid):
+        inside = np.flatnonzero(~np.all(border, axis=1 - axis))
+        begin, end = (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
+        if end - begin < LEAST_INSIDE or begin == 0 or (begin - first) % 8:
+            begin, end = 0, picture.shape[axis]
+        ends.append((begin, end))
+    return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
+
+
+def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
+    """As find_jpeg, of a picture without a border whose first whole block begins there."""
+    colour = colour_of(picture)
+    told = told_blocks(picture, grid, colour)
+    ways = [told, transposed(told)]
+    shares = [exact_share(way) for way in ways]
+    best = int(np.argmax(shares))
+    if shares[best] < LEAST_EXACT:
+        return None
+    orientation = Orientation(best == 1)
+    if colour == YCC:
+        r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
+        sources = [s for s in find_sources((r, g, b)) if s.conversion is JFIF]
+        if sources:
+            (table,) = tables_of(ways[best][:1], GREY)
+            return _subsampled(picture, grid, sources[0], orientation, table)
+    turned = Turned.of(picture, orientation, colour, grid[::-1] if best else grid)
+    tables = tables_of(ways[best], colour)
+    rows, cols = turned.shape
+    found = [np.zeros((rows, cols, 64), dtype=np.int16) for _ in tables]
+    solve = solve_ycc if colour == YCC else solve_planes
+    for here, samples, known in turned.batches():
+        for own, new in zip(found, solve(samples, known, tables), strict=True):
+            own[here] = new.reshape(-1, cols, 64)
+    return _found(turned, Frame(*turned.size, colour), found, tables)
+
+
+def _subsampled(
+    picture: np.ndarray,
+    grid: tuple[int, int],
+    source: Source,
+    plain: Orientation,
+    table: np.ndarray,
+) -> Found | None:
+    """A JPEG with fewer chroma samples than pixels; table: of luma."""
+    r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
+    told = Told.of((r, g, b), source)
     steps = source.lattice.row_step, source.lattice.col_step
-    steps = steps[::-1] if transposed else steps
+    steps = steps[::-1] if plain.transposed else steps
     best: tuple[float, Turned, HalfChroma, list[np.ndarray]] | None = None
-    for orientation in _mirrored(transposed, steps, source.rule):
+    for orientation in _mirrored(plain, steps, source.rule):
         ways = [
             (turned, HalfChroma.of(turned, told, source.rule))
             for begin in _begins(picture.shape, grid, orientation, steps)
@@ -91,7 +145,7 @@ def _half(picture: np.ndarray, grid: tuple[int, int], source: Source) -> Found |
             ]
         ]
         turned, half = max(ways, key=lambda way: way[1].zeros())
-        tables = half.tables()
+        tables = half.tables(table)
         share = half.agreeing(half.rounded(tables), tables)
         if best is None or share > best[0]:
             best = share, turned, half, tables
@@ -99,19 +153,17 @@ def _half(picture: np.ndarray, grid: tuple[int, int], source: Source) -> Found |
     share, turned, half, tables = best
     if share < AGREEING:
         return None
-    tables = [_tables(turned)[0], *tables]
-    found = half.solve(half.start(tables[1:]), tables)
-    return _found(picture, turned, half.frame, found, tables)
+    found = half.solve(half.start(tables), [table, *tables])
+    return _found(turned, half.frame, found, [table, *tables])
 
 
-def _mirrored(transposed: bool, steps: tuple[int, int], rule: str) -> list[Orientation]:
+def _mirrored(plain: Orientation, steps: tuple[int, int], rule: str) -> list[Orientation]:
     """The orientations whose upsampling differs: triangles round in turn along the columns, or
     along the rows if only these are doubled."""
-    plain = Orientation(transposed)
     if rule != TRIANGLE:
         return [plain]
-    rows = (steps[1] == 1) != transposed
-    return [plain, Orientation(transposed, rows, not rows)]
+    rows = (steps[1] == 1) != plain.transposed
+    return [plain, Orientation(plain.transposed, rows, not rows)]
 
 
 def _begins(
@@ -119,76 +171,16 @@ def _begins(
 ) -> list[tuple[int, int]]:
     """Where MCUs may begin in the picture turned back."""
     mirrored = orientation.rows_mirrored, orientation.cols_mirrored
-    first = [
-        (size - g) % 8 if m else g for size, g, m in zip(shape, grid, mirrored, strict=False)
-    ]
+    first = [(size - g) % 8 if m else g for size, g, m in zip(shape, grid, mirrored, strict=False)]
     if orientation.transposed:
         first = first[::-1]
-    return [
-        (first[0] + 8 * y, first[1] + 8 * x) for y in range(steps[0]) for x in range(steps[1])
-    ]
-
-
-def _colour(picture: np.ndarray) -> str:
-    if picture.ndim == 2:
-        return GREY
-    some = few_unclipped((picture[..., 0], picture[..., 1], picture[..., 2]))
-    few = some[0].size < LEAST_PIXELS
-    return YCC if few or JFIF.preimages(some)[1].mean() >= CONVERTED else RGB
-
-
-def _tables(turned: Turned) -> list[np.ndarray]:
-    """A table for each component, the same for all but Y."""
-    coefficients = [forward(own.astype(np.float32) - CENTRE) for own in turned.told]
-    if turned.colour == RGB:
-        return [likely_table(np.concatenate(coefficients), LUMA)] * 3
-    tables = [likely_table(coefficients[0], LUMA)]
-    if turned.colour == YCC:
-        tables += [likely_table(np.concatenate(coefficients[1:]), CHROMA)] * 2
-    return tables
-
-
-def _exact_share(turned: Turned) -> float:
-    """The share of some blocks whose first component the likely table explains."""
-    some = turned.told[:1, :TRIED]
-    if not some.size:
-        return 0.0
-    table = _tables(turned)[0]
-    made = samples_of(solve_planes(some, np.ones(some.shape[1:], dtype=bool), [table])[0], table)
-    return float((made == some[0]).all(axis=1).mean())
-
-
-def _solved(picture: np.ndarray, turned: Turned) -> Found:
-    tables = _tables(turned)
-    rows, cols = turned.shape
-    found = [np.zeros((rows, cols, 64), dtype=np.int16) for _ in tables]
-    solve = solve_ycc if turned.colour == YCC else solve_planes
-    for here, samples, known in turned.batches():
-        for own, new in zip(found, solve(samples, known, tables), strict=True):
-            own[here] = new.reshape(-1, cols, 64)
-    return _found(picture, turned, Frame(*turned.size, turned.colour), found, tables)
+    return [(first[0] + 8 * y, first[1] + 8 * x) for y in range(steps[0]) for x in range(steps[1])]
 
 
 def _found(
-    picture: np.ndarray,
-    turned: Turned,
-    frame: Frame,
-    coefficients: Sequence[np.ndarray],
-    tables: Sequence[np.ndarray],
+    turned: Turned, frame: Frame, coefficients: Sequence[np.ndarray], tables: Sequence[np.ndarray]
 ) -> Found:
+    """Without what is about the whole picture."""
     place = turned.orientation, frame, turned.top, turned.left
-    made = _pixels(*place, coefficients, tables)
-    wrong = np.asarray(np.atleast_3d(made != picture).any(axis=2))
-    return Found(*place, tuple(tables), tuple(coefficients), wrong)
-
-
-def _pixels(
-    orientation: Orientation,
-    frame: Frame,
-    top: int,
-    left: int,
-    coefficients: Sequence[np.ndarray],
-    tables: Sequence[np.ndarray],
-) -> np.ndarray:
-    decoded = decode(frame, coefficients, tables)
-    return np.ascontiguousarray(orientation.apply(decoded[top:, left:]))
+    nothing = np.zeros((0, 0), dtype=bool)
+    return Found(*place, tuple(tables), tuple(coefficients), (0, 0, 0, 0), (), nothing)

@@ -18,8 +18,8 @@ BUSY = 8.0  # mean difference of neighbours, above which windows are alike
 ZERO = 0.8  # a coefficient below is taken as zero
 FIRST = 6  # coefficient, in zigzag order, that counts
 LEAST_MORE = 0.06  # of the coefficients that are zero, above the median of all offsets
-STANDS_OUT = 4.5  # times the spread of the other offsets
-ALONE = 1.5  # times what the next offset stands out
+STANDS_OUT = 3.5  # times the spread of the other offsets
+ALONE = 1.1  # times what the next offset stands out
 
 
 def find_grid(picture: np.ndarray) -> tuple[int, int] | None:

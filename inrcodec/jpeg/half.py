@@ -11,29 +11,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
+from ..history.upsampling import TRIANGLE
 from .bounds import Bounds, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, blocks_of, forward
-from .half_projection import project
+from .half_projection import Upsampling, project
 from .half_search import search_chroma
 from .idct import component_samples
 from .partial import LIST, complete, groups, variances
 from .pixels import JFIF, Frame, upsample_chroma
-from .tables import CHROMA, likely_table
+from .tables import CHROMA, LUMA, likely_table, quality_of
 from .turned import Turned, in_blocks
 from .whole import FREE_REACH, searched, solve_bounded
 
 TURNS = 3  # of chroma and luma
-STEPS = 60  # of a search of chroma
+STEPS = 40  # of a search of chroma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 SEARCHES = 2
+NOISE = 0.6  # standard deviation of estimated coefficients
+MASKS = 1000  # ways in which blocks are shown in part
+ENOUGH = 0.6  # of what a sample is part of, told, tells the sample
 ESTIMATED = 0.5  # standard deviation of an estimated sample
 TRIED = 12  # ways to complete a block of which a part is shown
+END = 0.5  # mean square of what the last row is off where it ends a picture: 0.3, rounding
 ZERO = 0.8  # a coefficient below is taken as zero
 
 
@@ -64,8 +70,8 @@ class HalfChroma:
 
     pixels: R, G, B of frame; told, known: bool, frame's pixels that tell Y, Cb, Cr, and that are
     the picture's; made: uint8 (3, height, width), what they tell; estimates: float32 coefficients
-    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples the picture
-    shows.
+    (rows, cols, 64) of Cb and Cr; shown: bool (rows, cols, 64), which of their samples pixels
+    tell.
     """
 
     frame: Frame
@@ -79,13 +85,29 @@ class HalfChroma:
     @classmethod
     def of(cls, turned: Turned, told: Told, rule: str) -> HalfChroma:
         """told: of the picture as it is; rule: of upsampling."""
-        height, width = turned.size
-        steps = turned.mcu[0] // 8, turned.mcu[1] // 8
+        undo, steps = turned.orientation.undo, (turned.mcu[0] // 8, turned.mcu[1] // 8)
+        sure, planes = undo(told.sure), [undo(m) for m in told.made]
+        height, width = (  # an odd last row does not tell what is behind it
+            size
+            + (rule == TRIANGLE and step == 2 and size % 2 == 0 < size % mcu and _goes_on(*seen))
+            for size, step, mcu, seen in zip(
+                turned.size,
+                steps,
+                turned.mcu,
+                ((planes, sure), ([m.T for m in planes], sure.T)),
+                strict=True,
+            )
+        )
         frame = Frame(height, width, turned.colour, *steps, rule)
         r, g, b = (np.ascontiguousarray(c[:height, :width]) for c in turned.samples)
-        undo, ends = turned.orientation.undo, [(turned.top, 0), (turned.left, 0)]
-        sure = np.pad(undo(told.sure), ends)
-        made = np.stack([np.pad(undo(m), ends) for m in told.made])
+        ends = [
+            (before, size - before - own)
+            for size, before, own in zip(
+                (height, width), (turned.top, turned.left), sure.shape, strict=True
+            )
+        ]
+        sure = np.pad(sure, ends)
+        made = np.stack([np.pad(m, ends) for m in planes])
         first = turned.top // steps[0], turned.left // steps[1]
         estimates = []
         for chroma in told.chroma:
@@ -95,9 +117,8 @@ class HalfChroma:
                 for before, count, size in zip(first, frame.blocks(1), own.shape, strict=True)
             ]
             estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
-            shown = np.pad(np.ones(own.shape, dtype=bool), room)
         known = turned.known[:height, :width]
-        shown = in_blocks(shown).reshape(estimates[0].shape)
+        shown = _told_samples(frame, sure).reshape(estimates[0].shape)
         return cls(frame, (r, g, b), known, sure, made, estimates, shown)
 
     def zeros(self) -> float:
@@ -112,23 +133,22 @@ class HalfChroma:
             for own, table in zip(self.estimates, tables, strict=True)
         ]
 
-    def tables(self) -> list[np.ndarray]:
-        """Those of Cb and Cr, from blocks that most pixels tell."""
+    def tables(self, luma: np.ndarray) -> list[np.ndarray]:
+        """Those of Cb and Cr, from blocks that most pixels tell; luma: the table of Y."""
+        quality = quality_of(luma, LUMA)
         rows, cols = self.frame.blocks(1)
         down, across = 8 * self.frame.row_step, 8 * self.frame.col_step
         ends = [
             (0, count * step - size)
-            for count, step, size in zip(
-                (rows, cols), (down, across), self.told.shape, strict=True
-            )
+            for count, step, size in zip((rows, cols), (down, across), self.told.shape, strict=True)
         ]
         share = np.pad(self.told, ends).reshape(rows, down, cols, across).mean(axis=(1, 3))
         sure = share >= TOLD
         both = [own[sure] for own in self.estimates]
-        one, other = (likely_table(own, CHROMA) for own in both)
+        one, other = (likely_table(own, CHROMA, NOISE, quality) for own in both)
         if (one != other).mean() > ALIKE:
             return [one, other]
-        return [likely_table(np.concatenate(both), CHROMA)] * 2
+        return [likely_table(np.concatenate(both), CHROMA, NOISE, quality)] * 2
 
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
@@ -144,8 +164,11 @@ class HalfChroma:
         self, begun: np.ndarray, estimate: np.ndarray, table: np.ndarray, bounds: Bounds
     ) -> np.ndarray:
         """The coefficients of Cb or Cr with those of blocks that are shown in part."""
+        reach = np.full(64, FREE_REACH, dtype=np.uint8)
+        wanted = np.ones(begun.shape[:2], dtype=bool)
+        _, fewest = search_chroma(self.frame, begun, table, bounds, wanted, reach, 0)
         whole, none = self.shown.all(axis=2), ~self.shown.any(axis=2)
-        part = ~whole & ~none
+        part = ~whole & ~none & (fewest > 0)
         begun = begun.copy()
         begun[none, 1:] = 0
         if not part.any():
@@ -153,10 +176,9 @@ class HalfChroma:
         samples = estimate[part] @ basis() + CENTRE
         spread = variances(begun[whole], table)
         ways = np.zeros((len(samples), LIST, 64), dtype=np.int16)
-        for blocks, mask in groups(self.shown[part]):
+        for blocks, mask in groups(self.shown[part], MASKS):
             ways[blocks] = complete(samples[blocks], mask, table, spread, ESTIMATED)
-        reach, best = np.full(64, FREE_REACH, dtype=np.uint8), begun.copy()
-        _, fewest = search_chroma(self.frame, begun, table, bounds, part, reach, 0)
+        best = begun.copy()
         for way in ways.swapaxes(0, 1)[:TRIED]:
             tried = begun.copy()
             tried[part] = way
@@ -178,59 +200,61 @@ class HalfChroma:
         samples = component_samples(coefficients, table)[:rows, :cols]
         return upsample_chroma(self.frame, samples)
 
-    def solve(
-        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
+    def solve(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Y, Cb and Cr, int16 (rows, cols, 64) each, from those of start()."""
-        start = self._start_luma(chroma, tables)
-        flat = self._in_blocks(self._luma_bounds(self._both_upsampled(chroma, tables)))
-        solved = solve_bounded(start, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
+        cb, cr = self._both_upsampled(chroma, tables)
+        start = self.made[0].copy()
+        here = tuple(c[self.free] for c in self.pixels)
+        start[self.free] = JFIF.choose_luma(here, cb[self.free], cr[self.free])
+        flat = self._in_blocks(self._bounds((start, cb, cr), 0))
+        begun = in_blocks(self._padded(start, None)).astype(np.float32)
+        solved = solve_bounded(begun, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
         found = [solved, *chroma]
-        if (self.known & ~self.told).any():
-            found = project(
-                self.frame,
-                self.pixels,
-                self.known,
-                self.told,
-                self.made,
-                found,
-                tables,
-                self._settled(found, tables),
-            )
+        if self.free[0].size:
+            settled = self._settled(found, tables)
+            parts = self.frame, self.pixels, self.known, self.told, self.made
+            found = project(*parts, found, tables, settled)
         up = self._both_upsampled(found[1:], tables)
         for _ in range(TURNS):
             luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
             samples = [luma, *up]
             for component in (1, 2):
-                bounds = chroma_bounds(self.pixels, (samples[0], samples[1], samples[2]), component)
-                bounds = self._within(bounds, component)
-                table = tables[component]
-                found[component] = self._searched(found[component], table, bounds)
+                bounds, table = self._bounds(samples, component), tables[component]
+                found[component] = self._searched(found[component], table, bounds, 1)
                 samples[component] = self.upsampled(found[component], table)
             up = samples[1:]
             wrong = self.wrong(samples)
             if not wrong.any():
                 break
             bad = in_blocks(self._padded(wrong, False)).any(axis=1)
-            bounds = self._luma_bounds(up)
-            flat = Bounds(*(b[bad] for b in self._in_blocks(bounds)))
+            flat = Bounds(*(b[bad] for b in self._in_blocks(self._bounds(samples, 0))))
             luma_blocks = found[0].reshape(-1, 64)
             luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
         return found
+
+    @cached_property
+    def free(self) -> tuple[np.ndarray, ...]:
+        """The rows and columns of pixels that do not tell Y, Cb, Cr."""
+        return np.nonzero(self.known & ~self.told)
+
+    def _bounds(self, samples: Sequence[np.ndarray], component: int) -> Bounds:
+        """Of a component of all pixels, beside samples of the others."""
+        own = self.made[component]
+        least, most = np.where(self.told, own, 0), np.where(self.told, own, 255)
+        r, g, b = (c[self.free] for c in self.pixels)
+        here = tuple(s[self.free] for s in samples)
+        if component:
+            bounds = chroma_bounds((r, g, b), here, component)
+        else:
+            bounds = luma_bounds((r, g, b), here[1], here[2])
+        least[self.free], most[self.free] = bounds
+        return Bounds(least, most)
 
     def wrong(self, samples: Sequence[np.ndarray]) -> np.ndarray:
         """Where Y, Cb, Cr of all pixels do not lead to the picture's: bool (height, width)."""
         made = JFIF.rgb(samples[0], samples[1], samples[2])
         other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
         return np.asarray(other & self.known)
-
-    def _start_luma(
-        self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> np.ndarray:
-        """About what Y is: float32 (n, 64)."""
-        cb, cr = self._both_upsampled(chroma, tables)
-        start = np.where(self.told, self.made[0], JFIF.choose_luma(self.pixels, cb, cr))
-        return in_blocks(self._padded(start, None)).astype(np.float32)
 
     def _both_upsampled(
         self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
@@ -248,21 +272,13 @@ class HalfChroma:
         for component in range(3):
             rows, cols = self.frame.blocks(component)
             parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
-            settled.append(~parts.any(axis=(1, 3)))
+            settled.append(np.asarray(~parts.any(axis=(1, 3))))
         return settled
 
     def _in_blocks(self, bounds: Bounds) -> Bounds:
-        return Bounds(*(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True)))
-
-    def _luma_bounds(self, up: Sequence[np.ndarray]) -> Bounds:
-        return self._within(luma_bounds(self.pixels, up[0], up[1]), 0)
-
-    def _within(self, bounds: Bounds, component: int) -> Bounds:
-        """Bounds of a component of all pixels, with what pixels tell, and none beside the
-        picture."""
-        own = self.made[component]
-        least, most = (np.where(self.told, own, b) for b in bounds)
-        return Bounds(np.where(self.known, least, 0), np.where(self.known, most, 255))
+        return Bounds(
+            *(in_blocks(self._padded(b, n)) for b, n in zip(bounds, (0, 255), strict=True))
+        )
 
     def _padded(self, plane: np.ndarray, value: int | None) -> np.ndarray:
         """A plane of all pixels as one of luma's blocks."""
@@ -272,13 +288,35 @@ class HalfChroma:
             return np.pad(plane, ends, mode="edge")
         return np.pad(plane, ends, constant_values=value)
 
-    def _searched(self, begun: np.ndarray, table: np.ndarray, bounds: Bounds) -> np.ndarray:
-        """Twice, as blocks were searched beside others that were wrong."""
+    def _searched(
+        self, begun: np.ndarray, table: np.ndarray, bounds: Bounds, times: int = SEARCHES
+    ) -> np.ndarray:
+        """Better coefficients of Cb or Cr; several times, as the blocks beside may have been
+        wrong."""
         reach = np.full(64, FREE_REACH, dtype=np.uint8)
         wanted = np.ones(begun.shape[:2], dtype=bool)
-        for _ in range(SEARCHES):
+        for _ in range(times):
             begun, left = search_chroma(self.frame, begun, table, bounds, wanted, reach, STEPS)
             wanted = left > 0
             if not wanted.any():
                 break
         return begun
+
+
+def _told_samples(frame: Frame, sure: np.ndarray) -> np.ndarray:
+    """The samples of Cb and Cr that pixels tell, bool (n, 64), of the pixels that are sure."""
+    upsampling = Upsampling(frame)
+    told, all_ = (upsampling.back(p.astype(np.float64)) for p in (sure, np.ones(sure.shape)))
+    rows, cols = (8 * n for n in frame.blocks(1))
+    enough = told >= ENOUGH * all_
+    return in_blocks(np.pad(enough, [(0, rows - told.shape[0]), (0, cols - told.shape[1])]))
+
+
+def _goes_on(made: Sequence[np.ndarray], sure: np.ndarray) -> bool:
+    """Whether a picture's chroma, of pixels that are sure, was made with a sample behind its last
+    row: by a triangle, whose last row is the last sample by itself otherwise."""
+    if len(sure) < 3:
+        return False
+    where = sure[-3:].all(axis=0)
+    off = [m[-1] - 1.5 * m[-2] + 0.5 * m[-3].astype(np.float64) for m in made[1:]]
+    return bool(where.any() and np.mean(np.square(off)[:, where]) > END)

@@ -14,7 +14,7 @@ from .bounds import allowed
 from .forward import basis, blocks_of, forward, samples_of
 from .pixels import Frame
 
-ROUNDS = 12
+ROUNDS = 8
 
 
 class Upsampling:
@@ -50,7 +50,9 @@ def project(
     told: bool (height, width), pixels that tell Y, Cb, Cr: made, (3, height, width); start:
     coefficients of Y, Cb, Cr; fixed: bool (rows, cols) each, blocks that stay.
     """
-    upsampling, rgb = Upsampling(frame), np.stack(pixels)
+    upsampling = Upsampling(frame)
+    free = np.nonzero(known & ~told)
+    colours = np.stack([c[free] for c in pixels])
     weight = np.maximum(upsampling.back(known.astype(np.float32)), 1e-3)
     found = [own.copy() for own in start]
     steps = [table.astype(np.float32) for table in tables]
@@ -61,13 +63,18 @@ def project(
         luma = planes[0][:height, :width]
         up = [upsampling.there(plane[:rows, :cols]).astype(np.float32) for plane in planes[1:]]
         samples = np.stack([luma, *up])
-        wanted = np.where(told, made, allowed(rgb, samples))
-        off = np.where(known, wanted - samples, 0)
+        off = np.where(told, made - samples, 0)
+        here = np.stack([own[free] for own in samples])
+        for move, there in zip(off, allowed(colours, here) - here, strict=True):
+            move[free] = there
         planes[0][:height, :width] += off[0]
         for plane, move in zip(planes[1:], off[1:], strict=True):
             plane[:rows, :cols] += upsampling.back(move) / weight
         for n, (plane, step) in enumerate(zip(planes, steps, strict=True)):
-            new = np.clip(np.rint(forward(blocks_of(plane)) / step), -32767, 32767)
-            found[n] = np.where(fixed[n][..., None], found[n], new).astype(np.int16)
-            planes[n] = samples_of((found[n] * step) @ basis())
+            moved = ~fixed[n]
+            new = np.rint(forward(blocks_of(plane)[moved]) / step)
+            found[n][moved] = np.clip(new, -32767, 32767)
+            blocks = blocks_of(plane)
+            blocks[moved] = (found[n][moved] * step) @ basis()
+            planes[n] = samples_of(blocks)
     return found

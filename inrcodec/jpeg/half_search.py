@@ -17,9 +17,10 @@ from .bounds import Bounds
 from .forward import basis
 from .idct import component_samples, plain_samples
 from .pixels import Frame, upsample_chroma
-from .search import FAR, FINE, MOST, TENURE, UNIT
+from .search import FAR, FINE, TENURE, UNIT
 
-NEARLY = 2 * UNIT * UNIT  # quarters of square units outside in all, so that decoding is tried
+MOST = 1023  # that a pixel is taken to be outside, in units
+NEARLY = 8 * UNIT * UNIT  # square units outside in all, so that decoding is tried
 _POINTERS = (
     "least", "most", "samples", "coefficients", "table", "moves", "reach", "wanted", "left",
 )  # fmt: skip
@@ -59,7 +60,7 @@ def search_chroma(
     c.stride, c.blocks, c.across = 8 * cols, rows * cols, cols
     c.row_step, c.col_step, c.triangle = frame.row_step, frame.col_step, frame.rule == TRIANGLE
     c.steps, c.tenure, c.nearly = steps, TENURE, NEARLY
-    arrays = least, most, samples, found, table, fine, reach, mask, left
+    arrays: list[np.ndarray] = [least, most, samples, found, table, fine, reach, mask, left]
     for name, array in zip(_POINTERS, arrays, strict=True):
         setattr(c, name, array.ctypes.data)
     library.search_chroma(ctypes.addressof(c))
@@ -154,7 +155,7 @@ class _Plain:
                 moved = pixels + sign * self._moves
                 outside = np.minimum(np.maximum(moved, low) - np.minimum(moved, up), MOST)
                 free = (np.abs(own + sign - start) <= self._reach) & (until <= step)
-                costs[free, way] = (outside[free] ** 2 // 4).sum(axis=1)
+                costs[free, way] = (outside[free] ** 2).sum(axis=1)
             chosen, way = divmod(int(costs.argmin()), 2)
             if costs[chosen, way] == np.iinfo(np.int64).max:
                 break

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from .forward import CENTRE, basis
 from .idct import component_samples
 
@@ -31,11 +32,11 @@ def variances(coefficients: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.maximum(spread, np.square(FLOOR * steps))
 
 
-def groups(known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def groups(known: np.ndarray, most: int = MASKS) -> list[tuple[np.ndarray, np.ndarray]]:
     """The blocks, places (n,), whose samples are known alike, and where, bool (64,), of known, bool
-    (blocks, 64); none where there are too many ways."""
+    (blocks, 64); none where there are more ways than the most."""
     masks, which = np.unique(np.packbits(known, axis=1), axis=0, return_inverse=True)
-    if len(masks) > MASKS:
+    if len(masks) > most:
         return []
     found = []
     for n, mask in enumerate(np.unpackbits(masks, axis=1).astype(bool)):
@@ -84,23 +85,32 @@ def complete(
     covariance = np.linalg.inv(precision)
     wanted = samples[:, known].astype(np.float64) - CENTRE
     mean = (wanted @ shown.T / noise**2) @ covariance
-    blocks = len(samples)
+    library = kernels.library()
+    if library is None:
+        return _plain(covariance, mean, steps)
+    found = np.empty((len(samples), LIST, 64), dtype=np.int16)
+    library.round_likely(covariance, mean, steps, SURE, len(samples), found)
+    return found
+
+
+def _plain(covariance: np.ndarray, mean: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """What the kernel does: its definition. covariance: (64, 64); mean: (n, 64)."""
+    blocks = len(mean)
     means, costs = mean[:, None], np.zeros((blocks, 1))
     found = np.zeros((blocks, 1, 64), dtype=np.int16)
     left = np.ones(64, dtype=bool)
     for _ in range(64):
-        spread = np.where(left, np.diag(covariance), np.inf)
-        k = int(np.argmin(spread / steps**2))
+        k = int(np.argmin(np.where(left, np.diag(covariance) / (steps * steps), np.inf)))
         left[k] = False
-        variance = max(spread[k], (SURE * steps[k]) ** 2)
+        variance = max(covariance[k, k], SURE * steps[k] * (SURE * steps[k]))
         gain = covariance[k] / variance
-        covariance = covariance - np.outer(covariance[k], gain)
+        covariance = covariance - covariance[k][:, None] * gain
         here = means[..., k] / steps[k]
-        nearest = np.rint(here)
+        nearest = np.trunc(here + np.where(here < 0, -0.5, 0.5))
         second = nearest + np.where(here > nearest, 1, -1)
         ways = np.stack([nearest, second], axis=2)
         off = ways * steps[k] - means[..., k, None]
-        cost = (costs[..., None] + off**2 / variance).reshape(blocks, -1)
+        cost = (costs[..., None] + off * off / variance).reshape(blocks, -1)
         kept = np.argsort(cost, axis=1, kind="stable")[:, :LIST]
         own, rows = kept // 2, np.arange(blocks)[:, None]
         found, means = found[rows, own], means[rows, own]

@@ -17,7 +17,8 @@ _ANNEX_K = (
     "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66" + 38 * " 99",
 )
 NOISE = 0.3  # standard deviation of what rounding of samples leaves in a coefficient
-SEEN = 1.5  # a coefficient from there on is not zero
+SEEN = 7.5  # times the noise: a coefficient from there on is not zero
+SMALL = 6  # steps of which several are near a coefficient
 OUTLIERS = 0.02  # of the coefficients
 LEAST_POWER = 200.0  # of the coefficients of a block that varies
 LEAST_BLOCKS = 100  # that are looked at even so
@@ -29,29 +30,37 @@ STANDARD = 0.7  # of the frequencies that tell their step have a standard one's
 
 
 @cache
-def standard_table(kind: int, quality: int, rounded: bool = True) -> np.ndarray:
-    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it, or, not rounded,
-    as some cameras do: uint16 (64,) in zigzag order."""
+def standard_table(kind: int, quality: int) -> np.ndarray:
+    """The table for LUMA or CHROMA at a quality, 1 .. 100, as libjpeg scales it: uint16 (64,) in
+    zigzag order."""
     table = np.array(_ANNEX_K[kind].split(), dtype=np.int64)[ZIGZAG]
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    found = np.clip((table * scale + 50 * rounded) // 100, 1, 255).astype(np.uint16)
+    found = np.clip((table * scale + 50) // 100, 1, 255).astype(np.uint16)
     found.setflags(write=False)
     return found
 
 
-def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
+def quality_of(table: np.ndarray, kind: int) -> int | None:
+    """The quality of a standard table; None of others."""
+    for quality in range(100, 0, -1):
+        if np.array_equal(table, standard_table(kind, quality)):
+            return quality
+    return None
+
+
+def likely_table(
+    coefficients: np.ndarray, kind: int, noise: float = NOISE, quality: int | None = None
+) -> np.ndarray:
     """The table, uint16 (64,), with which coefficients (n, 64) of decoded blocks, in zigzag order,
-    can have been quantised: a standard one, or else for each frequency the likeliest step."""
+    can have been quantised: a standard one, or else for each frequency the likeliest step.
+    noise: the standard deviation of coefficients; quality: that of a table beside, if known."""
     varied, places = _varied(coefficients), np.arange(64)
-    gains = _gains(varied)
-    standard = np.array(
-        [
-            standard_table(kind, quality, rounded)
-            for quality in range(100, 0, -1)  # the finest of those that nothing tells apart
-            for rounded in (True, False)
-        ]
-    )
+    gains = _gains(varied, noise)
+    # of those that nothing tells apart the finest
+    standard = np.array([standard_table(kind, each) for each in range(100, 0, -1)])
     totals = np.maximum(gains[places, standard - 1], DAMAGE).sum(axis=1)
+    if quality is not None:
+        totals[100 - quality] += HINT
     table = standard[int(totals.argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD
@@ -59,7 +68,7 @@ def likely_table(coefficients: np.ndarray, kind: int) -> np.ndarray:
         other = tells & (likely > 2) & (evidence > gains[places, table - 1] + TOLD)
         table[other] = likely[other]
         return table
-    seen = (np.abs(varied) >= SEEN).mean(axis=0) > OUTLIERS
+    seen = (np.abs(varied) >= SEEN * noise).mean(axis=0) > OUTLIERS
     told = (evidence > HINT) | (seen & (gains.min(axis=1) < -HINT))
     if told.any():  # the others have what is next to them
         table = likely[told][np.abs(places[:, None] - places[told]).argmin(axis=1)]
@@ -74,21 +83,23 @@ def _varied(coefficients: np.ndarray) -> np.ndarray:
     return coefficients[most[: max(LEAST_BLOCKS, int((power > LEAST_POWER).sum()))]]
 
 
-def _gains(coefficients: np.ndarray) -> np.ndarray:
+def _gains(coefficients: np.ndarray, noise: float) -> np.ndarray:
     """How much likelier each step, 1 .. 255, makes the coefficients of each frequency that are not
     zero than a smooth distribution does: float64 (64, 255), in nats; 0 where all are zero."""
     steps = np.arange(1, 256, dtype=np.float32)
     gains = np.zeros((64, 255))
     for k in range(64):
         values = np.abs(coefficients[:, k]).astype(np.float32)
-        values = values[values >= SEEN, None][:MOST_SEEN]
+        values = values[values >= SEEN * noise, None][:MOST_SEEN]
         if not len(values):
             continue
         number = np.rint(values / steps)
         density = np.zeros((len(values), 255), dtype=np.float32)
-        for near in (-1, 0, 1):  # small steps leave several
-            off = values - (number + near) * steps
-            density += np.where(number + near > 0, np.exp(off**2 * (-0.5 / NOISE**2)), 0)
-        density *= steps / (NOISE * np.sqrt(2 * np.pi))
+        for near, few in ((0, 255), (-1, SMALL), (1, SMALL)):
+            whole = number[:, :few] + near
+            off = values - whole * steps[:few]
+            near_it = np.where(whole > 0, np.exp(off**2 * (-0.5 / noise**2)), 0)
+            density[:, :few] += near_it
+        density *= steps / (noise * np.sqrt(2 * np.pi))
         gains[k] = np.log(OUTLIERS + (1 - OUTLIERS) * density).sum(axis=0)
     return gains

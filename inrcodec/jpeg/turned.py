@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from .pixels import JFIF, YCC
-
 BATCH = 1 << 12  # blocks at a time
-SAMPLE = 4096  # blocks that tell tables, of which some are clipped
 
 
 class Orientation(NamedTuple):
@@ -94,23 +90,6 @@ class Turned:
             pixels = slice(8 * here.start, 8 * here.stop)
             parts = np.stack([in_blocks(s[pixels]) for s in self.samples])
             yield here, parts, in_blocks(self.known[pixels])
-
-    @cached_property
-    def told(self) -> np.ndarray:
-        """The components' samples (components, n, 64), uint8, of some blocks whose pixels all tell
-        them."""
-        rows, cols = self.shape
-        chosen = np.random.default_rng(0).permutation(rows * cols)[:SAMPLE]
-        y, x = np.divmod(chosen, cols)
-        split = self.samples.reshape(-1, rows, 8, cols, 8)
-        parts = split[:, y, :, x].swapaxes(0, 1).reshape(-1, len(chosen), 64)
-        sure = self.known.reshape(rows, 8, cols, 8)[y, :, x].all(axis=(1, 2))
-        sure &= ~((parts == 0) | (parts == 255)).any(axis=(0, 2))
-        parts = parts[:, sure]
-        if self.colour != YCC:
-            return parts
-        made, exact = JFIF.preimages(tuple(c.reshape(-1) for c in parts))
-        return made.reshape(parts.shape)[:, exact.reshape(parts.shape[1:]).all(axis=1)]
 
 
 def in_blocks(plane: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from .partial import groups, solve_partial
 from .pixels import JFIF
 from .search import search_blocks
 
-ROUNDS = 5  # of projections
+ROUNDS = 3  # of projections
 TURNS = 4  # of the three components
 STEPS, FREE_STEPS = 300, 60  # of a search of blocks whose samples are told, and of others
 DOUBTFUL = 3  # the largest step that rounding can mistake where all samples are told

@@ -3,8 +3,8 @@
 How it is put together:
 
     *.c            loops in C99 that know nothing of Python; rangecoder.h is for any of them
-    context*.c     compiled once for each instruction set of the platform; INR_NAME(inr_f) in them
-                   is inr_f_avx2 and so on
+    context*.c     (and what else build.PER_ISA names) compiled once for each instruction set of the
+                   platform; INR_NAME(inr_f) in them is inr_f_avx2 and so on
     build.py       compiles them; `make` and the build hook run it
     SIGNATURES     what Python may call: a new function is exported in C and listed here
 
@@ -81,6 +81,7 @@ _U8, _U16, _I32, _I64 = (_Array(t) for t in (np.uint8, np.uint16, np.int32, np.i
 _U32, _I16 = _Array(np.uint32), _Array(np.int16)
 _TO_U8, _TO_U16, _TO_I32 = (_Array(t, written=True) for t in (np.uint8, np.uint16, np.int32))
 _TO_U32, _TO_I16 = (_Array(t, written=True) for t in (np.uint32, np.int16))
+_F64, _TO_F64 = _Array(np.float64), _Array(np.float64, written=True)
 _COUNT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _ENCODER, _DECODER = ctypes.POINTER(EncoderState), ctypes.POINTER(DecoderState)
 _DONE = ctypes.c_int  # 0, or 1 where an index lies outside its array
@@ -118,15 +119,11 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [_ADDRESS] * 3 + [_COUNT] * 4 + [_TO_I32, _TO_U32, _TO_U16],
     ),
     "move_chroma": (_COUNT, [_ADDRESS, _COUNT]),
-    "search_blocks": (
-        None,
-        [_TO_I16, _U8, _U8, _U16, _I32, _U8, _COUNT, _COUNT, _COUNT, _COUNT, _TO_U8],
-    ),
-    "search_chroma": (None, [_ADDRESS]),
+    "round_likely": (None, [_TO_F64, _F64, _F64, ctypes.c_double, _COUNT, _TO_I16]),
     "jpeg_samples": (None, [_I16, _U16, _COUNT, _COUNT, _TO_U8]),
     "group_colours": (None, [_U32, _U16, _COUNT, _TO_I32, _TO_U16]),
 }
-# The same of functions in context*.c, which there are once for each instruction set.
+# The same of functions in files of build.PER_ISA, of which there are once for each instruction set.
 ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "isa_name": (ctypes.c_char_p, []),
     "code_band": (_DONE, [_ADDRESS]),
@@ -138,6 +135,11 @@ ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fit_scratch_bytes": (_COUNT, []),
     "fit_step": (ctypes.c_double, [_ADDRESS, _COUNT, _COUNT, ctypes.c_float, ctypes.c_int]),
     "fit_store": (None, [_ADDRESS]),
+    "search_blocks": (
+        None,
+        [_TO_I16, _U8, _U8, _U16, _I32, _U8, _COUNT, _COUNT, _COUNT, _COUNT, _TO_U8],
+    ),
+    "search_chroma": (None, [_ADDRESS]),
 }
 _ISAS = ("plain", "neon", "avx2", "avx512")  # the slowest first
 

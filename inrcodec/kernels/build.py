@@ -2,7 +2,7 @@
 
 `make` and the wheel's build hook run it; it imports nothing of the package. The library carries a
 digest of the sources, the compiler and the flags it was made from, and is made anew when that
-changes. Files named context*.c are compiled once for each instruction set of the platform.
+changes. Files of PER_ISA are compiled once for each instruction set of the platform.
 
     python build.py [--output FILE] [--target ZIG_TARGET] [--sanitize]
 """
@@ -40,6 +40,7 @@ ISAS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "aarch64": {"neon": ()},
 }
+PER_ISA = ("context", "jpeg_search", "jpeg_chroma")  # files that begin so
 OTHER_ISAS: dict[str, tuple[str, ...]] = {"plain": ()}
 
 
@@ -134,7 +135,7 @@ def _link(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".build-") as folder:
         jobs = []
         for source in sorted(HERE.glob("*.c")):
-            per_isa = target.isas if source.name.startswith("context") else {"": ()}
+            per_isa = target.isas if source.name.startswith(PER_ISA) else {"": ()}
             for isa, extra in per_isa.items():
                 made = Path(folder, f"{source.stem}_{isa}.o")
                 named = [f"-DINR_ISA={isa}"] if isa else [f'-DINR_BUILD="{digest}"']

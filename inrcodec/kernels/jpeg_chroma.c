@@ -1,12 +1,12 @@
 /* jpeg/chroma_search.py: coefficients of a component with fewer samples than pixels, whose upsampled
-   samples lie between bounds. */
+   samples lie between bounds. Compiled once for each instruction set. */
 #include <stdint.h>
 #include <string.h>
 
 #include "export.h"
 #include "jpeg_idct.h"
 
-enum { UNIT = 32, MOST = 2047, PLACES = 18 * 18, NEVER = INT32_MAX };
+enum { UNIT = 32, MOST = 1023, PLACES = 18 * 18, PART = 108, NEVER = INT32_MAX };
 
 /* Pixels (height, width) and bounds of theirs; samples (rows, cols) that they are made of, `stride` apart,
    in blocks of 8 x 8 of which there are across; moves (64, places): what a step of each coefficient does to
@@ -130,15 +130,21 @@ static void without(const inr_jpeg_chroma *c, const inr_about *a, uint8_t *own, 
     }
 }
 
-static int32_t outside(const int16_t *pixels, const int16_t *move, int16_t sign, const inr_about *a)
+/* What the moved pixels lie outside their bounds, squared and summed; it ends early where it is no less
+   than what is told. */
+static int32_t outside(const int16_t *restrict pixels, const int16_t *restrict move, int16_t sign,
+                       const inr_about *restrict a, int32_t enough)
 {
     int32_t sum = 0;
-    for (int64_t p = 0; p < a->count; p++) {
-        const int16_t y = (int16_t)(pixels[p] + sign * move[p]);
-        const int16_t up = y > a->low[p] ? y : a->low[p], down = y < a->up[p] ? y : a->up[p];
-        int16_t far = (int16_t)(up - down);
-        far = far > MOST ? MOST : far;
-        sum += (far * far) >> 2; /* so that all of them fit */
+    for (int64_t from = 0; from < a->count && sum < enough; from += PART) {
+        const int64_t to = from + PART < a->count ? from + PART : a->count;
+        for (int64_t p = from; p < to; p++) {
+            const int16_t y = (int16_t)(pixels[p] + sign * move[p]);
+            const int16_t up = y > a->low[p] ? y : a->low[p], down = y < a->up[p] ? y : a->up[p];
+            int16_t far = (int16_t)(up - down);
+            far = far > MOST ? MOST : far;
+            sum += far * far;
+        }
     }
     return sum;
 }
@@ -177,7 +183,7 @@ static void search_block(const inr_jpeg_chroma *c, int64_t block, int16_t moves[
                 const int far = own[k] + sign - start[k];
                 if (far > c->reach[k] || -far > c->reach[k])
                     continue;
-                const int32_t cost = outside(pixels, moves[k], (int16_t)sign, &a);
+                const int32_t cost = outside(pixels, moves[k], (int16_t)sign, &a, least_cost);
                 if (cost < least_cost) {
                     least_cost = cost;
                     chosen = k;
@@ -205,7 +211,7 @@ static void search_block(const inr_jpeg_chroma *c, int64_t block, int16_t moves[
 }
 
 /* Searches the wanted blocks one after the other, each beside what its neighbours are by then. */
-INR_EXPORT void inr_search_chroma(const inr_jpeg_chroma *c)
+INR_EXPORT void INR_NAME(inr_search_chroma)(const inr_jpeg_chroma *c)
 {
     int16_t moves[64][PLACES];
     inr_about a;

@@ -1,4 +1,5 @@
-/* jpeg/search.py: coefficients of a block that decode to samples between bounds. */
+/* jpeg/search.py: coefficients of a block that decode to samples between bounds. Compiled once
+   for each instruction set. */
 #include <stdint.h>
 #include <string.h>
 
@@ -8,26 +9,16 @@
 enum { UNIT = 32, MOST = 2047, NEVER = INT32_MAX };
 
 /* What the samples y lie outside the bounds, squared and summed; all in 1 / UNIT. */
-static int32_t outside(const int16_t *samples, const int16_t *move, int sign, const int16_t *low,
-                       const int16_t *high)
+static int32_t outside(const int16_t *restrict samples, const int16_t *restrict move, int16_t sign,
+                       const int16_t *restrict low, const int16_t *restrict high)
 {
     int32_t sum = 0;
-    if (sign > 0) {
-        for (int p = 0; p < 64; p++) {
-            const int16_t y = (int16_t)(samples[p] + move[p]);
-            const int16_t up = y > low[p] ? y : low[p], down = y < high[p] ? y : high[p];
-            int16_t far = (int16_t)(up - down);
-            far = far > MOST ? MOST : far;
-            sum += far * far;
-        }
-    } else {
-        for (int p = 0; p < 64; p++) {
-            const int16_t y = (int16_t)(samples[p] - move[p]);
-            const int16_t up = y > low[p] ? y : low[p], down = y < high[p] ? y : high[p];
-            int16_t far = (int16_t)(up - down);
-            far = far > MOST ? MOST : far;
-            sum += far * far;
-        }
+    for (int p = 0; p < 64; p++) {
+        const int16_t y = (int16_t)(samples[p] + sign * move[p]);
+        const int16_t up = y > low[p] ? y : low[p], down = y < high[p] ? y : high[p];
+        int16_t far = (int16_t)(up - down);
+        far = far > MOST ? MOST : far;
+        sum += far * far;
     }
     return sum;
 }
@@ -61,8 +52,8 @@ static void samples_of(const int64_t *sums, int16_t *samples)
    best found; least, most (n, 64): bounds of the samples; reach (64,): how far each coefficient may move;
    basis (64, 64): the step of each coefficient times its basis, times UNIT 2^15. left (n,): how many
    samples are outside the bounds. */
-INR_EXPORT void inr_search_blocks(int16_t *coefficients, const uint8_t *least, const uint8_t *most,
-                                  const uint16_t *table, const int32_t *basis, const uint8_t *reach,
+INR_EXPORT void INR_NAME(inr_search_blocks)(int16_t *coefficients, const uint8_t *least, const uint8_t *most,
+                                            const uint16_t *table, const int32_t *basis, const uint8_t *reach,
                                   int64_t blocks, int64_t steps, int64_t tenure, int64_t nearly,
                                   uint8_t *left)
 {
@@ -106,7 +97,7 @@ INR_EXPORT void inr_search_blocks(int16_t *coefficients, const uint8_t *least, c
                     const int far = own[k] + sign - start[k];
                     if (far > reach[k] || -far > reach[k])
                         continue;
-                    const int32_t cost = outside(samples, moves[k], sign, low, high);
+                    const int32_t cost = outside(samples, moves[k], (int16_t)sign, low, high);
                     if (cost < least_cost) {
                         least_cost = cost;
                         chosen = k;
