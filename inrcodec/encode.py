@@ -156,16 +156,19 @@ def encode(
         return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
 
     candidates: list[bytes] = []
-    if picture.jpeg is not None and model in ("auto", "context"):
-        chain = Chain((picture.jpeg,), picture.jpeg.forward(plain.planes))
+    past = picture.jpeg
+    if past is None and history and model in ("auto", "context"):
+        past = Jpeg.find(plain.planes)
+    if past is not None:
+        chain = Chain((past,), past.forward(plain.planes))
         candidates.append(encode_coefficients(chain, options, seal))
-    elif model == "coordinate":
+    if model == "coordinate":
         storable = [plain]
         networks = coordinate or Coordinate()
         candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options)))
         if networks.optimize == "size":
             candidates.append(stored())
-    else:
+    elif past is None or past.doubtful:
         begun = beginnings(plain) if history else [plain]
         indexed = [start.then(ColourTable) for start in begun]
         tables = [chain for chain in indexed if chain is not None]

@@ -57,10 +57,13 @@ def write_jpeg(picture: Picture) -> bytes:
     if step is None:
         raise ImageError("a .jpg of this picture would not be without loss, a .png is")
     frame, upright = step.frame, not any(step.orientation)
-    if frame is None or not upright or step.top or step.left or step.exceptions is not None:
+    cut = step.top or step.left or step.area is not None
+    if frame is None or not upright or cut or step.exceptions is not None:
         raise ImageError("no .jpg is this picture: it was turned, cut or changed after it was one")
     if frame.rule != TRIANGLE and (frame.row_step, frame.col_step) != (1, 1):
         raise ImageError("no .jpg is this picture: its chroma was repeated, as few decoders do")
+    if (frame.height, frame.width) != picture.samples.shape[:2]:
+        raise ImageError("no .jpg is this picture: it was cut after it was one")
     data = write(frame, step.coefficients, [own.table() for own in step.blocks])
     if not np.array_equal(read_jpeg(data, "the JPEG").samples, picture.samples):
         raise ImageError("no .jpg is this picture")

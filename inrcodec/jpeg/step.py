@@ -23,17 +23,20 @@ from .turned import Orientation
 RULES = (TRIANGLE, REPEATED)
 UPRIGHT = Orientation()
 RAW = "raw"  # components whose pixels are none of Frame's: the nearest sample of each
+FEW = 1 / 64  # of the pixels: exceptions that leave no doubt
 BLOCK, MORE_BLOCKS = 8, 16  # a side of a block; so many more than cover the picture at most
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """The JPEG of which a picture is a part, turned.
+    """The JPEG of which a picture is a part, turned, maybe within a border.
 
     frame: of what pixels are made, None where they are RAW, of components with sampling factors (h,
     v); blocks: of each component; top, left: the row and column of the frame at which the picture,
-    turned back, begins; exceptions: pixels that the coefficients do not lead to; coefficients: of
-    the picture that the step was found for, int16 (rows, cols, 64) each.
+    turned back, begins; area: the first row and column of the picture that the JPEG has, and those
+    behind the last, where it has not all, and border: the colour around; exceptions: pixels that
+    all this does not lead to; coefficients: of the picture that the step was found for, int16
+    (rows, cols, 64) each.
     """
 
     frame: Frame | None
@@ -42,6 +45,8 @@ class Jpeg:
     orientation: Orientation = UPRIGHT
     top: int = 0
     left: int = 0
+    area: tuple[int, int, int, int] | None = None
+    border: tuple[int, ...] = ()
     exceptions: Exceptions | None = None
     coefficients: tuple[np.ndarray, ...] = field(default=(), repr=False, compare=False)
 
@@ -62,10 +67,11 @@ class Jpeg:
         found = find_jpeg(picture)
         if found is None:
             return None
-        blocks = blocks_of(found.coefficients, found.tables)
+        inside = found.area != (0, 0, *picture.shape[:2])
         step = cls(
-            found.frame, (), blocks, found.orientation, found.top, found.left, None,
-            found.coefficients,
+            found.frame, (), blocks_of(found.coefficients, found.tables), found.orientation,
+            found.top, found.left, found.area if inside else None, found.colour if inside else (),
+            coefficients=found.coefficients,
         )  # fmt: skip
         made = step.pixels(found.coefficients, picture.shape[:2])
         channels = [np.moveaxis(np.atleast_3d(each), 2, 0) for each in (picture, made)]
@@ -78,10 +84,19 @@ class Jpeg:
         tables = [own.table() for own in self.blocks]
         if self.frame is None:
             return _raw(self.factors, coefficients, tables, size)
+        first_row, first_col, end_row, end_col = self.area or (0, 0, *size)
+        height, width = end_row - first_row, end_col - first_col
+        if self.orientation.transposed:
+            height, width = width, height
         whole = decode(self.frame, coefficients, tables)
-        height, width = size[::-1] if self.orientation.transposed else size
         part = whole[self.top : self.top + height, self.left : self.left + width]
-        return np.ascontiguousarray(self.orientation.apply(part))
+        turned = self.orientation.apply(part)
+        if self.area is None:
+            return np.ascontiguousarray(turned)
+        made = np.empty((*size, *turned.shape[2:]), np.uint8)
+        made[...] = self.border if turned.ndim == 3 else self.border[0]
+        made[first_row:end_row, first_col:end_col] = turned
+        return made
 
     def geometry(self, before: Geometry) -> Geometry:
         """Of coefficients."""
@@ -120,6 +135,8 @@ class Jpeg:
                 fields["o"] = sum(bit << n for n, bit in enumerate(turned))
             if self.top or self.left:
                 fields["g"] = [self.top, self.left]
+            if self.area is not None:
+                fields |= {"a": list(self.area), "k": list(self.border)}
         return fields, pack_section(self.exceptions, self.tag)
 
     @classmethod
@@ -140,6 +157,8 @@ class Jpeg:
         count = len(numbers)
         factors: tuple[tuple[int, int], ...] = ()
         frame, orientation, top, left = None, UPRIGHT, 0, 0
+        area: tuple[int, int, int, int] | None = None
+        border: tuple[int, ...] = ()
         size = before.height, before.width
         if "f" in fields:
             flat = fields.integers("f", 2 * count, 1, MAX_FACTOR)
@@ -153,12 +172,20 @@ class Jpeg:
             if "o" in fields:
                 bits = fields.integer("o", 1, 7)
                 orientation = Orientation(*(bool(bits >> n & 1) for n in range(3)))
+            if "a" in fields:
+                first_row, first_col, end_row, end_col = fields.integers("a", 4, 0, max(size))
+                if not (first_row < end_row <= size[0] and first_col < end_col <= size[1]):
+                    raise CorruptError("a JPEG in another area than its picture's")
+                area = first_row, first_col, end_row, end_col
+                border = tuple(fields.integers("k", count, 0, 255))
+                size = end_row - first_row, end_col - first_col
             upright = size[::-1] if orientation.transposed else size
-            most = 2 * BLOCK - 1  # of what is cut off: less than an MCU
-            height, width = fields.integers("s", 2, 1, max(upright) + most)
+            most = 2 * BLOCK - 1  # of what is cut off on a side: less than an MCU
+            height, width = fields.integers("s", 2, 1, max(upright) + 2 * most)
             if "g" in fields:
                 top, left = fields.integers("g", 2, 0, most)
-            if (height - top, width - left) != upright:
+            more = [a - b for a, b in zip((height - top, width - left), upright, strict=True)]
+            if not all(0 <= n <= most for n in more):
                 raise CorruptError("a JPEG of another size than its picture")
             try:
                 frame = Frame(height, width, colour, lattice[0], lattice[1], rule)
@@ -180,7 +207,15 @@ class Jpeg:
             if own.rows > covered[0] or own.cols > covered[1]:
                 raise CorruptError("a JPEG with more blocks than its picture needs")
         exceptions = unpack_section(sections, cls.tag, before, count)
-        return cls(frame, factors, blocks, orientation, top, left, exceptions)
+        return cls(frame, factors, blocks, orientation, top, left, area, border, exceptions)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether so many pixels are exceptions that it may pay less than the pixels themselves."""
+        if self.exceptions is None:
+            return False
+        pixels = sum(own.rows * own.cols for own in self.blocks[:1]) * BLOCK * BLOCK
+        return len(self.exceptions.positions) > FEW * pixels
 
     def facts(self) -> dict[str, Any]:
         """Colours, sampling, tables, grid, and what the coefficients do not lead to."""
