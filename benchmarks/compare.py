@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +47,24 @@ from benchmarks.tables import (
     table,
 )
 from inrcodec.errors import LinrError
+from inrcodec.files import jpeg
 from inrcodec.files.images import EXTENSIONS, read_image
 from inrcodec_cli.files import check_output, write_output
 from inrcodec_cli.plots import need_matplotlib, plot_rates
 
+# JPEG files are for jpeg.py.
+PIXELS = frozenset(EXTENSIONS) - frozenset(jpeg.EXTENSIONS)
 Data = bytes | bytearray
 Codec = tuple[Callable[[np.ndarray], Data], Callable[[Data], np.ndarray]]
 
 
-def find(paths: Iterable[Path]) -> list[Path]:
-    """The image files among some files and folders, those of a folder together."""
+def find(paths: Iterable[Path], endings: Collection[str] = PIXELS) -> list[Path]:
+    """The image files among some files and folders, by the ends of their names, those of a folder
+    together."""
     found = []
     for path in paths:
         inside = sorted(path.rglob("*"), key=lambda p: (p.parent, p)) if path.is_dir() else [path]
-        found += [p for p in inside if p.suffix.lower() in EXTENSIONS or p == path]
+        found += [p for p in inside if p.suffix.lower() in endings or p == path]
     return found
 
 

@@ -18,6 +18,7 @@ from .batch import FAILURES, Batch, refuse_inputs
 from .console import label, tell
 from .files import (
     IMAGES,
+    JPEGS,
     PATH,
     check_output,
     force_option,
@@ -111,7 +112,7 @@ def bench(
     Fails (1) if an image does not come back exactly.
     """
     batch = Batch()
-    files = [file for file, _ in batch.find(paths, IMAGES, recursive=True)]
+    files = [file for file, _ in batch.find(paths, IMAGES - JPEGS, recursive=True)]
     if not files:
         raise click.UsageError("no images that are read here.")
     if not efforts:

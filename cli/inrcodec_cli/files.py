@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
+from inrcodec.files import jpeg
 from inrcodec.files.atomic import status_of, write_atomic, written_in_place
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.files.others import extensions_read
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # What is taken from folders, by its name's end, and what is an image, too, but not read here.
 IMAGES, LINR = frozenset((*EXTENSIONS, *extensions_read())), frozenset((".linr",))
+JPEGS = frozenset(jpeg.EXTENSIONS)
 OTHER_IMAGES = (
     frozenset(
         (".avif", ".bmp", ".dng", ".exr", ".gif", ".heic", ".heif", ".j2c", ".j2k", ".jp2", ".jpeg")
@@ -100,7 +102,6 @@ def read_limits(given: Sequence[str]) -> Limits:
 
 def not_carried(picture: Picture, extension: str) -> list[str]:
     """What of a decoded picture a file of that extension does not hold."""
-    from inrcodec.files import jpeg
     from inrcodec.files.images import not_kept
     from inrcodec.files.metadata import PNG, TIFF, for_kind
     from inrcodec.source.skeleton import JPEG
