@@ -11,7 +11,8 @@ True
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
 from .decode import decode, decode_file, decode_picture, read_metadata
-from .encode import encode, encode_file, encode_set
+from .encode import encode, encode_file
+from .encode_set import encode_set
 from .errors import (
     ChecksumError,
     CorruptError,

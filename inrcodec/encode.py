@@ -17,17 +17,12 @@ import numpy as np
 from .coding.backend import backend_for, can_fit, fresh_backend, require_torch
 from .coding.stored_file import StoredImage, estimate
 from .coding.weights import FORMS
-from .contents import Contents, Model, digest_of_digests, geometry_of, pack, parse, planes_of
+from .contents import Contents, Model, pack, parse, planes_of
 from .context.encode import EFFORTS, encode_context
-from .context.prior import forget_prior
-from .coordinate.encode import encode_coordinate, encode_mixture
-from .coordinate.file import CoordinateImage
-from .coordinate.mixture import MAX_IMAGES, MAX_SETS, Member
+from .coordinate.encode import encode_coordinate
 from .coordinate.model import Coordinate
-from .decode import decode_whole, picture_of
+from .decode import picture_of
 from .errors import (
-    ChecksumError,
-    CorruptError,
     DeviceError,
     ImageError,
     LinrError,
@@ -40,7 +35,7 @@ from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains
 from .history.colour_table import ColourTable
-from .info import Decisions, PlaneStatistics, describe
+from .info import describe
 from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits, check_size
@@ -49,6 +44,7 @@ from .progress import CODE, Progress
 from .source.copy import Copy, copy_of
 from .source.restore import CHANGED, OF_COEFFICIENTS, keep, metadata_of, restore
 from .source.skeleton import JPEG, Skeleton
+from .verification import BROKEN, verify
 
 MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
@@ -59,8 +55,6 @@ LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 
 # The search for a history takes so long a sample at worst, and half of a time limit at most.
 SEARCH_SECONDS = 3e-6
-
-_BROKEN = "the encoded image does not decode to itself; please report this"
 
 
 def encode(
@@ -105,7 +99,7 @@ def encode(
     picture = image if isinstance(image, Picture) else Picture(image)
     if picture.unread:
         return _copied(picture, limits, report)
-    picture = replace(picture, samples=_checked(picture.samples, limits))
+    picture = replace(picture, samples=checked_image(picture.samples, limits))
     picture.check("the image")
     for name, value, choices in (
         ("effort", effort, (None, *EFFORTS)),
@@ -118,8 +112,8 @@ def encode(
     if effort is None:
         effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
     options = FitOptions(
-        effort, weights, device, seed, threads or os.cpu_count() or 1, _deadline(time_limit), tell,
-        watch,
+        effort, weights, device, seed, threads or os.cpu_count() or 1, deadline_of(time_limit),
+        tell, watch,
     )  # fmt: skip
     if model == "coordinate":
         require_torch("the coordinate model")
@@ -194,7 +188,7 @@ def encode(
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / picture.samples.size
     tell(Progress("verify", CODE, bpsp))
-    facts = _verify(data, picture, options.threads, limits, report is not None)
+    facts = verify(data, picture, options.threads, limits, report is not None)
     if report is not None:
         report(facts)
     tell(Progress("verify", 1.0, bpsp))
@@ -214,7 +208,7 @@ def _copied(
     contents = parse(data, limits)
     again = picture_of(contents, Reading(fresh_backend()))
     if again.source != source or restore(again, limits) != restore(picture, limits):
-        raise VerificationError(_BROKEN)
+        raise VerificationError(BROKEN)
     if report is not None:
         report(describe(contents, len(data)))
     return data
@@ -257,101 +251,10 @@ def _warn(text: str) -> None:
     warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called encode
 
 
-def _deadline(time_limit: float | None) -> float:
+def deadline_of(time_limit: float | None) -> float:
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit is {time_limit}; it can be any positive number of seconds")
     return time.monotonic() + (time_limit or math.inf)
-
-
-def _verify(
-    data: bytes, picture: Picture, threads: int, limits: Limits, count: bool
-) -> dict[str, Any]:
-    """Decodes a file and compares with what was given to be encoded, of which it has the digest;
-    what info() says of it, if its planes are to be counted. Raises VerificationError."""
-    contents = parse(data, limits)
-    statistics = PlaneStatistics(contents) if count else None
-    decisions = Decisions() if count else None
-    reading = Reading(fresh_backend(), threads, limits, observe=statistics, decided=decisions)
-    _compare(contents, picture, reading)
-    found = contents.type, contents.metadata, contents.source, contents.left_out
-    if found != (picture.type, picture.metadata, picture.source, picture.left_out):
-        raise VerificationError("the palette or metadata do not come back; please report this")
-    return describe(contents, len(data), statistics, decisions) if count else {}
-
-
-def _compare(contents: Contents, picture: Picture, reading: Reading) -> None:
-    """Decodes as a reader would that has nothing but the file: the tables of the reading's backend
-    are new, and priors are read anew. On the CPU wherever the fit ran, so that two devices have
-    agreed on every bit. Raises VerificationError where that fails or gives other samples."""
-    forget_prior()
-    try:
-        decoded, jpeg = decode_whole(contents, reading)
-    except (CorruptError, ChecksumError) as error:
-        raise VerificationError(_BROKEN) from error
-    samples = picture.samples
-    if decoded.dtype != samples.dtype or not np.array_equal(decoded, samples):
-        raise VerificationError(_BROKEN)
-    if picture.source is not None and picture.source.kind == JPEG:
-        assert picture.jpeg is not None
-        parts = () if jpeg is None else jpeg.coefficients
-        if not all(map(np.array_equal, parts, picture.jpeg.coefficients)) or not parts:
-            raise VerificationError(_BROKEN)
-
-
-def encode_set(
-    images: list[np.ndarray],
-    *,
-    sets: int = 2,
-    coordinate: Coordinate | None = None,
-    weights: str = "int",
-    device: str = "auto",
-    seed: int = 0,
-    threads: int | None = None,
-    time_limit: float | None = None,
-    limits: Limits = DEFAULT,
-    progress: Callable[[Progress], None] | None = None,
-    watch: Callable[[Any], None] | None = None,
-) -> bytes:
-    """Encodes several images of one shape and type into one file, from shared sets of coordinate
-    networks' weights (a mixture); decode(data, index=i) gives the i-th.
-
-    sets: of weights, 1 to 16; other options as encode's, the layout being joint. Each image was
-    decoded and compared before the file is returned. Raises as encode, and ImageError for images
-    that differ in shape or type.
-    """
-    images = [_checked(image, limits) for image in images]
-    first = images[0]
-    if any(image.shape != first.shape or image.dtype != first.dtype for image in images):
-        raise ImageError("images of one file have the same shape and type")
-    networks = coordinate or Coordinate()
-    if not 1 <= sets <= MAX_SETS or not 1 <= len(images) <= MAX_IMAGES:
-        raise ValueError(f"sets can be 1 to {MAX_SETS}, images 1 to {MAX_IMAGES}")
-    if networks.layout != "joint" or networks.optimize != "ber":
-        raise ValueError("images share the weights of joint networks that are fitted to BER 0")
-    require_torch("the coordinate model")
-    tell = progress or (lambda _: None)
-    options = FitOptions(
-        0, weights, device, seed, threads or os.cpu_count() or 1, _deadline(time_limit), tell,
-        watch,
-    )  # fmt: skip
-    digests = [digest(image) for image in images]  # before anything else has seen them
-    model, packed, parts = encode_mixture(
-        [image.reshape(*image.shape[:2], -1) for image in images], networks, sets, options
-    )
-    members = tuple(
-        Member(hashed, len(part), row) for hashed, (row, part) in zip(digests, parts, strict=True)
-    )
-    joined = b"".join(part for _, part in parts)
-    channels = first.shape[2] if first.ndim == 3 else 1
-    geometry = geometry_of(first.shape[0], first.shape[1], channels, 8 * first.itemsize, PLAIN)
-    coded = CoordinateImage(geometry, model, packed, joined, members)
-    whole = digest_of_digests(coded.digests)
-    data = pack(Contents(geometry, whole, PLAIN, None, (), coded))
-    contents = parse(data, limits)
-    for index, image in enumerate(images):
-        tell(Progress("verify", CODE + (1 - CODE) * index / len(images), None))
-        _compare(contents, Picture(image), Reading(fresh_backend(), options.threads, limits, index))
-    return data
 
 
 def encode_file(
@@ -404,7 +307,7 @@ def source_picture(
     return keep(data, picture, name, limits)
 
 
-def _checked(image: np.ndarray, limits: Limits) -> np.ndarray:
+def checked_image(image: np.ndarray, limits: Limits) -> np.ndarray:
     """The image in C order, without a channel axis of 1."""
     if not isinstance(image, np.ndarray) or image.dtype.newbyteorder("=") not in (
         np.uint8,
