@@ -33,7 +33,7 @@ from .info import bit_map, info
 from .limits import Limits
 from .progress import Progress
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 
 __all__ = [
     "ChecksumError",
