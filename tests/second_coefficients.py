@@ -72,9 +72,7 @@ def direct_image(sections: Sections, fields: Fields, components: list[Component]
     parts = context_image(sections["D"], sections.get("W", [None])[0], fields, planes, 0)
     if planes.kind == "grey":
         tops = np.cumsum([0] + [size[0] for size in sizes])
-        parts = [
-            parts[0][top : top + h, :w] for top, (h, w) in zip(tops[:-1], sizes, strict=True)
-        ]
+        parts = [parts[0][top : top + h, :w] for top, (h, w) in zip(tops[:-1], sizes, strict=True)]
     assert all(part.min() > 0 for part in parts), "a DC coefficient of -2^15"
     return [part - 2**15 for part in parts]
 
@@ -100,9 +98,7 @@ def reference(coefficients: Array, other: Component, own: Component) -> Array:  
 def around(plane: Array, offsets: list[tuple[int, int]]) -> Array:
     """What a plane with its padding has at offsets from each block, (offsets, rows, cols)."""
     rows, cols = (n - 2 * PAD for n in plane.shape)
-    return np.array(
-        [plane[PAD + y : PAD + y + rows, PAD + x : PAD + x + cols] for y, x in offsets]
-    )
+    return np.array([plane[PAD + y : PAD + y + rows, PAD + x : PAD + x + cols] for y, x in offsets])
 
 
 def size_log(a: Array, w: int) -> Array:  # L of 10.4
@@ -178,7 +174,10 @@ class View:
         found += [size_log(around(recent, HERE), 16), size_log(around(count, HERE), 16)]
         found += [256 * around(run, HERE)]
         found += [size_log(around(sizes[1:k].sum(axis=0), HERE), 4)]
-        found += [size_log(around(before, NEAR + DIAGONAL), 16), size_log(around(sizes[k], NEAR), 16)]
+        found += [
+            size_log(around(before, NEAR + DIAGONAL), 16),
+            size_log(around(sizes[k], NEAR), 16),
+        ]
         for plane, offsets, w in (
             (sizes[k], NEAR, 16),
             (recent, NEAR, 16),

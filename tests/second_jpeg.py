@@ -56,7 +56,9 @@ class Jpeg:
 
     def __init__(self, fields: Fields, before: Planes) -> None:
         raw = "f" in fields
-        check_keys(fields, "qtb" + ("f" if raw else "cs"), "" if raw else "luog", "fields of step 6")
+        check_keys(
+            fields, "qtb" + ("f" if raw else "cs"), "" if raw else "luog", "fields of step 6"
+        )
         count = before.channels
         assert type(fields["q"]) is list, "quantisation tables"
         assert 1 <= len(fields["q"]) <= 4, "quantisation tables"
