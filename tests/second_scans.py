@@ -101,7 +101,7 @@ class Coder:
             z, empty = 0, False
         if z and notes.zeros and notes.zeros[-1][0] == self.first + at:
             _, m = notes.zeros.pop()
-            assert 1 <= m <= z // 16, "zeros before an EOB"
+            assert m <= z // 16, "zeros before an EOB"
             for _ in range(m):
                 self.writer.symbol(codes, 0xF0)
             z, empty = z - 16 * m, False

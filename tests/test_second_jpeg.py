@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from second_container import read_header, read_sections, show
 from second_decoder import decode_all
+from second_files import Change, with_end, with_fields, with_header, with_more, with_sections
 from second_jpeg import Jpeg as SecondJpeg
 from second_markers import jpeg_metadata
 from second_scans import jpeg_pixels
@@ -260,3 +261,92 @@ def test_metadata() -> None:
         assert metadata is not None
         assert jpeg_metadata(data) == [*metadata.chunks]
         assert len(metadata.chunks) == 4 + (unit > 0 < x)
+
+
+def with_step(**keys: Any) -> Change:
+    """With these keys in the fields of step 6, without those that are None."""
+
+    def change(data: bytes) -> bytes:
+        ((number, fields),) = read_header(read_sections(data))["t"]
+        kept = {key: value for key, value in (fields | keys).items() if value is not None}
+        return with_header(t=[[number, kept]])(data)
+
+    return change
+
+
+def with_direct(**keys: Any) -> Change:
+    """With these keys in the fields of the DC image."""
+
+    def change(data: bytes) -> bytes:
+        fields = read_header(read_sections(data))["m"][1]["d"]
+        return with_fields(d=fields | keys)(data)
+
+    return change
+
+
+REFUSED: dict[str, Change] = {
+    "no tables": with_step(q=[]),
+    "quality 0": with_step(q=[0]),
+    "quality 201": with_step(q=[201]),
+    "table cut short": with_step(q=[bytes(63)]),
+    "another table": with_step(t=[1]),
+    "two components": with_step(t=[0, 0], b=[3, 4, 3, 4]),
+    "too few blocks": with_step(b=[2, 4]),
+    "too many blocks": with_step(b=[20, 4]),
+    "colours of three": with_step(c=1),
+    "unknown colours": with_step(c=3),
+    "size": with_step(s=[21, 31]),
+    "offset": with_step(g=[1, 0]),
+    "large offset": with_step(s=[37, 30], g=[16, 0]),
+    "upright": with_step(o=0),
+    "turned": with_step(o=1),
+    "upsampling alone": with_step(u=0),
+    "lattice alone": with_step(l=[1, 1]),
+    "subsampled grey": with_step(l=[2, 2], u=0),
+    "raw and not": with_step(f=[1, 1]),
+    "neither": with_step(c=None, s=None),
+    "factor 5": with_step(c=None, s=None, f=[5, 1]),
+    "another key": with_step(x=1),
+    "step twice": lambda data: with_header(t=2 * read_header(read_sections(data))["t"])(data),
+    "no step": with_header(t=None),
+    "16 bits": with_header(b=16),
+    "prior 2": with_fields(q=2),
+    "rank without changes": with_fields(r=1),
+    "changes without rank": with_sections(U=b"\0" * 20),
+    "no levels": with_fields(l=None),
+    "levels as a list": with_fields(l=[0]),
+    "other levels": with_fields(l=b"\0" * 20),
+    "no fields of the DC image": with_fields(d=None),
+    "unknown field of the DC image": with_direct(x=1),
+    "another lowest": with_direct(l=[65535]),
+    "prior 3 of the DC image": with_direct(q=3),
+    "no coefficients": with_sections(Q=None),
+    "coefficients twice": with_more("Q"),
+    "no streams": with_sections(Q=b""),
+    "17 streams": lambda data: with_sections(Q=bytes([17] + 16 * [0]))(data),
+    "other coefficients": with_sections(Q=b"\1"),
+    "no data": with_sections(D=None),
+    "exceptions without one": with_sections(J=b"\0" * 4),
+    "exceptions of another step": with_sections(X=b"\1\0\0\0"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused(what: str) -> None:
+    data = REFUSED[what](inrcodec_file())
+    with pytest.raises((AssertionError, LookupError, ValueError)):
+        decode_all(data)
+    with pytest.raises(inrcodec.LinrError):
+        inrcodec.decode(data)
+
+
+@cache
+def inrcodec_file() -> bytes:
+    return inrcodec.encode(given("grey"), effort=1, time_limit=NO_TIME)
+
+
+def test_bytes_behind_streams_and_lattices_of_one() -> None:
+    data = inrcodec_file()
+    for change in (with_end("Q", b"\1\2"), with_end("D", b"\1"), with_step(l=[1, 1], u=1)):
+        assert np.array_equal(decode_all(change(data))[0], decode_all(data)[0])
+        assert np.array_equal(inrcodec.decode(change(data)), inrcodec.decode(data))
