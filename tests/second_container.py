@@ -18,9 +18,9 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmsnXVCYEWAD"
-STORED, CONTEXT, COORDINATE = range(3)
-JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED = 1, 2, 3, 4, 5
+KNOWN = "HPmsnXVCYEJWUQAD"
+STORED, CONTEXT, COORDINATE, COEFFICIENTS = range(4)
+JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED, JPEG = range(1, 7)
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
 HEAD_CUT = re.compile(rb"[A-Za-z][\x80-\xff]{0,7}")
 OWN_CHUNKS = ["PLTE", "tRNS", "IDAT"]
@@ -113,14 +113,14 @@ def read_header(sections: Sections) -> Fields:  # 1.1
     assert header["b"] in (8, 16), "bits"
     assert type(header["d"]) is bytes, "digest"
     assert len(header["d"]) == 16, "digest"
-    check_pair(header["m"], STORED, COORDINATE)
+    check_pair(header["m"], STORED, COEFFICIENTS)
     steps = header.get("t", [[JFIF, {}]])
     assert type(steps) is list, "steps"
     assert 1 <= len(steps) <= 8, "number of steps"
     for step in steps:
-        check_pair(step, JFIF, ENLARGED)
+        check_pair(step, JFIF, JPEG)
         keys = {SUBSAMPLED: "cul", ENLARGED: "fp"}.get(step[0], "")
-        check_keys(step[1], keys, "", "fields of a step")
+        assert step[0] == JPEG or set(step[1]) == set(keys), "fields of a step"
     steps = header.get("t", [])
     numbers = [number for number, _ in steps]
     assert len(set(numbers)) == len(numbers), "a step twice"
@@ -143,9 +143,15 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     times |= {"C": (1, 1)} if TABLE in steps else {}
     times |= {"Y": optional} if SUBSAMPLED in steps else {}
     times |= {"E": optional} if ENLARGED in steps else {}
-    times |= {"W": optional if number == CONTEXT and prior else (1, 1)} if number else {}
+    times |= {"J": optional} if JPEG in steps else {}
+    if number == COEFFICIENTS:
+        assert type(fields.get("d")) is dict, "fields of the DC image"
+        prior = "q" in fields["d"]
+        times |= {"U": optional, "Q": (1, 4)}
+    in_levels = number in (CONTEXT, COEFFICIENTS)
+    times |= {"W": optional if in_levels and prior else (1, 1)} if number else {}
     times |= {"A": optional} if number == COORDINATE else {}
-    times |= {"D": (1, 4) if number == CONTEXT else (1, 1)}
+    times |= {"D": (1, 4) if in_levels else (1, 1)}
     for tag in KNOWN:
         least, most = times.get(tag, (0, 0))
         assert least <= len(sections.get(tag, [])) <= most, f"how often section {tag} occurs"
@@ -156,7 +162,10 @@ def read_pixel_type(sections: Sections, header: Fields) -> Fields:  # 2.1
         return {}
     pixel, channels, b = read_map(sections["P"][0], 2048), header["s"][2], header["b"]
     assert pixel, "no keys"
-    check_keys(pixel, "", "dcae" if "c" in pixel else "dktwse", "keys of the pixel type")
+    keys = "o" if "o" in pixel else "dcae" if "c" in pixel else "dktwse"
+    check_keys(pixel, "", keys, "keys of the pixel type")
+    assert "o" not in pixel or b == 8, "other colours"
+    check_numbers([pixel.get("o", 1)], 1, 1, 1)
     if "d" in pixel:
         check_numbers([pixel["d"]], 1, 1, 15)
         assert pixel["d"] in ((1, 2, 4) if b == 8 else range(9, 16)), "depth"

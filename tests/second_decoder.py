@@ -2,10 +2,11 @@
 
 It is the specification's test, in plain integers and arrays of them, and shares its names and
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
-second_source.py (2.3 to 2.5), second_steps.py (3), second_context.py, second_inputs.py and
-second_networks.py (4), second_coordinate.py (5) and second_coding.py (6). What a reader refuses it
-refuses by AssertionError or what Python raises by itself; it does not bound its memory as a reader
-has to.
+second_source.py (2.3 to 2.5), second_markers.py and second_scans.py (2.6), second_steps.py (3),
+second_jpeg.py (3.7), second_context.py, second_inputs.py and second_networks.py (4),
+second_coordinate.py (5), second_coding.py (6) and second_coefficients.py (10). What a reader
+refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
+as a reader has to.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from itertools import accumulate
 
 import numpy as np
 from second_coding import stored_image
+from second_coefficients import coefficient_image
 from second_container import (
+    COEFFICIENTS,
     CONTEXT,
     ENLARGED,
+    JPEG,
     STORED,
     Array,
     Fields,
@@ -29,12 +33,18 @@ from second_container import (
 )
 from second_context import context_image
 from second_coordinate import coordinate_image
+from second_jpeg import Jpeg
 from second_source import left_out, read_source
 from second_steps import channels_of, check_whole, picture_planes, planes_after, undo
 
 
 def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
-    """The samples (height, width, channels) of a file's image, uint8 or uint16, and their type.
+    """The samples (height, width, channels) of a file's image, uint8 or uint16, and their type."""
+    return decode_all(data, index, scale)[:2]
+
+
+def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields, list[Array]]:
+    """What decode gives, and the planes that the model has.
 
     With a scale of 2, 4 or 8 they are those of every scale-th row and column; of context images
     what is not needed for them may be missing.
@@ -52,7 +62,11 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
         )
     )
     (model, fields), planes, digest, there = header["m"], chain[-1], header["d"], 1
-    if model == STORED:
+    assert (planes.kind == "DCT") == (model == COEFFICIENTS), "the model of coefficients"
+    jpeg = Jpeg(header["t"][-1][1], chain[-2]) if planes.kind == "DCT" else None
+    if jpeg is not None:
+        samples = coefficient_image(sections, fields, jpeg.components)
+    elif model == STORED:
         check_keys(fields, "", "", "fields of a stored image")
         shape = planes.height, planes.width, planes.channels
         check_whole(planes)
@@ -65,11 +79,15 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)
         samples = channels_of(image)
+    coded = samples
     for step, before in zip(header["t"][::-1], chain[-2::-1], strict=True):
-        samples = undo(step, samples, before, sections, there)
+        if jpeg is not None and step[0] == JPEG:
+            samples = jpeg.undo(samples, before, sections)
+        else:
+            samples = undo(step, samples, before, sections, there)
     image = np.stack(samples, axis=-1).astype(f"<u{header['b'] // 8}")
     check_samples(image, pixel)
     if there == 1:
         assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == digest, "digest"
         image = image[::scale, ::scale]
-    return image, pixel
+    return image, pixel, coded

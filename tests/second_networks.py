@@ -146,10 +146,14 @@ class Mixture:  # 4.8
         self.total = self.weight.sum(axis=0)
         self.floor = np.maximum(1, (32 * self.total) >> planes)
 
-    def big_f(self, m: Array) -> Array:
-        exact = (2 * m - 1) * 2 ** (9 - self.exponent) - self.mean
-        product = exact.astype(np.float32) * self.rate
+    def weighted(self, m: Array, of: slice = slice(None)) -> Array:
+        """The sum of weight_i * LOGISTIC(z_i(m)), of some of the mixtures."""
+        exact = (2 * m - 1) * 2 ** (9 - self.exponent) - self.mean[:, of]
+        product = exact.astype(np.float32) * self.rate[:, of]
         z = np.clip(product, np.float32(-1048576), np.float32(1048575)).astype(np.int64)
-        parts = (self.weight * logistic(z)).sum(axis=0)
+        return (self.weight[:, of] * logistic(z)).sum(axis=0)
+
+    def big_f(self, m: Array) -> Array:
+        parts = self.weighted(m)
         parts = np.where(m == 2**self.planes, self.total * 2**19, parts)
         return np.where(m == 0, 0, self.floor * m + parts)

@@ -22,6 +22,7 @@ from second_container import (
     read_pixel_type,
     read_sections,
 )
+from second_scans import jpeg_pixels
 
 PASSES = [
     (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
@@ -29,7 +30,7 @@ PASSES = [
 ]  # fmt: skip  # first row and column, steps of both
 NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # TIFF's field types
 SCHEMES = {1: "none", 5: "LZW", 8: "deflate", 32773: "PackBits", 32946: "deflate"}
-KEYS = {"png": "vfczb", "tiff": "vpeb", "pnm": "eb"}
+KEYS = {"png": "vfczb", "tiff": "vpeb", "pnm": "eb", "jpeg": "enprz"}
 DICTIONARY = Path(__file__).resolve().parents[1] / "inrcodec/source/dictionary.bin"
 
 
@@ -61,6 +62,7 @@ class Source:
             at += gap
         self.file += literals[at:]
         begins = {"png": b"\x89PNG\r\n\x1a\n", "tiff": rb"II[*+]\0|MM\0[*+]", "pnm": b"P[1-7]"}
+        begins["jpeg"] = b"\xff\xd8\xff"
         assert re.match(begins[self.kind], self.file), "kind"
         check_recipe(self.kind, self.recipe)
 
@@ -94,6 +96,8 @@ def check_recipe(kind: str, recipe: Any) -> None:
                 "z": [bytes],
                 "b": [bytes],
             }
+            if kind == "jpeg":
+                types |= {"e": [int], "n": [list], "p": [int, bytes], "r": [bytes]}
             assert type(value) in types[key], "recipe"
             numbers = value if type(value) is list else [value] * (type(value) is int)
         assert all(type(n) is int and n >= 0 for n in numbers), "recipe"
@@ -126,14 +130,19 @@ def read_source(sections: Sections, header: Fields) -> Source | None:  # 2.3
     return Source(parts, height * width * channels * header["b"] // 8, pixel)
 
 
-def source_file(data: bytes, samples: Array) -> bytes | None:
-    """The file that a .linr of samples (height, width, channels) was made of."""
+def source_file(data: bytes, samples: Array, planes: list[Array]) -> bytes | None:
+    """The file that a .linr of samples (height, width, channels), whose model has planes, was made
+    of."""
     sections = read_sections(data)
     source = read_source(sections, read_header(sections))
     if source is None:
         return None
-    pixels = {"pnm": pnm_pixels, "png": png_pixels, "tiff": tiff_pixels}[source.kind]
-    file = source.filled(pixels(source, samples))
+    if source.kind == "jpeg":
+        filling = jpeg_pixels(source.file, source.holes, source.recipe, planes)
+    else:
+        pixels = {"pnm": pnm_pixels, "png": png_pixels, "tiff": tiff_pixels}[source.kind]
+        filling = pixels(source, samples)
+    file = source.filled(filling)
     assert hashlib.blake2b(file, digest_size=16).digest() == source.digest, "digest of the file"
     return file
 

@@ -11,6 +11,7 @@ from second_coding import RangeDecoder
 from second_container import (
     ENLARGED,
     JFIF,
+    JPEG,
     RANKS,
     SUBSAMPLED,
     TABLE,
@@ -44,7 +45,7 @@ class Planes:  # 3.1
     height: int
     width: int
     bits: int
-    kind: str  # grey, index, RGB or YCC
+    kind: str  # grey, index, RGB, YCC or DCT
     alpha: bool  # whether the last channel is
     lattices: tuple[Lattice, ...]
 
@@ -86,8 +87,13 @@ def picture_planes(header: Fields, pixel: Fields) -> Planes:
 
 def planes_after(step: Step, before: Planes, sections: Sections) -> Planes:
     number, fields = step
+    assert before.kind != "DCT", "a step behind step 6"
     if number != RANKS:
         check_whole(before)
+    if number == JPEG:
+        assert before.kind in ("grey", "RGB"), "coefficients of other planes"
+        assert before.bits == 8, "coefficients of other planes"
+        return replace(before, kind="DCT")  # second_jpeg.py has what else is known of them
     if number in (JFIF, SUBSAMPLED):
         assert (before.kind, before.bits) == ("RGB", 8), "colour conversion of other planes"
         size = before.height, before.width
@@ -258,7 +264,9 @@ def upsampled(chroma: Array, rule: int, lattice: Lattice, shape: tuple[int, ...]
             s, total = np.where(odd, other * s[k] + behind, even), total * w
             last = odd.T if axis else odd
         chroma = np.moveaxis(s, 0, axis)
-    add = total // 2 if rule < 2 else 8 - last if total == 16 else 1 + last
+    add = total // 2
+    if rule == 2 and total > 1:
+        add = 8 - last if total == 16 else 1 + last
     return (chroma + add) // total
 
 

@@ -16,7 +16,7 @@ import zstandard
 from second_container import read_header, read_metadata, read_sections, show
 from second_context import read_streams
 from second_coordinate import transform
-from second_decoder import decode
+from second_decoder import decode, decode_all
 from second_files import (
     deflated,
     examples,
@@ -166,7 +166,8 @@ SOURCES = [name for name in sorted(WANT) if "source" in WANT[name]]
 def test_source_file(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     try:
-        file = source_file(data, decode(data)[0])
+        samples, _, planes = decode_all(data)
+        file = source_file(data, samples, planes)
     except NotHereError:
         assert re.search("lzw|packbits", name)
         return

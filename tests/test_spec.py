@@ -25,6 +25,10 @@ from inrcodec.context.prior import PRIORS
 from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
 from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
 from inrcodec.files.picture import PLAIN, Picture, digest
+from inrcodec.jpeg.coefficients import file as coefficients_file
+from inrcodec.jpeg.coefficients import prior as coefficients_prior
+from inrcodec.jpeg.coefficients.frequencies import MAX_LEVEL, NETWORKS, references_of
+from inrcodec.jpeg.entropy.markers import MAX_PASSES, MAX_SCANS
 from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()
@@ -130,6 +134,22 @@ def test_the_networks_and_priors_are_the_specs() -> None:
             f"| {len(data):,} | `{prior.digest}` |"
         )
         assert row in SPEC
+
+
+def test_the_prior_of_coefficients_is_the_specs() -> None:
+    assert [references_of(2 * g) for g in (0, 6, 7, 10, 11, 14)] == [0, 0, 1, 1, 2, 2]
+    assert NETWORKS == 30
+    assert f"| `r` | 1 .. {coefficients_file.MAX_RANK} | with a section `U`" in SPEC
+    assert f"more than {coefficients_file.MAX_STREAMS} in a section `Q`" in " ".join(SPEC.split())
+    assert f"the others are 0 .. {MAX_LEVEL}." in " ".join(SPEC.split())
+    assert f"There are at most {MAX_SCANS} scans" in SPEC
+    assert f"at most {MAX_PASSES} times as many blocks" in SPEC
+    for number, digest_wanted in coefficients_prior.PRIORS.items():
+        name = f"prior{number}.bin"
+        data = resources.files("inrcodec.jpeg.coefficients").joinpath(name).read_bytes()
+        assert hashlib.blake2b(data, digest_size=16).hexdigest() == digest_wanted
+        place = f"`inrcodec/jpeg/coefficients/{name}`"
+        assert f"| {number} | {place} | {len(data):,} | `{digest_wanted}` |" in SPEC
 
 
 def test_the_limits_are_the_specs() -> None:

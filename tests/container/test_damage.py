@@ -269,7 +269,7 @@ def test_headers_that_ask_for_too_much() -> None:
         ({"m": [1]}, inrcodec.CorruptError),
         ({"m": [[], model[1]]}, inrcodec.CorruptError),
         ({"m": [1, []]}, inrcodec.CorruptError),
-        ({"m": [3, model[1]]}, inrcodec.UnsupportedVersionError),
+        ({"m": [4, model[1]]}, inrcodec.UnsupportedVersionError),
         ({"m.z": 0}, inrcodec.UnsupportedVersionError),
         ({"m.f": 3}, inrcodec.UnsupportedVersionError),
         ({"m.o": [0, 0, 1]}, inrcodec.CorruptError),
