@@ -242,7 +242,7 @@ def read_networks(numbers: list[int], changes: bytes | None, rank: int) -> dict[
 
 class Magnitudes:  # 10.6
     def __init__(self, y: Array, e: int) -> None:
-        self.mixture = Mixture(y, np.zeros(y.shape[1:], np.int64), e, 15)
+        self.mixture = Mixture(y, np.zeros(y.shape[1:], np.int64), e - 4, 15)
         self.all = self.mixture.total * 2**19 + self.mixture.floor * 2**15
 
     def big_f(self, n: int, m: int) -> int:

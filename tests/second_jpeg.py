@@ -57,7 +57,7 @@ class Jpeg:
     def __init__(self, fields: Fields, before: Planes) -> None:
         raw = "f" in fields
         check_keys(
-            fields, "qtb" + ("f" if raw else "cs"), "" if raw else "luog", "fields of step 6"
+            fields, "qtb" + ("f" if raw else "cs"), "" if raw else "luogak", "fields of step 6"
         )
         count = before.channels
         assert type(fields["q"]) is list, "quantisation tables"
@@ -88,8 +88,18 @@ class Jpeg:
             self.top, self.left = fields.get("g", [0, 0])
             check_numbers(fields["s"], 2, 1, 2**32)
             frame = fields["s"][0], fields["s"][1]
-            upright = self.size[::-1] if self.orientation & 1 else self.size
-            assert (frame[0] - self.top, frame[1] - self.left) == upright, "size of the frame"
+            assert ("a" in fields) == ("k" in fields), "area"
+            self.area = fields.get("a", [0, 0, *self.size])
+            check_numbers(self.area, 4, 0, max(self.size))
+            self.around = fields.get("k", [0] * count)
+            check_numbers(self.around, count, 0, 255)
+            row, col, end_row, end_col = self.area
+            assert row < end_row <= self.size[0], "area"
+            assert col < end_col <= self.size[1], "area"
+            upright = end_row - row, end_col - col
+            self.upright = upright[::-1] if self.orientation & 1 else upright
+            for whole, first, own in zip(frame, (self.top, self.left), self.upright, strict=True):
+                assert 0 <= whole - first - own <= 15, "size of the frame"
         self.frame = frame
         self.components = [
             Component(*fields["b"][2 * n : 2 * n + 2], tables[t], *factors[2 * n : 2 * n + 2])
@@ -99,7 +109,7 @@ class Jpeg:
             for blocks, samples, whole in zip(
                 (own.rows, own.cols), self.samples_of(n), frame, strict=True
             ):
-                assert -(-samples // 8) <= blocks <= -(-whole // 8) + 16, "blocks of a component"
+                assert -(-samples // 8) <= blocks <= -(-whole // 8) + 3, "blocks of a component"
 
     def samples_of(self, n: int) -> tuple[int, int]:
         """Rows and columns of a component's samples."""
@@ -141,10 +151,15 @@ class Jpeg:
             image = undo_jfif(parts[0], *chroma)
         else:
             image = np.stack(parts, axis=-1)
-        image = image[self.top :, self.left :]
+        height, width = self.upright
+        image = image[self.top : self.top + height, self.left : self.left + width]
         image = image.swapaxes(0, 1) if self.orientation & 1 else image
         image = image[::-1] if self.orientation & 2 else image
-        return np.ascontiguousarray(image[:, ::-1] if self.orientation & 4 else image)
+        image = image[:, ::-1] if self.orientation & 4 else image
+        made = np.empty((*self.size, len(parts)), image.dtype)
+        made[:] = self.around
+        made[self.area[0] : self.area[2], self.area[1] : self.area[3]] = image
+        return made
 
 
 def component_samples(coefficients: Array, table: list[int]) -> Array:

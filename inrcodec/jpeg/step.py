@@ -24,7 +24,7 @@ RULES = (TRIANGLE, REPEATED)
 UPRIGHT = Orientation()
 RAW = "raw"  # components whose pixels are none of Frame's: the nearest sample of each
 FEW = 1 / 64  # of the pixels: exceptions that leave no doubt
-BLOCK, MORE_BLOCKS = 8, 16  # a side of a block; so many more than cover the picture at most
+BLOCK, MORE_BLOCKS = 8, 3  # a side of a block; so many more than cover the picture at most
 
 
 @dataclass(frozen=True)

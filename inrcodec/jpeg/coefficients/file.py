@@ -84,6 +84,8 @@ class CoefficientImage:
         """Undoes pack."""
         if geometry.kind != DCT:
             raise CorruptError("coefficients of a picture without a step to them")
+        coefficients = sum(64 * own.rows * own.cols for own in geometry.blocks)
+        limits.check("pixels", coefficients // 4, f"a quarter of {coefficients} coefficients")
         prior = fields.integer("q", 1, 255)
         if prior not in PRIORS:
             raise UnsupportedVersionError(f"prior {prior} of coefficients needs a newer reader")
