@@ -15,7 +15,7 @@ from .inputs import input_count
 
 WIDTH = 64
 # BLAKE2b-128 of the file of each prior.
-PRIORS = {1: "04721c1dfa62b817170ee67105387bad"}
+PRIORS = {1: "e52d03487fa4aa29ca6053a6a917cf90"}
 DEFAULT_PRIOR = 1
 
 
