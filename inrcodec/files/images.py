@@ -16,7 +16,7 @@ from . import jpeg, others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
 from .picture import PREMULTIPLIED, Picture, PixelType, inverted
 
-EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS)
+EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS, *jpeg.EXTENSIONS)
 
 KINDS_READ = "PNG, JPEG, TIFF, PNM; by Pillow and imagecodecs " + ", ".join(
     kind.name for kind in others.KINDS

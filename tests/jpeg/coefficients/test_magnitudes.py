@@ -106,6 +106,8 @@ def test_probabilities_are_those_of_the_mixture() -> None:
     """The decisions of a value multiply to what the logistics give it, with a uniform floor."""
     mean, scale, weight = np.array([[-20, 0, 9], [-0.5, 1, 3], [0, 1, 0.5]])
     for exponent in (0, 3):
+        one = Magnitudes(array_backend(), np.zeros((9, 1), np.int64), exponent)
+        unit = 512 / one._scale
         mixture = [round(1024 * v) for v in (*mean, *scale, *weight)]
         values = [*range(-60, 61), -300, -150, 150, 300]
         bits = []
@@ -113,9 +115,9 @@ def test_probabilities_are_those_of_the_mixture() -> None:
             codes = coded(mixture, exponent, [value]).codes
             bits.append(-sum(np.log2((p if bit else 65536 - p) / 65536) for p, bit in codes))
 
-        def cdf(value: int, exponent: int = exponent) -> float:
-            # outputs are in 1/1024 of a unit of 2^exponent steps
-            z = ((value - 0.5) / 2.0**exponent - mean) / 2.0**scale
+        def cdf(value: int, unit: float = unit) -> float:
+            # outputs are in 1/1024 of a unit
+            z = ((value - 0.5) / unit - mean) / 2.0**scale
             parts = 2.0**weight / (1 + 2.0**-z)
             return float(parts.sum() / (2.0**weight).sum())
 
