@@ -22,7 +22,7 @@ from .errors import ChecksumError, CorruptError, UnsupportedVersionError
 from .files.metadata import Metadata, pack_metadata, unpack_metadata
 from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
 from .history.chain import STEPS
-from .history.planes import INDEX, Geometry, Planes
+from .history.planes import DCT, INDEX, Geometry, Planes
 from .history.step import Step
 from .jpeg.coefficients.file import CoefficientImage
 from .jpeg.step import Jpeg
@@ -190,6 +190,8 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
             raise UnsupportedVersionError(f"step {number} needs a newer reader")
         if any(step.number == number for step in steps):
             raise CorruptError(f"two steps {number} ({kind.name})")
+        if geometry.kind == DCT:
+            raise CorruptError("a step behind the one to coefficients")
         fields = Fields(values, f"{kind.name} step")
         step = kind.unpack(fields, sections, geometry)
         fields.end()
@@ -199,6 +201,8 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     room = next((room for room in MODELS if room.number == number), None)
     if room is None:
         raise UnsupportedVersionError(f"model {number} needs a newer reader")
+    if geometry.kind == DCT and room is not CoefficientImage:
+        raise CorruptError(f"coefficients of a JPEG that are {room.name}")
     fields = Fields(values, f"{room.name} model")
     model = room.unpack(fields, sections, geometry, limits)
     fields.end()
