@@ -196,7 +196,7 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
         if any(step.number == number for step in steps):
             raise CorruptError(f"two steps {number} ({kind.name})")
         if geometry.kind == DCT:
-            raise CorruptError(f"step {number} of coefficients")
+            raise CorruptError("a step behind the one to coefficients")
         fields = Fields(values, f"{kind.name} step")
         step = kind.unpack(fields, sections, geometry)
         fields.end()

@@ -221,7 +221,8 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
         same = source.verified == (given, picture.type)
         if not same:
             again = read_picture(restore(picture, limits), "the source file", limits)
-            same = again.type == picture.type
+            # of a JPEG, coefficients come back, whatever the samples are
+            same = again.type == picture.type and np.array_equal(again.samples, picture.samples)
         if same and metadata_of(source, picture.type) == picture.metadata:
             return picture
     except LinrError:

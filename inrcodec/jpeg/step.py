@@ -23,6 +23,7 @@ from .turned import Orientation
 RULES = (TRIANGLE, REPEATED)
 UPRIGHT = Orientation()
 RAW = "raw"  # components whose pixels are none of Frame's: the nearest sample of each
+MAX_SIDE = 65535
 FEW = 1 / 64  # of the pixels: exceptions that leave no doubt
 BLOCK, MORE_BLOCKS = 8, 3  # a side of a block; so many more than cover the picture at most
 
@@ -62,6 +63,8 @@ class Jpeg:
 
         before = planes.geometry
         if before.kind not in (GREY, RGB) or before.bits != 8 or before.alpha:
+            return None
+        if max(before.height, before.width) > MAX_SIDE:
             return None
         picture = planes.array()
         found = find_jpeg(picture)
@@ -194,6 +197,8 @@ class Jpeg:
             size = height, width
         if count != before.channels or (frame is not None and count != frame.components):
             raise CorruptError("a JPEG of other components than its picture has channels")
+        if max(size) > MAX_SIDE:
+            raise CorruptError("a JPEG with a side that none has")
         covered = [-(-n // BLOCK) + MORE_BLOCKS for n in size]
         flat = fields.integers("b", 2 * count, 1, max(covered))
         blocks = tuple(

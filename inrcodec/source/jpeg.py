@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CorruptError, ImageError
+from ..jpeg.coefficients.magnitudes import MOST
 from ..jpeg.entropy.markers import Frame, Markers, read_markers
 from ..jpeg.entropy.plan import BARE, LIBJPEG, Notes, Plan, plan_of
 from ..jpeg.entropy.scans import decode_scan, encode_scan
@@ -76,6 +77,8 @@ def find(data: bytes, name: str, limits: Limits = DEFAULT) -> JpegFile:
             coefficients, holes, notes = other
     if not any(size for _, size in holes):
         raise ImageError(f"{name}: JPEG without coefficients")
+    if any(own[:, :, 1:].max() > MOST or own[:, :, 1:].min() < -MOST for own in coefficients):
+        raise ImageError(f"{name}: JPEG with coefficients that no picture has")
     for scan, found, (start, size) in zip(scans, notes, holes, strict=True):
         try:
             same = encode_scan(frame, scan, coefficients, found, size)

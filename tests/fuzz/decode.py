@@ -86,7 +86,7 @@ def _decode(data: bytes) -> None:
     if picture.source is not None:
         with contextlib.suppress(inrcodec.LinrError):
             assert is_source(picture.source, restore(picture, limits))
-    for extension in (".png", ".tif"):
+    for extension in () if picture.type.space else (".png", ".tif"):
         if extension == ".png" and (picture.type.signed or picture.type.extra):
             continue
         again = read_picture(write_picture(picture, extension))

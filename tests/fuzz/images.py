@@ -1,4 +1,4 @@
-"""Fuzzes the reading of PNG, TIFF and PNM files: a picture or a LinrError, soon, in little memory.
+"""Fuzzes the reading of image files: a picture or a LinrError, soon, in little memory.
 
 As tests/fuzz/decode.py (see there for what it needs), from the repository's root:
 
@@ -25,8 +25,10 @@ import numpy as np
 
 from tests.fuzz.decode import SECONDS, TESTS, fuzz
 from tests.fuzz.mutate import EDGES, Raw, damaged
+from tests.jpeg.files import written
 
 PNG, HEAD = b"\x89PNG\r\n\x1a\n", 8
+JPEG = b"\xff\xd8\xff"
 SEALED = 0.9
 NAMES = [
     b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"iCCP", b"tEXt", b"zTXt", b"pHYs",
@@ -47,13 +49,18 @@ def check(data: bytes) -> bool:
     started, picture, refusal = time.monotonic(), None, ""
     try:
         picture = source_picture(data, "a file", limits)
-        packed = inrcodec.encode(picture, model="stored", limits=limits, threads=1)
+        # of a JPEG, coefficients without a fit
+        how = {"model": "stored"} if picture.jpeg is None else {"time_limit": 1e-3}
+        packed = inrcodec.encode(picture, limits=limits, threads=1, **how)
         decoded = inrcodec.decode_picture(packed, limits=limits, threads=1)
         assert (decoded.samples == picture.samples).all()
         assert (decoded.type, decoded.metadata) == (picture.type, picture.metadata)
         assert (decoded.source, decoded.left_out) == (picture.source, picture.left_out)
         if decoded.source is not None:
             assert restore(decoded, limits) == data
+        assert picture.jpeg is None or picture.source is not None
+        if picture.type.space or getattr(picture, "unread", ""):
+            return True  # which no other kind of file holds
         kind = ".tif" if picture.type.signed or picture.type.extra else ".png"
         again = read_picture(write_picture(decoded, kind))
         if not not_kept(picture, kind):
@@ -76,6 +83,8 @@ def mutate(data: bytes, rng: Random, raw: Raw | None = None, most: int = 1 << 16
     raw = raw or (lambda some, most: damaged(some, rng)[:most])
     if data.startswith(PNG) and rng.random() < 0.9:
         return _png(data, rng, raw, most)[:most]
+    if data.startswith(JPEG) and rng.random() < 0.9:
+        return _jpeg(data, rng, raw, most)[:most]
     if data[:2] in (b"II", b"MM") and rng.random() < 0.7:
         return _tiff(data, rng)
     return raw(data, most)
@@ -133,9 +142,59 @@ def _tiff(data: bytes, rng: Random) -> bytes:
         return damaged(data, rng)
 
 
+def _jpeg(data: bytes, rng: Random, raw: Raw, most: int) -> bytes:
+    """One to three faults in the segments, or in the bytes of scans."""
+    parts = _segments(data)
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        number = rng.randrange(len(parts))
+        head, body = parts[number]
+        fault = rng.randrange(12)
+        if fault == 0:
+            parts.insert(rng.randrange(len(parts) + 1), [head, body])
+        elif fault == 1 and len(parts) > 1:
+            del parts[number]
+        elif fault == 2:
+            other = rng.randrange(len(parts))
+            parts[number], parts[other] = parts[other], parts[number]
+        elif fault == 3 and head:
+            parts[number][0] = b"\xff" + bytes([rng.choice((*b"\xc0\xc1\xc2\xc4\xda\xdb\xdd",
+                                                           rng.randrange(256)))])  # fmt: skip
+        elif fault < 8 and head and body:
+            place = rng.randrange(min(20, len(body)))
+            value = bytes([rng.choice((0, 1, 2, 3, 4, 8, 0x11, 0x22, 0x41, 63, 64, 255))])
+            parts[number][1] = body[:place] + value + body[place + 1 :]
+        else:
+            parts[number][1] = raw(body, most)
+    out = data[:2]
+    for head, body in parts:
+        size = (len(body) + 2) % (1 << 16)
+        out += (
+            head + size.to_bytes(2, "big") + body if head and head != b"\xff\xd9" else head + body
+        )
+    return out
+
+
+def _segments(data: bytes) -> list[list[bytes]]:
+    """Markers and bodies; without a marker, the bytes of a scan."""
+    parts, at = list[list[bytes]](), 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xD9:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        parts.append([data[at : at + 2], data[at + 4 : at + 2 + size]])
+        end = at = min(len(data), at + 2 + size)
+        if parts[-1][0] == b"\xff\xda":
+            while end < len(data) and not (
+                data[end] == 0xFF and end + 1 < len(data) and not 0xD0 <= data[end + 1] <= 0xD7
+                and data[end + 1]
+            ):  # fmt: skip
+                end += 1
+            parts.append([b"", data[at:end]])
+            at = end
+    return [*parts, [b"", data[at:]]]
+
+
 def make_corpus(folder: Path, images: list[Path]) -> None:
-    """Pictures of the golden files as PNG, TIFF and PAM, their source files, and small images from
-    other folders."""
+    """Pictures of the golden files as PNG, TIFF and PAM, their source files, JPEG files of several
+    writers, and small images from other folders."""
     import inrcodec
     from inrcodec.decode import file_of
     from inrcodec.source.restore import extensions_of
@@ -150,6 +209,9 @@ def make_corpus(folder: Path, images: list[Path]) -> None:
                     data = file_of(picture, extension, warnings.warn)
                     if len(data) <= SEED_BYTES and picture.samples.size < PIXELS:
                         (folder / f"{path.stem}{extension}").write_bytes(data)
+    for name, data in written().items():
+        if len(data) <= SEED_BYTES:
+            (folder / f"{name.replace(':', '')}.jpg").write_bytes(data)
     grey = np.arange(24 * 24, dtype=np.uint8).reshape(24, 24) // 5
     for compression in (cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_PACKBITS):
         settings = [cv2.IMWRITE_TIFF_COMPRESSION, compression]

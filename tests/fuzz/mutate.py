@@ -19,7 +19,7 @@ import zstandard
 HEAD = 10  # bytes of signature and version
 SEALED = 0.85  # of the files have checksums that hold
 MOST = 1 << 16  # bytes of a file, and of what a payload expands to
-KEYS = "sbmdolpefwqrcknagtvz"
+KEYS = "sbmdolpefwqrcknagtuvz"
 EDGES = [
     0, 1, 2, 3, 7, 8, 9, 15, 16, 64, 65, 127, 128, 255, 256, 1023, 1024, 1025, 65535, 65536,
     *(sign + (1 << power) for power in (20, 24, 28, 31, 32, 63) for sign in (-1, 0, 1)),
@@ -298,7 +298,7 @@ def _chain(file: File) -> None:
     """Sections in another order, missing, doubled, renamed, new."""
     rng, sections = file.rng, file.sections
     kind, section = rng.randrange(7), file.one()
-    tag = bytes([rng.choice((*b"HWDXVACPTMBmsnxaz", rng.randrange(256)))])
+    tag = bytes([rng.choice((*b"HWDXVACPTMBQUJmsnxaz", rng.randrange(256)))])
     if kind == 0:
         rng.shuffle(sections)
     elif kind == 1:

@@ -1,7 +1,8 @@
 """Makes the golden files anew, and golden.json, which says what each decodes to.
 
-    python -m tests.golden.make_golden
+    python -m tests.golden.make_golden [ROOM]...
 
+makes all, or those of some rooms (as `jpegs`, of which nothing is fitted) and leaves the others.
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
 where there is more to the picture, that of what test_golden.about() says of it. (Of subsampled
@@ -29,6 +30,7 @@ from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
 from inrcodec.history.subsampled import Subsampled
 from tests.golden import models
+from tests.golden.of_jpegs import jpegs
 from tests.golden.of_sources import sources
 from tests.golden.of_steps import steps, subsampled
 from tests.golden.recipes import (
@@ -206,11 +208,13 @@ def types() -> Iterator[Made]:
         yield name, picture, data
 
 
-def files() -> Iterator[Made]:
-    """All golden files."""
-    for room in (networks, exponents, sections, tiny, priors, steps, subsampled, types, sources):
-        yield from room()
-    yield from models.files()
+ROOMS = {
+    room.__name__: room
+    for room in (
+        networks, exponents, sections, tiny, priors, steps, subsampled, types, sources,
+        models.files, jpegs,
+    )
+}  # fmt: skip
 
 
 def facts(picture: Picture, data: bytes) -> dict[str, Any]:
@@ -232,14 +236,21 @@ def facts(picture: Picture, data: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes all files in place of those that are there."""
+    """Writes all files in place of those that are there; or those of the rooms that are named, the
+    names of whose files begin as the room's, without its s."""
+    chosen = sys.argv[1:]
     made, said = {}, {}
-    for name, picture, data in files():
+    for name, picture, data in (each for room in chosen or ROOMS for each in ROOMS[room]()):
         assert name not in made, name
         assert np.array_equal(inrcodec.decode(data), picture.array()), name
         made[name], said[f"{name}.linr"] = data, facts(picture, data)
-    for path in FOLDER.glob("*.linr"):
-        path.unlink()
+    old = {path.name for path in FOLDER.glob("*.linr")}
+    if chosen:
+        old = {name for name in old if name.startswith(tuple(f"{room[:-1]}_" for room in chosen))}
+        kept = json.loads((FOLDER / "golden.json").read_text())
+        said = {name: kept[name] for name in kept if name not in old} | said
+    for name in old:
+        (FOLDER / name).unlink()
     for name, data in made.items():
         (FOLDER / f"{name}.linr").write_bytes(data)
     (FOLDER / "golden.json").write_text(json.dumps(said, indent=1) + "\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.must_fail.faults import Case
 from tests.must_fail.of_files import container, header, pictures, stored
+from tests.must_fail.of_jpegs import jpegs
 from tests.must_fail.of_models import context, coordinate
 from tests.must_fail.of_sources import sources, types
 from tests.must_fail.of_steps import chroma, conversions, enlargements, ranks, tables
@@ -34,6 +35,7 @@ def cases() -> Iterator[Case]:
         *of_steps,
         context,
         coordinate,
+        jpegs,
     ):
         yield from part()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -117,7 +117,8 @@ class CoefficientImage:
         """The coefficients."""
         components = self.components()
         self._check_work(components, reading.limits)
-        direct = direct_parts(self.geometry.blocks, self.direct.decode(reading))
+        alone = replace(reading, observe=None)  # observers know samples of the picture
+        direct = direct_parts(self.geometry.blocks, self.direct.decode(alone))
         networks = read_networks(components, self.prior, self.rank, self.changes, reading.backend)
         streams = [unpack_streams(scan) for scan in self.scans]
         if max(map(len, streams)) > MAX_STREAMS:
