@@ -175,19 +175,34 @@ class HalfChroma:
         begun = in_blocks(self._padded(start, None)).astype(np.float32)
         solved = solve_bounded(begun, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
         found = [solved, *chroma]
-        if self.free[0].size:
-            found = self._told_by_luma(found, tables)
-            settled = self._settled(found, tables)
-            parts = self.frame, self.pixels, self.known, self.told, self.made
-            found = project(*parts, found, tables, settled)
+        if not self.free[0].size:
+            return self._in_turn(found, tables)
+        found = self._in_turn(self._told_by_luma(found, tables), tables)
+        before = self._wrong_of(found, tables)
+        if not before.any():
+            return found
+        parts = self.frame, self.pixels, self.known, self.told, self.made
+        other = project(*parts, found, tables, self._of_blocks(before == 0))
+        other = self._in_turn(self._told_by_luma(other, tables), tables)
+        better = self._of_blocks(self._wrong_of(other, tables) < before)
+        return [
+            np.where(which[..., None], new, old)
+            for which, new, old in zip(better, other, found, strict=True)
+        ]
+
+    def _in_turn(
+        self, begun: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Better coefficients of Y, Cb, Cr, each searched for beside the other two."""
+        found = list(begun)
         up = self._both_upsampled(found[1:], tables)
         for _ in range(TURNS):
             luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
             samples = [luma, *up]
             for component in (1, 2):
                 bounds, table = self._bounds(samples, component), tables[component]
-                begun = found[component]
-                found[component] = searched_chroma(self.frame, begun, table, bounds, 1)
+                own = found[component]
+                found[component] = searched_chroma(self.frame, own, table, bounds, 1)
                 samples[component] = self.upsampled(found[component], table)
             up = samples[1:]
             wrong = self.wrong(samples)
@@ -195,8 +210,9 @@ class HalfChroma:
                 break
             bad = in_blocks(self._padded(wrong, False)).any(axis=1)
             flat = Bounds(*(b[bad] for b in self._in_blocks(self._bounds(samples, 0))))
-            luma_blocks = found[0].reshape(-1, 64)
-            luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
+            blocks = found[0].reshape(-1, 64).copy()
+            blocks[bad] = searched(blocks[bad], flat, tables[0])
+            found[0] = blocks.reshape(found[0].shape)
         return found
 
     @cached_property
@@ -248,19 +264,18 @@ class HalfChroma:
     ) -> list[np.ndarray]:
         return [self.upsampled(*both) for both in zip(chroma, tables[1:], strict=True)]
 
-    def _settled(
-        self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
-        """The blocks of Y, Cb, Cr all of whose pixels are right: bool (rows, cols) each."""
+    def _wrong_of(self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
+        """How many pixels of each MCU coefficients do not lead to: int64 (rows, cols)."""
         height, width = self.frame.height, self.frame.width
         luma = component_samples(found[0], tables[0])[:height, :width]
         wrong = self.wrong([luma, *self._both_upsampled(found[1:], tables)])
-        padded, settled = self._padded(wrong, False), []
-        for component in range(3):
-            rows, cols = self.frame.blocks(component)
-            parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
-            settled.append(np.asarray(~parts.any(axis=(1, 3))))
-        return settled
+        padded, (rows, cols) = self._padded(wrong, False), self.frame.blocks(1)
+        return padded.reshape(rows, len(padded) // rows, cols, -1).sum(axis=(1, 3))
+
+    def _of_blocks(self, mcus: np.ndarray) -> list[np.ndarray]:
+        """What is of each MCU of each block of Y, Cb, Cr."""
+        luma = mcus.repeat(self.frame.row_step, axis=0).repeat(self.frame.col_step, axis=1)
+        return [luma, mcus, mcus]
 
     def _in_blocks(self, bounds: Bounds) -> Bounds:
         return Bounds(
