@@ -29,7 +29,8 @@ from .turned import Turned, in_blocks, in_plane
 from .whole import searched, solve_bounded
 
 LUMA_TOLD = 0.4  # of the pixels of a block of luma
-TURNS = 3  # of chroma and luma
+ROUNDS = 2  # of projections and searches
+TURNS = 2  # of chroma and luma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
 NOISE = 0.6  # standard deviation of estimated coefficients
@@ -178,17 +179,22 @@ class HalfChroma:
         if not self.free[0].size:
             return self._in_turn(found, tables)
         found = self._in_turn(self._told_by_luma(found, tables), tables)
-        before = self._wrong_of(found, tables)
-        if not before.any():
-            return found
-        parts = self.frame, self.pixels, self.known, self.told, self.made
-        other = project(*parts, found, tables, self._of_blocks(before == 0))
-        other = self._in_turn(self._told_by_luma(other, tables), tables)
-        better = self._of_blocks(self._wrong_of(other, tables) < before)
-        return [
-            np.where(which[..., None], new, old)
-            for which, new, old in zip(better, other, found, strict=True)
-        ]
+        wrong = self._wrong_of(found, tables)
+        for _ in range(ROUNDS):
+            if not wrong.any():
+                break
+            parts = self.frame, self.pixels, self.known, self.told, self.made
+            other = project(*parts, found, tables, self._of_blocks(wrong == 0))
+            other = self._in_turn(self._told_by_luma(other, tables), tables)
+            better = self._of_blocks(self._wrong_of(other, tables) < wrong)
+            if not better[1].any():
+                break
+            found = [
+                np.where(which[..., None], new, old)
+                for which, new, old in zip(better, other, found, strict=True)
+            ]
+            wrong = self._wrong_of(found, tables)
+        return found
 
     def _in_turn(
         self, begun: Sequence[np.ndarray], tables: Sequence[np.ndarray]
