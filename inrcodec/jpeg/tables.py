@@ -66,7 +66,7 @@ def likely_table(
     table = standard[int(totals.argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD
-    if tells.any() and np.mean((likely == table)[tells]) >= STANDARD:
+    if not tells.any() or np.mean((likely == table)[tells]) >= STANDARD:
         other = tells & (likely > 2) & (evidence > gains[places, table - 1] + TOLD)
         table[other] = likely[other]
         return table
