@@ -59,6 +59,14 @@ def chroma_bounds(rgb: RGB, samples: tuple[np.ndarray, ...], component: int) -> 
     return Bounds(least.astype(np.uint8), most.astype(np.uint8))
 
 
+def told_chroma(value: np.ndarray, luma: np.ndarray, component: int) -> Bounds:
+    """Of Cb (component 1) or Cr (2), what B or R, its value, and Y leave to it; none where the
+    least is above the most."""
+    rises = JFIF.b_cb if component == 1 else JFIF.r_cr
+    least, most = _between(rises, value, luma.astype(np.int64) * JFIF.divisor)
+    return Bounds(np.clip(least, 0, 255).astype(np.uint8), np.clip(most, 0, 255).astype(np.uint8))
+
+
 def _between(table: np.ndarray, value: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
     """The first and the last place of a rising table with which luma makes a value."""
     wanted = value.astype(np.int64) * JFIF.divisor - luma

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..history.chroma_search import Source, find_sources
-from ..history.upsampling import TRIANGLE
+from ..history.planes import Lattice
+from ..history.upsampling import REPEATED, TRIANGLE
 from .grid import find_grid
 from .half import HalfChroma, Told
 from .pixels import GREY, JFIF, YCC, Frame, decode
@@ -108,10 +109,19 @@ def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
     orientation = Orientation(best == 1)
     if colour == YCC:
         r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
-        sources = [s for s in find_sources((r, g, b)) if s.conversion is JFIF]
+        sources = [
+            source
+            for source in find_sources((r, g, b))
+            if source.conversion is JFIF and source.rule in (TRIANGLE, REPEATED)
+        ]
         if sources:
+            lattice = sources[0].lattice
+            steps = lattice.row_step, lattice.col_step
+            # pairs of pixels do not cross the ends of blocks
+            phases = (-first % step for first, step in zip(grid, steps, strict=True))
+            source = replace(sources[0], lattice=Lattice(*steps, *phases))
             (table,) = tables_of(ways[best][:1], GREY)
-            return _subsampled(picture, grid, sources[0], orientation, table)
+            return _subsampled(picture, grid, source, orientation, table)
     turned = Turned.of(picture, orientation, colour, grid[::-1] if best else grid)
     tables = tables_of(ways[best], colour)
     rows, cols = turned.shape

@@ -18,27 +18,22 @@ import numpy as np
 from ..history.chroma_samples import estimate_chroma
 from ..history.chroma_search import RGB, Source, clipped
 from ..history.upsampling import TRIANGLE
-from .bounds import Bounds, chroma_bounds, luma_bounds
-from .forward import CENTRE, basis, blocks_of, forward
-from .half_projection import Upsampling, project
-from .half_search import search_chroma
+from .bounds import Bounds, chroma_bounds, luma_bounds, told_chroma
+from .forward import blocks_of, forward
+from .half_chroma import completed, rounded, searched_chroma, shown_samples, told_better, within
+from .half_projection import project
 from .idct import component_samples
-from .partial import LIST, complete, groups, variances
 from .pixels import JFIF, Frame, upsample_chroma
 from .tables import CHROMA, LUMA, likely_table, quality_of
-from .turned import Turned, in_blocks
-from .whole import FREE_REACH, searched, solve_bounded
+from .turned import Turned, in_blocks, in_plane
+from .whole import searched, solve_bounded
 
-TURNS = 3  # of chroma and luma
-STEPS = 40  # of a search of chroma
+LUMA_TOLD = 0.4  # of the pixels of a block of luma
+ROUNDS = 2  # of projections and searches
+TURNS = 2  # of chroma and luma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
-SEARCHES = 2
 NOISE = 0.6  # standard deviation of estimated coefficients
-MASKS = 1000  # ways in which blocks are shown in part
-ENOUGH = 0.6  # of what a sample is part of, told, tells the sample
-ESTIMATED = 0.5  # standard deviation of an estimated sample
-TRIED = 12  # ways to complete a block of which a part is shown
 END = 0.5  # mean square of what the last row is off where it ends a picture: 0.3, rounding
 ZERO = 0.8  # a coefficient below is taken as zero
 
@@ -118,7 +113,7 @@ class HalfChroma:
             ]
             estimates.append(forward(blocks_of(np.pad(own, room, mode="edge"))))
         known = turned.known[:height, :width]
-        shown = _told_samples(frame, sure).reshape(estimates[0].shape)
+        shown = shown_samples(frame, sure)
         return cls(frame, (r, g, b), known, sure, made, estimates, shown)
 
     def zeros(self) -> float:
@@ -128,10 +123,7 @@ class HalfChroma:
 
     def rounded(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that are next to the estimates."""
-        return [
-            np.rint(own / table.astype(np.float32)).astype(np.int16)
-            for own, table in zip(self.estimates, tables, strict=True)
-        ]
+        return [rounded(*both) for both in zip(self.estimates, tables, strict=True)]
 
     def tables(self, luma: np.ndarray) -> list[np.ndarray]:
         """Those of Cb and Cr, from blocks that most pixels tell; luma: the table of Y."""
@@ -153,39 +145,13 @@ class HalfChroma:
     def start(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The coefficients of Cb and Cr, int16 (rows, cols, 64), that pixels tell."""
         found = []
-        for n, (own, table) in enumerate(zip(self.rounded(tables), tables, strict=True)):
-            made = self.made[n + 1]
-            bounds = Bounds(np.where(self.told, made, 0), np.where(self.told, made, 255))
-            begun = self._searched(own, table, bounds)
-            found.append(self._completed(begun, self.estimates[n], table, bounds))
+        for own, table, made in zip(self.estimates, tables, self.made[1:], strict=True):
+            bounds = within(made, self.told)
+            begun = searched_chroma(self.frame, rounded(own, table), table, bounds)
+            begun = completed(self.frame, begun, own, self.shown, table, bounds)
+            begun[~self.shown.any(axis=2), 1:] = 0
+            found.append(begun)
         return found
-
-    def _completed(
-        self, begun: np.ndarray, estimate: np.ndarray, table: np.ndarray, bounds: Bounds
-    ) -> np.ndarray:
-        """The coefficients of Cb or Cr with those of blocks that are shown in part."""
-        reach = np.full(64, FREE_REACH, dtype=np.uint8)
-        wanted = np.ones(begun.shape[:2], dtype=bool)
-        _, fewest = search_chroma(self.frame, begun, table, bounds, wanted, reach, 0)
-        whole, none = self.shown.all(axis=2), ~self.shown.any(axis=2)
-        part = ~whole & ~none & (fewest > 0)
-        begun = begun.copy()
-        begun[none, 1:] = 0
-        if not part.any():
-            return begun
-        samples = estimate[part] @ basis() + CENTRE
-        spread = variances(begun[whole], table)
-        ways = np.zeros((len(samples), LIST, 64), dtype=np.int16)
-        for blocks, mask in groups(self.shown[part], MASKS):
-            ways[blocks] = complete(samples[blocks], mask, table, spread, ESTIMATED)
-        best = begun.copy()
-        for way in ways.swapaxes(0, 1)[:TRIED]:
-            tried = begun.copy()
-            tried[part] = way
-            _, left = search_chroma(self.frame, tried, table, bounds, part, reach, 0)
-            better = part & (left < fewest)
-            best[better], fewest[better] = tried[better], left[better]
-        return self._searched(best, table, bounds)
 
     def agreeing(self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> float:
         """The share of the pixels that tell their chroma to which coefficients lead."""
@@ -210,17 +176,39 @@ class HalfChroma:
         begun = in_blocks(self._padded(start, None)).astype(np.float32)
         solved = solve_bounded(begun, flat, tables[0]).reshape(*self.frame.blocks(0), 64)
         found = [solved, *chroma]
-        if self.free[0].size:
-            settled = self._settled(found, tables)
+        if not self.free[0].size:
+            return self._in_turn(found, tables)
+        found = self._in_turn(self._told_by_luma(found, tables), tables)
+        wrong = self._wrong_of(found, tables)
+        for _ in range(ROUNDS):
+            if not wrong.any():
+                break
             parts = self.frame, self.pixels, self.known, self.told, self.made
-            found = project(*parts, found, tables, settled)
+            other = project(*parts, found, tables, self._of_blocks(wrong == 0))
+            other = self._in_turn(self._told_by_luma(other, tables), tables)
+            better = self._of_blocks(self._wrong_of(other, tables) < wrong)
+            if not better[1].any():
+                break
+            found = [
+                np.where(which[..., None], new, old)
+                for which, new, old in zip(better, other, found, strict=True)
+            ]
+            wrong = self._wrong_of(found, tables)
+        return found
+
+    def _in_turn(
+        self, begun: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Better coefficients of Y, Cb, Cr, each searched for beside the other two."""
+        found = list(begun)
         up = self._both_upsampled(found[1:], tables)
         for _ in range(TURNS):
             luma = component_samples(found[0], tables[0])[: self.frame.height, : self.frame.width]
             samples = [luma, *up]
             for component in (1, 2):
                 bounds, table = self._bounds(samples, component), tables[component]
-                found[component] = self._searched(found[component], table, bounds, 1)
+                own = found[component]
+                found[component] = searched_chroma(self.frame, own, table, bounds, 1)
                 samples[component] = self.upsampled(found[component], table)
             up = samples[1:]
             wrong = self.wrong(samples)
@@ -228,8 +216,9 @@ class HalfChroma:
                 break
             bad = in_blocks(self._padded(wrong, False)).any(axis=1)
             flat = Bounds(*(b[bad] for b in self._in_blocks(self._bounds(samples, 0))))
-            luma_blocks = found[0].reshape(-1, 64)
-            luma_blocks[bad] = searched(luma_blocks[bad], flat, tables[0])
+            blocks = found[0].reshape(-1, 64).copy()
+            blocks[bad] = searched(blocks[bad], flat, tables[0])
+            found[0] = blocks.reshape(found[0].shape)
         return found
 
     @cached_property
@@ -256,24 +245,43 @@ class HalfChroma:
         other = np.logical_or.reduce([a != b for a, b in zip(made, self.pixels, strict=True)])
         return np.asarray(other & self.known)
 
+    def _told_by_luma(
+        self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Coefficients with better ones of Cb and Cr: where luma's blocks are right, as far as
+        pixels tell, B by itself tells Cb, and R Cr."""
+        height, width = self.frame.height, self.frame.width
+        luma = component_samples(found[0], tables[0])[:height, :width]
+        wrong = in_blocks(self._padded(self.told & (luma != self.made[0]), False)).any(axis=1)
+        sure = in_blocks(self._padded(self.told, False)).mean(axis=1) >= LUMA_TOLD
+        right = np.repeat((sure & ~wrong)[:, None], 64, axis=1)
+        right = in_plane(right, self.frame.blocks(0)[1])[:height, :width] & self.known
+        better = [found[0]]
+        for component, value in ((1, self.pixels[2]), (2, self.pixels[0])):
+            bounds = told_chroma(value, luma, component)
+            tells = right & (value > 0) & (value < 255) & (bounds.least == bounds.most)
+            made = np.where(self.told, self.made[component], bounds.least)
+            own, table = found[component], tables[component]
+            better.append(told_better(self.frame, own, table, made, self.told | tells))
+        return better
+
     def _both_upsampled(
         self, chroma: Sequence[np.ndarray], tables: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
         return [self.upsampled(*both) for both in zip(chroma, tables[1:], strict=True)]
 
-    def _settled(
-        self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
-        """The blocks of Y, Cb, Cr all of whose pixels are right: bool (rows, cols) each."""
+    def _wrong_of(self, found: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
+        """How many pixels of each MCU coefficients do not lead to: int64 (rows, cols)."""
         height, width = self.frame.height, self.frame.width
         luma = component_samples(found[0], tables[0])[:height, :width]
         wrong = self.wrong([luma, *self._both_upsampled(found[1:], tables)])
-        padded, settled = self._padded(wrong, False), []
-        for component in range(3):
-            rows, cols = self.frame.blocks(component)
-            parts = padded.reshape(rows, padded.shape[0] // rows, cols, -1)
-            settled.append(np.asarray(~parts.any(axis=(1, 3))))
-        return settled
+        padded, (rows, cols) = self._padded(wrong, False), self.frame.blocks(1)
+        return padded.reshape(rows, len(padded) // rows, cols, -1).sum(axis=(1, 3))
+
+    def _of_blocks(self, mcus: np.ndarray) -> list[np.ndarray]:
+        """What is of each MCU of each block of Y, Cb, Cr."""
+        luma = mcus.repeat(self.frame.row_step, axis=0).repeat(self.frame.col_step, axis=1)
+        return [luma, mcus, mcus]
 
     def _in_blocks(self, bounds: Bounds) -> Bounds:
         return Bounds(
@@ -287,29 +295,6 @@ class HalfChroma:
         if value is None:
             return np.pad(plane, ends, mode="edge")
         return np.pad(plane, ends, constant_values=value)
-
-    def _searched(
-        self, begun: np.ndarray, table: np.ndarray, bounds: Bounds, times: int = SEARCHES
-    ) -> np.ndarray:
-        """Better coefficients of Cb or Cr; several times, as the blocks beside may have been
-        wrong."""
-        reach = np.full(64, FREE_REACH, dtype=np.uint8)
-        wanted = np.ones(begun.shape[:2], dtype=bool)
-        for _ in range(times):
-            begun, left = search_chroma(self.frame, begun, table, bounds, wanted, reach, STEPS)
-            wanted = left > 0
-            if not wanted.any():
-                break
-        return begun
-
-
-def _told_samples(frame: Frame, sure: np.ndarray) -> np.ndarray:
-    """The samples of Cb and Cr that pixels tell, bool (n, 64), of the pixels that are sure."""
-    upsampling = Upsampling(frame)
-    told, all_ = (upsampling.back(p.astype(np.float64)) for p in (sure, np.ones(sure.shape)))
-    rows, cols = (8 * n for n in frame.blocks(1))
-    enough = told >= ENOUGH * all_
-    return in_blocks(np.pad(enough, [(0, rows - told.shape[0]), (0, cols - told.shape[1])]))
 
 
 def _goes_on(made: Sequence[np.ndarray], sure: np.ndarray) -> bool:

@@ -22,9 +22,11 @@ SMALL = 6  # steps of which several are near a coefficient
 OUTLIERS = 0.02  # of the coefficients
 LEAST_POWER = 200.0  # of the coefficients of a block that varies
 LEAST_BLOCKS = 100  # that are looked at even so
-MOST_SEEN = 300  # coefficients of a frequency that are looked at
+MOST_SEEN = 120  # coefficients of a frequency that are looked at
 TOLD = 8.0  # nats, from which on a frequency tells its step
-HINT = 3.0  # the same where there is nothing better
+CERTAIN = 16.0  # the same, whatever is beside it
+BESIDE = 8  # frequencies
+HINT = 3.0  # nats that tell qualities apart, or that a step is none of the larger ones
 DAMAGE = -20.0  # nats that one frequency counts against a standard table at most: captions
 STANDARD = 0.7  # of the frequencies that tell their step have a standard one's
 
@@ -64,14 +66,26 @@ def likely_table(
     table = standard[int(totals.argmax())].copy()
     likely, evidence = gains.argmax(axis=1) + 1, gains.max(axis=1)
     tells = evidence > TOLD
-    if tells.any() and np.mean((likely == table)[tells]) >= STANDARD:
+    if not tells.any() or np.mean((likely == table)[tells]) >= STANDARD:
         other = tells & (likely > 2) & (evidence > gains[places, table - 1] + TOLD)
         table[other] = likely[other]
         return table
-    seen = (np.abs(varied) >= SEEN * noise).mean(axis=0) > OUTLIERS
-    told = (evidence > HINT) | (seen & (gains.min(axis=1) < -HINT))
-    if told.any():  # the others have what is next to them
-        table = likely[told][np.abs(places[:, None] - places[told]).argmin(axis=1)]
+    return _uneven_table(gains, (np.abs(varied) >= SEEN * noise).mean(axis=0) > OUTLIERS)
+
+
+def _uneven_table(gains: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The likeliest step for each frequency; where few coefficients tell it, a step of frequencies
+    beside, if it is hardly less likely. seen: bool (64,), those that are often not zero."""
+    places, table = np.arange(64), gains.argmax(axis=1) + 1
+    evidence = gains.max(axis=1)
+    told = (evidence > TOLD) | (seen & (gains.min(axis=1) < -HINT))
+    if told.any():
+        for k in np.flatnonzero(evidence <= CERTAIN):
+            beside = table[told][np.argsort(np.abs(places[told] - k), kind="stable")[:BESIDE]]
+            gain = gains[k, beside - 1]
+            nothing = not told[k] and evidence[k] <= HINT
+            if nothing or gain.max() >= evidence[k] - HINT:
+                table[k] = beside[gain.argmax()]
     return table.astype(np.uint16)
 
 

@@ -6,7 +6,7 @@
 #include "export.h"
 #include "jpeg_idct.h"
 
-enum { UNIT = 32, MOST = 1023, PLACES = 18 * 18, PART = 108, NEVER = INT32_MAX };
+enum { UNIT = 32, MOST = 1023, SIDE = 18, PLACES = SIDE * SIDE, PART = 108, NEVER = INT32_MAX };
 
 /* Pixels (height, width) and bounds of theirs; samples (rows, cols) that they are made of, `stride` apart,
    in blocks of 8 x 8 of which there are across; moves (64, places): what a step of each coefficient does to
@@ -71,16 +71,25 @@ static void look_about(const inr_jpeg_chroma *c, int64_t block, inr_about *a)
     a->high = 8 * c->row_step + 2 * m;
     a->wide = 8 * c->col_step + 2 * n;
     a->count = a->high * a->wide;
-    for (int64_t p = 0; p < a->count; p++) {
-        const int64_t y = a->top + p / a->wide, x = a->left + p % a->wide;
-        a->least[p] = 0;
-        a->most[p] = 255;
-        if (y >= 0 && y < c->height && x >= 0 && x < c->width) {
-            a->least[p] = c->least[y * c->width + x];
-            a->most[p] = c->most[y * c->width + x];
+    for (int64_t i = 0, p = 0; i < a->high; i++)
+        for (int64_t j = 0; j < a->wide; j++, p++) {
+            const int64_t y = a->top + i, x = a->left + j;
+            a->least[p] = 0;
+            a->most[p] = 255;
+            if (y >= 0 && y < c->height && x >= 0 && x < c->width) {
+                a->least[p] = c->least[y * c->width + x];
+                a->most[p] = c->most[y * c->width + x];
+            }
+            a->low[p] = (int16_t)(a->least[p] ? (a->least[p] - 128) * UNIT - UNIT / 2 : -30000);
+            a->up[p] = (int16_t)(a->most[p] < 255 ? (a->most[p] - 128) * UNIT + UNIT / 2 : 30000);
         }
-        a->low[p] = (int16_t)(a->least[p] ? (a->least[p] - 128) * UNIT - UNIT / 2 : -30000);
-        a->up[p] = (int16_t)(a->most[p] < 255 ? (a->most[p] - 128) * UNIT + UNIT / 2 : 30000);
+}
+
+static void taps_across(const inr_jpeg_chroma *c, const inr_about *a, inr_tap *across)
+{
+    for (int64_t j = 0; j < a->wide; j++) {
+        const int64_t x = a->left + j, last = c->width - 1;
+        across[j] = tap_of(x < 0 ? 0 : x > last ? last : x, c->col_step, c->cols, c->triangle);
     }
 }
 
@@ -88,6 +97,8 @@ static void look_about(const inr_jpeg_chroma *c, int64_t block, inr_about *a)
 static int32_t wrong_about(const inr_jpeg_chroma *c, inr_about *a)
 {
     const int shift = shift_of(c);
+    inr_tap across[SIDE];
+    taps_across(c, a, across);
     int32_t found = 0;
     for (int64_t i = 0, p = 0; i < a->high; i++) {
         const int64_t y = a->top + i;
@@ -100,7 +111,7 @@ static int32_t wrong_about(const inr_jpeg_chroma *c, inr_about *a)
             const int64_t x = a->left + j;
             if (x < 0 || x >= c->width || (a->least[p] == 0 && a->most[p] == 255))
                 continue;
-            const int sum = sum_of(c, ty, tap_of(x, c->col_step, c->cols, c->triangle));
+            const int sum = sum_of(c, ty, across[j]);
             const int add = shift == 4 ? 8 - (int)(x & 1)
                             : shift == 2 ? 1 + (int)((c->col_step == 2 ? x : y) & 1)
                                          : 0;
@@ -119,13 +130,17 @@ static void without(const inr_jpeg_chroma *c, const inr_about *a, uint8_t *own, 
     const int shift = shift_of(c);
     for (int64_t y = 0; y < 8; y++)
         memset(own + y * c->stride, 128, 8);
-    for (int64_t p = 0; p < a->count; p++) {
-        const int64_t y = a->top + p / a->wide, x = a->left + p % a->wide;
-        sums[p] = 0;
-        if (y >= 0 && y < c->height && x >= 0 && x < c->width) {
-            const int sum = sum_of(c, tap_of(y, c->row_step, c->rows, c->triangle),
-                                   tap_of(x, c->col_step, c->cols, c->triangle));
-            sums[p] = (int64_t)(sum - (128 << shift)) * (UNIT >> shift) * (1 << 15);
+    inr_tap across[SIDE];
+    taps_across(c, a, across);
+    for (int64_t i = 0, p = 0; i < a->high; i++) {
+        const int64_t y = a->top + i;
+        for (int64_t j = 0; j < a->wide; j++, p++) {
+            const int64_t x = a->left + j;
+            sums[p] = 0;
+            if (y >= 0 && y < c->height && x >= 0 && x < c->width) {
+                const int sum = sum_of(c, tap_of(y, c->row_step, c->rows, c->triangle), across[j]);
+                sums[p] = (int64_t)(sum - (128 << shift)) * (UNIT >> shift) * (1 << 15);
+            }
         }
     }
 }
