@@ -100,6 +100,7 @@ class Jpeg:
             self.upright = upright[::-1] if self.orientation & 1 else upright
             for whole, first, own in zip(frame, (self.top, self.left), self.upright, strict=True):
                 assert 0 <= whole - first - own <= 15, "size of the frame"
+        assert max(frame) <= 65535, "side of the frame"
         self.frame = frame
         self.components = [
             Component(*fields["b"][2 * n : 2 * n + 2], tables[t], *factors[2 * n : 2 * n + 2])

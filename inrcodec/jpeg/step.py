@@ -64,7 +64,7 @@ class Jpeg:
         before = planes.geometry
         if before.kind not in (GREY, RGB) or before.bits != 8 or before.alpha:
             return None
-        if max(before.height, before.width) > MAX_SIDE:
+        if max(before.height, before.width) > MAX_SIDE - 4 * BLOCK:  # and what is behind an end
             return None
         picture = planes.array()
         found = find_jpeg(picture)
