@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import ImageError
 from ..history.upsampling import TRIANGLE
-from ..jpeg.coefficients.magnitudes import fits
 from ..jpeg.entropy.markers import SIGNATURE, Markers
 from ..jpeg.pixels import GREY, RGB, YCC, Frame
 from ..jpeg.step import Jpeg, blocks_of
@@ -38,8 +37,6 @@ def picture_of(file: JpegFile, data: bytes, name: str) -> Picture:
     """The picture of a file that was taken apart."""
     frame, markers = file.frame, file.markers
     channels = len(frame.components)
-    if not all(map(fits, file.coefficients)):
-        raise ImageError(f"{name}: JPEG with coefficients of more than 15 bits")
     if channels == 2:
         raise ImageError(f"{name}: JPEG with two components")
     made = _frame_of(data, markers)

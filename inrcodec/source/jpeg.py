@@ -77,7 +77,10 @@ def find(data: bytes, name: str, limits: Limits = DEFAULT) -> JpegFile:
             coefficients, holes, notes = other
     if not any(size for _, size in holes):
         raise ImageError(f"{name}: JPEG without coefficients")
-    if any(own[:, :, 1:].max() > MOST or own[:, :, 1:].min() < -MOST for own in coefficients):
+    if any(
+        own[:, :, 1:].max() > MOST or own[:, :, 1:].min() < -MOST or own.min() == -(1 << 15)
+        for own in coefficients
+    ):
         raise ImageError(f"{name}: JPEG with coefficients that no picture has")
     for scan, found, (start, size) in zip(scans, notes, holes, strict=True):
         try:

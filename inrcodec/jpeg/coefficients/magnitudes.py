@@ -26,11 +26,6 @@ VALUE_BITS = 15  # of values that the uniform floor is spread over
 MOST = (1 << VALUE_BITS - 1) - 1
 
 
-def fits(coefficients: np.ndarray) -> bool:
-    """Whether the model holds coefficients, int16 (rows, cols, 64)."""
-    return bool(np.abs(coefficients.astype(np.int32)).max(initial=0) <= MOST)
-
-
 class Magnitudes:
     """The mixtures of n coefficients; outputs: int64 (9, n) of their network; exponent: the unit is
     2^(exponent - FINER) steps."""
