@@ -54,7 +54,7 @@ def coded(mixture: list[int], exponent: int, values: list[int]) -> Told:
     return told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     MIXTURE,
     st.integers(0, MAX_EXPONENT),
@@ -69,7 +69,7 @@ def test_values_come_back(mixture: list[int], exponent: int, values: list[int]) 
     coded(mixture, exponent, values)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(MIXTURE, st.integers(0, 12), st.integers(0, 1 << 32))
 @example([1 << 29] * 9, 0, 0)
 @example([-(1 << 29)] * 9, 12, 0)

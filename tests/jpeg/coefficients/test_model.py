@@ -237,7 +237,7 @@ def file_of(coefficients: np.ndarray) -> bytes:
 
 def test_the_largest_coefficients() -> None:
     own = np.zeros((2, 3, 64), np.int16)
-    own[:, :, 0] = [[32767, 0, -32767], [-1, 1, 1]]
+    own[:, :, 0] = [[16383, 0, -16383], [-1, 1, 1]]
     own[0, 1, 1:] = 16383 * (-1) ** np.arange(63)
     file = file_of(own)
     picture = source_picture(file, "it")
@@ -248,5 +248,5 @@ def test_the_largest_coefficients() -> None:
             assert restore(inrcodec.decode_picture(unfitted(picture))) == file
     for value in (16384, -16384, 32767, -32767):
         own[1, 1, 9] = value
-        with pytest.raises(ImageError, match="it: JPEG with coefficients that no picture has"):
+        with pytest.raises(ImageError, match="it: JPEG with coefficients"):
             read_picture(file_of(own), "it")

@@ -109,7 +109,7 @@ def test_large_coefficients_have_the_same_bytes(shapes: str, step: int) -> None:
 FACTORS = {"444": 0x111111, "422": 0x211111, "420": 0x221111, "440": 0x121111, "441": 0x141111}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.integers(1, 40),
     st.integers(1, 40),
@@ -129,7 +129,7 @@ def test_files_of_any_kind_look_the_same(
             assert alike(seen(parts), want), isa
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=3),
     st.sampled_from([0, 1, 40, 65535]),
