@@ -303,6 +303,8 @@ def source_picture(
         if strip:
             raise
         return copy_of(data, name, error, limits)
+    if strip and picture.type.space:
+        raise ImageError(f"{name}: nothing but the file itself holds the colours of this JPEG")
     if strip:
         return replace(picture, metadata=None, left_out=())
     return keep(data, picture, name, limits)

@@ -98,6 +98,8 @@ class CoefficientImage:
         )
         inner_fields.end()
         changes = sections.optional(CHANGES)
+        if changes == b"":
+            raise CorruptError("changes to networks that are none")
         rank = 0 if changes is None else fields.integer("r", 1, MAX_RANK)
         scans = sections.all(COEFFICIENTS)
         if len(scans) != len(geometry.blocks):
