@@ -18,11 +18,13 @@ from ..history.upsampling import REPEATED, TRIANGLE
 from .grid import find_grid
 from .pixels import GREY, JFIF, YCC, Frame, decode
 from .subsampled import Place, find_subsampled
+from .tables import LUMA, quality_of
 from .told import colour_of, exact_share, tables_of, told_blocks, transposed
 from .turned import Orientation, Turned
 from .whole import solve_planes, solve_ycc
 
 LEAST_EXACT = 0.2  # of the blocks that are tried
+STANDARD = 0.3  # of the blocks, that a standard table counts
 MOST_WRONG = 0.25  # of the pixels
 LEAST_INSIDE = 64  # rows and columns within a border
 
@@ -102,9 +104,11 @@ def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
     told = told_blocks(picture, grid, colour)
     ways = [told, transposed(told)]
     shares = [exact_share(way) for way in ways]
-    best = int(np.argmax(shares))
-    if shares[best] < LEAST_EXACT:
+    if max(shares) < LEAST_EXACT:
         return None
+    # other decoders' blocks tell little of how they were turned, standard tables more
+    standard = [quality_of(tables_of(way[:1], GREY)[0], LUMA) is not None for way in ways]
+    best = max((0, 1), key=lambda n: shares[n] + STANDARD * standard[n])
     orientation = Orientation(best == 1)
     if colour == YCC:
         r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
