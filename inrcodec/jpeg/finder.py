@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..history.chroma_search import Source, find_sources
+from ..history.chroma_search import find_sources
 from ..history.planes import Lattice
 from ..history.upsampling import REPEATED, TRIANGLE
 from .grid import find_grid
-from .half import HalfChroma, Told
 from .pixels import GREY, JFIF, YCC, Frame, decode
+from .subsampled import Place, find_subsampled
+from .tables import LUMA, quality_of
 from .told import colour_of, exact_share, tables_of, told_blocks, transposed
 from .turned import Orientation, Turned
 from .whole import solve_planes, solve_ycc
 
 LEAST_EXACT = 0.2  # of the blocks that are tried
-AGREEING = 0.7  # of the pixels that tell their chroma
+STANDARD = 0.3  # of the blocks, that a standard table counts
 MOST_WRONG = 0.25  # of the pixels
 LEAST_INSIDE = 64  # rows and columns within a border
 
@@ -103,9 +104,11 @@ def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
     told = told_blocks(picture, grid, colour)
     ways = [told, transposed(told)]
     shares = [exact_share(way) for way in ways]
-    best = int(np.argmax(shares))
-    if shares[best] < LEAST_EXACT:
+    if max(shares) < LEAST_EXACT:
         return None
+    # other decoders' blocks tell little of how they were turned, standard tables more
+    standard = [quality_of(tables_of(way[:1], GREY)[0], LUMA) is not None for way in ways]
+    best = max((0, 1), key=lambda n: shares[n] + STANDARD * standard[n])
     orientation = Orientation(best == 1)
     if colour == YCC:
         r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
@@ -121,7 +124,8 @@ def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
             phases = (-first % step for first, step in zip(grid, steps, strict=True))
             source = replace(sources[0], lattice=Lattice(*steps, *phases))
             (table,) = tables_of(ways[best][:1], GREY)
-            return _subsampled(picture, grid, source, orientation, table)
+            subsampled = find_subsampled(picture, grid, source, orientation, table)
+            return None if subsampled is None else _found(*subsampled)
     turned = Turned.of(picture, orientation, colour, grid[::-1] if best else grid)
     tables = tables_of(ways[best], colour)
     rows, cols = turned.shape
@@ -130,67 +134,11 @@ def _find(picture: np.ndarray, grid: tuple[int, int]) -> Found | None:
     for here, samples, known in turned.batches():
         for own, new in zip(found, solve(samples, known, tables), strict=True):
             own[here] = new.reshape(-1, cols, 64)
-    return _found(turned, Frame(*turned.size, colour), found, tables)
+    frame = Frame(*turned.size, colour)
+    return _found(Place(orientation, frame, turned.top, turned.left), found, tables)
 
 
-def _subsampled(
-    picture: np.ndarray,
-    grid: tuple[int, int],
-    source: Source,
-    plain: Orientation,
-    table: np.ndarray,
-) -> Found | None:
-    """A JPEG with fewer chroma samples than pixels; table: of luma."""
-    r, g, b = (np.ascontiguousarray(picture[..., c]) for c in range(3))
-    told = Told.of((r, g, b), source)
-    steps = source.lattice.row_step, source.lattice.col_step
-    steps = steps[::-1] if plain.transposed else steps
-    best: tuple[float, Turned, HalfChroma, list[np.ndarray]] | None = None
-    for orientation in _mirrored(plain, steps, source.rule):
-        ways = [
-            (turned, HalfChroma.of(turned, told, source.rule))
-            for begin in _begins(picture.shape, grid, orientation, steps)
-            for turned in [
-                Turned.of(picture, orientation, YCC, begin, (8 * steps[0], 8 * steps[1]))
-            ]
-        ]
-        turned, half = max(ways, key=lambda way: way[1].zeros())
-        tables = half.tables(table)
-        share = half.agreeing(half.rounded(tables), tables)
-        if best is None or share > best[0]:
-            best = share, turned, half, tables
-    assert best is not None
-    share, turned, half, tables = best
-    if share < AGREEING:
-        return None
-    found = half.solve(half.start(tables), [table, *tables])
-    return _found(turned, half.frame, found, [table, *tables])
-
-
-def _mirrored(plain: Orientation, steps: tuple[int, int], rule: str) -> list[Orientation]:
-    """The orientations whose upsampling differs: triangles round in turn along the columns, or
-    along the rows if only these are doubled."""
-    if rule != TRIANGLE:
-        return [plain]
-    rows = (steps[1] == 1) != plain.transposed
-    return [plain, Orientation(plain.transposed, rows, not rows)]
-
-
-def _begins(
-    shape: tuple[int, ...], grid: tuple[int, int], orientation: Orientation, steps: tuple[int, int]
-) -> list[tuple[int, int]]:
-    """Where MCUs may begin in the picture turned back."""
-    mirrored = orientation.rows_mirrored, orientation.cols_mirrored
-    first = [(size - g) % 8 if m else g for size, g, m in zip(shape, grid, mirrored, strict=False)]
-    if orientation.transposed:
-        first = first[::-1]
-    return [(first[0] + 8 * y, first[1] + 8 * x) for y in range(steps[0]) for x in range(steps[1])]
-
-
-def _found(
-    turned: Turned, frame: Frame, coefficients: Sequence[np.ndarray], tables: Sequence[np.ndarray]
-) -> Found:
+def _found(place: Place, coefficients: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> Found:
     """Without what is about the whole picture."""
-    place = turned.orientation, frame, turned.top, turned.left
     nothing = np.zeros((0, 0), dtype=bool)
     return Found(*place, tuple(tables), tuple(coefficients), (0, 0, 0, 0), (), nothing)

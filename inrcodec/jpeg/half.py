@@ -30,6 +30,7 @@ from .whole import searched, solve_bounded
 
 LUMA_TOLD = 0.4  # of the pixels of a block of luma
 ROUNDS = 2  # of projections and searches
+HOPELESS = 0.5  # of the MCUs are not right: another decoder's
 TURNS = 2  # of chroma and luma
 TOLD = 0.9  # of the pixels about a block, so that it tells the table
 ALIKE = 0.1  # of the steps of Cb and Cr differ where they share a table
@@ -181,7 +182,7 @@ class HalfChroma:
         found = self._in_turn(self._told_by_luma(found, tables), tables)
         wrong = self._wrong_of(found, tables)
         for _ in range(ROUNDS):
-            if not wrong.any():
+            if not wrong.any() or (wrong > 0).mean() > HOPELESS:
                 break
             parts = self.frame, self.pixels, self.known, self.told, self.made
             other = project(*parts, found, tables, self._of_blocks(wrong == 0))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inrcodec.jpeg import subsampled
 from inrcodec.jpeg.finder import Found, find_jpeg
 from inrcodec.jpeg.grid import find_grid
 from inrcodec.jpeg.pixels import GREY, RGB, YCC
@@ -145,3 +146,19 @@ def test_the_grid_is_told_at_any_offset() -> None:
     picture = decoded(photograph()[..., 0], 80)
     for top, left in ((0, 0), (1, 7), (4, 3), (7, 0)):
         assert find_grid(picture[top:, left:]) == (-top % 8, -left % 8)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_large_pictures_are_searched_in_bands(
+    orientation: Orientation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same result, but for a few pixels."""
+    monkeypatch.setattr(subsampled, "PIXELS", 1 << 13)
+    picture = decoded(photograph(230, 150), 80, "4:2:0")[3:, 5:]
+    found = found_in(np.ascontiguousarray(orientation.apply(picture)))
+    assert found.wrong.mean() < 0.02
+    mirrored = (
+        orientation.cols_mirrored if not orientation.transposed else orientation.rows_mirrored
+    )
+    if not mirrored:
+        assert found.left == 5
