@@ -16,12 +16,11 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
+from .zigzag import ZIGZAG as FREQUENCIES
 
 BITS, EXTRA_BITS = 13, 2
-# The natural place, 8 v + u, of each place of the zigzag order: ITU-T T.81, figure A.6.
-ZIGZAG = np.array(
-    sorted(range(64), key=lambda n: (n // 8 + n % 8, n // 8 if (n // 8 + n % 8) % 2 else n % 8))
-)
+# The natural place, 8 v + u, of each place of the zigzag order.
+ZIGZAG = np.array([8 * v + u for u, v in FREQUENCIES])
 ZIGZAG.setflags(write=False)
 
 

@@ -59,7 +59,7 @@ class Jpeg:
     @classmethod
     def find(cls, planes: Planes) -> Jpeg | None:
         """The step of a picture of 8 bits, grey or RGB, that was a JPEG."""
-        from .finder import find_jpeg
+        from .finder.find import find_jpeg
 
         before = planes.geometry
         if before.kind not in (GREY, RGB) or before.bits != 8 or before.alpha:

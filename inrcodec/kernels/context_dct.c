@@ -1,4 +1,4 @@
-/* jpeg/inputs.py: what the networks of DCT coefficients see; jpeg/magnitudes.py: the decisions that
+/* jpeg/coefficients/inputs.py: what the networks of DCT coefficients see; jpeg/coefficients/magnitudes.py: the decisions that
    make up a coefficient. */
 #include "context_dct.h"
 

@@ -1,4 +1,4 @@
-/* What the loops over a component's DCT coefficients share (jpeg/inputs.py, jpeg/magnitudes.py).
+/* What the loops over a component's DCT coefficients share (jpeg/coefficients/inputs.py, jpeg/coefficients/magnitudes.py).
 
    Planes have a value a block, with DCT_PAD rows and columns of zeros around them; they lie one after
    the other, `plane` numbers apart. */
@@ -27,7 +27,7 @@ typedef struct {
     int32_t *recent, *count, *run, *total, *nearby, *ring; /* a plane each, of the frequency at hand */
 } inr_dct;
 
-/* jpeg/frequencies.py's Frequency. */
+/* jpeg/coefficients/frequencies.py's Frequency. */
 typedef struct {
     int64_t place, u, v, step, exponent, level;
     int64_t own[DCT_OWN], nearby[DCT_NEARBY], others[DCT_OF_OTHERS];

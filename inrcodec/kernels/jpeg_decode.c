@@ -1,4 +1,4 @@
-/* jpeg/scans.py: the entropy coded bytes of a JPEG scan become coefficients. */
+/* jpeg/entropy/scans.py: the entropy coded bytes of a JPEG scan become coefficients. */
 #include "export.h"
 #include "jpeg_scan.h"
 
@@ -316,7 +316,7 @@ static int take_restart(decoder *d, int64_t number, uint8_t *pads)
     return 1;
 }
 
-/* Everything is as in jpeg/scans.py: the plan, the tables, and notes, of which there are breaks and
+/* Everything is as in jpeg/entropy/scans.py: the plan, the tables, and notes, of which there are breaks and
    pairs of zeros. The arrays of coefficients are of the scan's components. counts: how many MCUs
    there are, breaks and pairs. Returns how many bytes the MCUs take. */
 INR_EXPORT int64_t inr_decode_jpeg_scan(const uint8_t *bytes, int64_t size, const int64_t *plan,

@@ -1,4 +1,4 @@
-/* jpeg/scans.py: coefficients become the entropy coded bytes of a JPEG scan again. */
+/* jpeg/entropy/scans.py: coefficients become the entropy coded bytes of a JPEG scan again. */
 #include "export.h"
 #include "jpeg_scan.h"
 
@@ -272,7 +272,7 @@ static void put_padding(writer *w, uint8_t pad)
     put(w, pad & ((1u << count) - 1), count);
 }
 
-/* Everything is as in jpeg/scans.py: the plan, the tables, and notes; so many of the scan's MCUs
+/* Everything is as in jpeg/entropy/scans.py: the plan, the tables, and notes; so many of the scan's MCUs
    are written. Returns how many bytes there are, or -1 where the notes are not of these
    coefficients, a symbol has no code, or the room is too small. */
 INR_EXPORT int64_t inr_encode_jpeg_scan(const int64_t *plan, const uint8_t *tables, int16_t *first,

@@ -1,4 +1,4 @@
-/* jpeg/partial.py: the likeliest ways to round coefficients, of which all are bound to each other. */
+/* jpeg/finder/partial.py: the likeliest ways to round coefficients, of which all are bound to each other. */
 #include <stdint.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* jpeg/scans.py: what decoding and encoding a JPEG scan have in common. */
+/* jpeg/entropy/scans.py: what decoding and encoding a JPEG scan have in common. */
 #ifndef INR_JPEG_SCAN_H
 #define INR_JPEG_SCAN_H
 
@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     int kind, ss, se, al;
     int64_t restart, across, down; /* the last two in MCUs */
-    int count, bare; /* bare: EOB runs are as BARE of jpeg/plan.py has them */
+    int count, bare; /* bare: EOB runs are as BARE of jpeg/entropy/plan.py has them */
     jpeg_component components[MOST_COMPONENTS];
 } jpeg_scan;
 

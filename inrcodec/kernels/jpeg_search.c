@@ -1,4 +1,4 @@
-/* jpeg/search.py: coefficients of a block that decode to samples between bounds. Compiled once
+/* jpeg/finder/search.py: coefficients of a block that decode to samples between bounds. Compiled once
    for each instruction set. */
 #include <stdint.h>
 #include <string.h>

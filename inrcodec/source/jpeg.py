@@ -3,7 +3,7 @@
 A hole is the entropy coded bytes of a scan, as far as coefficients hold them. The recipe, of which
 a key is left out where libjpeg's way is followed:
 
-    e  1: EOB runs follow the rule BARE of jpeg/plan.py
+    e  1: EOB runs follow the rule BARE of jpeg/entropy/plan.py
     n  a list: how many MCUs each scan's hole has, where any has not all of its scan's
     p  padding bits, before restart markers and behind scans: 0 for all zeros, or bytes, one for
        each that is padded, 255 where they are ones, or else the bits below a one

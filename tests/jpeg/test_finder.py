@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from inrcodec.jpeg import subsampled
-from inrcodec.jpeg.finder import Found, find_jpeg
-from inrcodec.jpeg.grid import find_grid
+from inrcodec.jpeg.finder.find import Found, find_jpeg
+from inrcodec.jpeg.finder.grid import find_grid
 from inrcodec.jpeg.pixels import GREY, RGB, YCC
 from inrcodec.jpeg.tables import CHROMA, LUMA, standard_table
 from inrcodec.jpeg.turned import Orientation

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..history.chroma_search import RGB
-from .pixels import JFIF
+from ...history.chroma_search import RGB
+from ..pixels import JFIF
 
 ENDLESS = 1 << 40
 

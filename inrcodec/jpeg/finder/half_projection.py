@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..history.chroma_samples import Doubling
-from ..history.chroma_search import RGB
-from ..history.upsampling import taps
+from ...history.chroma_samples import Doubling
+from ...history.chroma_search import RGB
+from ...history.upsampling import taps
+from ..pixels import Frame
 from .bounds import allowed
 from .forward import basis, blocks_of, forward, samples_of
-from .pixels import Frame
 
 ROUNDS = 8
 

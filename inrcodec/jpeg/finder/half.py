@@ -15,17 +15,17 @@ from functools import cached_property
 
 import numpy as np
 
-from ..history.chroma_samples import estimate_chroma
-from ..history.chroma_search import RGB, Source, clipped
-from ..history.upsampling import TRIANGLE
+from ...history.chroma_samples import estimate_chroma
+from ...history.chroma_search import RGB, Source, clipped
+from ...history.upsampling import TRIANGLE
+from ..idct import component_samples
+from ..pixels import JFIF, Frame, upsample_chroma
+from ..tables import CHROMA, LUMA, likely_table, quality_of
+from ..turned import Turned, in_blocks, in_plane
 from .bounds import Bounds, chroma_bounds, luma_bounds, told_chroma
 from .forward import blocks_of, forward
 from .half_chroma import completed, rounded, searched_chroma, shown_samples, told_better, within
 from .half_projection import project
-from .idct import component_samples
-from .pixels import JFIF, Frame, upsample_chroma
-from .tables import CHROMA, LUMA, likely_table, quality_of
-from .turned import Turned, in_blocks, in_plane
 from .whole import searched, solve_bounded
 
 LUMA_TOLD = 0.4  # of the pixels of a block of luma

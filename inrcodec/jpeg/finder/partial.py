@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import kernels
+from ... import kernels
+from ..idct import component_samples
 from .forward import CENTRE, basis
-from .idct import component_samples
 
 LIST = 24  # ways that are kept
 SCALES = (1.0, 0.2, 5.0)  # of the variances, as blocks vary more or less than others

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..history.chroma_search import find_sources
-from ..history.planes import Lattice
-from ..history.upsampling import REPEATED, TRIANGLE
+from ...history.chroma_search import find_sources
+from ...history.planes import Lattice
+from ...history.upsampling import REPEATED, TRIANGLE
+from ..pixels import GREY, JFIF, YCC, Frame, decode
+from ..tables import LUMA, quality_of
+from ..turned import Orientation, Turned
 from .grid import find_grid
-from .pixels import GREY, JFIF, YCC, Frame, decode
 from .subsampled import Place, find_subsampled
-from .tables import LUMA, quality_of
 from .told import colour_of, exact_share, tables_of, told_blocks, transposed
-from .turned import Orientation, Turned
 from .whole import solve_planes, solve_ycc
 
 LEAST_EXACT = 0.2  # of the blocks that are tried

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..idct import component_samples
+from ..pixels import Frame
+from ..turned import in_blocks
 from .bounds import Bounds
 from .forward import CENTRE, basis, blocks_of, forward
 from .half_projection import Upsampling
 from .half_search import search_chroma
-from .idct import component_samples
 from .partial import LIST, complete, groups, variances
-from .pixels import Frame
-from .turned import in_blocks
 from .whole import FREE_REACH
 
 STEPS = 40  # of a search

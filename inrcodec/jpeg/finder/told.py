@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..history.chroma_search import LEAST_PIXELS, few_unclipped
+from ...history.chroma_search import LEAST_PIXELS, few_unclipped
+from ..pixels import GREY, JFIF, RGB, YCC
+from ..tables import CHROMA, LUMA, likely_table, quality_of
 from .forward import CENTRE, forward
-from .pixels import GREY, JFIF, RGB, YCC
-from .tables import CHROMA, LUMA, likely_table, quality_of
 from .whole import samples_of, solve_planes
 
 SAMPLE = 4096  # blocks, of which some are clipped

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..history.chroma_search import RGB, Source
-from ..history.planes import Lattice
-from ..history.upsampling import TRIANGLE
+from ...history.chroma_search import RGB, Source
+from ...history.planes import Lattice
+from ...history.upsampling import TRIANGLE
+from ..pixels import JFIF, YCC, Frame
+from ..turned import Orientation, Turned
 from .half import HalfChroma, Told
-from .pixels import JFIF, YCC, Frame
-from .turned import Orientation, Turned
 
 AGREEING = 0.7  # of the pixels that tell their chroma
 PIXELS = 1 << 20  # of a part, and of a band, about

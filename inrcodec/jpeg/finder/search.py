@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import kernels
+from ... import kernels
+from ..idct import plain_samples
 from .forward import basis
-from .idct import plain_samples
 
 UNIT = 32  # of a sample in one
 MOST = 2047  # that a sample is taken to be outside, in units

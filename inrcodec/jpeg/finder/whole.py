@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..history.chroma_search import clipped
+from ...history.chroma_search import clipped
+from ..idct import component_samples
+from ..pixels import JFIF
 from .bounds import Bounds, allowed, chroma_bounds, luma_bounds
 from .forward import CENTRE, basis, forward
-from .idct import component_samples
 from .partial import groups, solve_partial
-from .pixels import JFIF
 from .search import search_blocks
 
 ROUNDS = 3  # of projections

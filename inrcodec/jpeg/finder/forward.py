@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from .idct import ZIGZAG
+from ..idct import ZIGZAG
 
 CENTRE = 128  # that samples are taken less before it
 

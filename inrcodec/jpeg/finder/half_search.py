@@ -10,13 +10,13 @@ import ctypes
 
 import numpy as np
 
-from .. import kernels
-from ..history.upsampling import TRIANGLE
-from ..kernels.jpeg_chroma import JpegChromaStruct
+from ... import kernels
+from ...history.upsampling import TRIANGLE
+from ...kernels.jpeg_chroma import JpegChromaStruct
+from ..idct import component_samples, plain_samples
+from ..pixels import Frame, upsample_chroma
 from .bounds import Bounds
 from .forward import basis
-from .idct import component_samples, plain_samples
-from .pixels import Frame, upsample_chroma
 from .search import FAR, FINE, TENURE, UNIT
 
 MOST = 1023  # that a pixel is taken to be outside, in units

@@ -1,0 +1,1 @@
+"""The JPEG inside a picture: its grid, tables and coefficients, found in the pixels."""
