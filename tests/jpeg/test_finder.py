@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.jpeg import subsampled
+from inrcodec.jpeg.finder import subsampled
 from inrcodec.jpeg.finder.find import Found, find_jpeg
 from inrcodec.jpeg.finder.grid import find_grid
 from inrcodec.jpeg.pixels import GREY, RGB, YCC

@@ -7,7 +7,7 @@ import pytest
 
 from inrcodec import kernels
 from inrcodec.history.upsampling import REPEATED, TRIANGLE
-from inrcodec.jpeg import half_search, partial, search
+from inrcodec.jpeg.finder import half_search, partial, search
 from inrcodec.jpeg.finder.bounds import Bounds, allowed, chroma_bounds, luma_bounds
 from inrcodec.jpeg.finder.forward import CENTRE, basis, blocks_of, forward, samples_of
 from inrcodec.jpeg.idct import component_samples
