@@ -34,23 +34,23 @@ INR_EXPORT void INR_NAME(inr_dct_prepare)(const inr_dct *c, const inr_frequency 
     for (int64_t i = first; i < last; i++)
         for (int64_t j = 0; j < c->cols; j++) {
             const int64_t at = (i + DCT_PAD) * c->row_stride + j + DCT_PAD;
-            int32_t recent = 0, count = 0, run = 0, nearby = 0;
-            for (int64_t k = f->long_ago; k < f->place; k++) {
-                const int32_t size = inr_abs(c->values[k * c->plane + at]);
-                count += size > 0;
-                run = size > 0 ? 0 : run + 1;
-                recent += k >= f->recent ? size : 0;
+            const int32_t *value = c->values + at;
+            int32_t nearby = 0;
+            /* from the frequency before this one; those between are zeros */
+            for (int64_t k = f->before; k < f->place; k++) {
+                const int32_t size = k ? inr_abs(value[k * c->plane]) : 0;
+                const int64_t last = k - DCT_RECENT, first = k - DCT_LONG_AGO;
+                c->recent[at] += size - (last > 0 ? inr_abs(value[last * c->plane]) : 0);
+                c->count[at] += (size > 0) - (first > 0 && value[first * c->plane] != 0);
+                c->run[at] = size > 0 || !k ? 0 : inr_least(c->run[at] + 1, DCT_LONG_AGO);
             }
             for (int n = 0; n < DCT_NEARBY; n++)
                 if (f->nearby[n] >= 0)
-                    nearby += inr_abs(c->values[f->nearby[n] * c->plane + at]);
+                    nearby += inr_abs(value[f->nearby[n] * c->plane]);
             if (f->before)
-                c->total[at] += inr_abs(c->values[f->before * c->plane + at]);
-            c->recent[at] = recent;
-            c->count[at] = count;
-            c->run[at] = run;
+                c->total[at] += inr_abs(value[f->before * c->plane]);
             c->nearby[at] = nearby;
-            c->ring[at] = recent + nearby;
+            c->ring[at] = c->recent[at] + nearby;
         }
 }
 
@@ -137,7 +137,12 @@ static void inputs_of(const inr_dct_step *s, const int32_t *restrict at, int32_t
         }
         n++;
     }
+    const int first = s->step == 0; /* when nothing of this frequency is known */
     for (int side = 0; side < 4; side++, n++) {
+        if (first) {
+            set(in[n], 0);
+            continue;
+        }
         const int64_t sign = (side < 2 ? f->u : f->v) & 1 ? -1 : 1;
         signed_values(here, near[side], sign * (((int64_t)ONE << 12) >> f->exponent), at, in[n]);
     }
@@ -170,12 +175,17 @@ static void inputs_of(const inr_dct_step *s, const int32_t *restrict at, int32_t
     }
     const int four = n + 4;
     set(in[four], 0);
-    for (int i = 0; i < 4; i++) {
+    for (; first && n < four; n++)
+        set(in[n], 0);
+    for (int i = 0; !first && i < 4; i++) {
         take(here, near[i], at, in[n]);
         add(here, near[i], at, in[four]);
         logarithms(in[n++], 16, log2);
     }
-    logarithms(in[n++], 16, log2);
+    if (first)
+        n++;
+    else
+        logarithms(in[n++], 16, log2);
     set(in[n], 0);
     for (int i = 0; i < 4; i++)
         add(c->recent, near[i], at, in[n]);

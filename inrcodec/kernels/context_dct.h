@@ -11,6 +11,8 @@
 #define DCT_REFERENCES 2
 #define DCT_OWN 9          /* magnitudes of the own block that are seen one by one, */
 #define DCT_SIGNED 5       /* of which the first with their signs */
+#define DCT_RECENT 6       /* frequencies in two windows of magnitudes */
+#define DCT_LONG_AGO 16
 #define DCT_NEARBY 3       /* frequencies of neighbours that are seen together */
 #define DCT_OF_OTHERS 5    /* frequencies of references */
 #define DCT_INPUTS(references) (50 + 10 * (references))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .frequencies import Frequency
 from .inputs import PAD, bands, input_count
 
 DECISIONS = 64  # of a coefficient at most
-WORTH_THREADS = 1 << 14  # blocks
+WORTH_THREADS = 1 << 16  # blocks
 
 
 class CompiledKnown:
@@ -118,7 +119,9 @@ class CompiledKnown:
         )  # fmt: skip
 
 
+@cache
 def _frequency(f: Frequency) -> FrequencyStruct:
+    """A frequency as C has it."""
     made = FrequencyStruct(f.place, f.u, f.v, f.step, f.exponent, f.level)
     for name, values in (
         ("own", f.own),

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 from ...coding.backend import Workers, can_fit, fitting_backend, numpy_backend
 from ...coding.rangecoder import Encoder
-from ...context.encode import encode_context
-from ...context.file import ContextImage
+from ...context.encode import code, encode_context
+from ...context.file import ContextImage, Models
+from ...context.layout import choose_layout
+from ...context.prior import QUICK
 from ...context.scans import pack_streams
 from ...history.chain import Chain
 from ...history.planes import Planes
@@ -23,14 +25,14 @@ from .layout import lay_out, levels_of
 from .prior import DEFAULT_PRIOR
 from .traversal import traverse
 
-BLOCKS_PER_STREAM = 1 << 13
+BLOCKS_PER_STREAM = 1 << 11
 RANK = 1
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How an effort fits: how many samples of each network, how many times it sees each, at what
-    rate; of how many fits the best is taken."""
+    """How an effort fits, if it does: how many samples of each network, how many times it sees
+    each, at what rate; of how many fits the best is taken."""
 
     samples: int
     passes: float
@@ -40,9 +42,9 @@ class Effort:
 
 # Each takes about twice the time of the one before.
 EFFORTS = {
-    1: Effort(1 << 13, 1.5, 2e-2),
-    2: Effort(1 << 14, 2, 2e-2),
-    3: Effort(1 << 15, 3, 2e-2),
+    1: Effort(0, 0, 0),
+    2: Effort(1 << 13, 1.5, 2e-2),
+    3: Effort(1 << 14, 3, 2e-2),
     4: Effort(1 << 16, 4, 1.5e-2),
     5: Effort(1 << 17, 6, 1e-2),
     6: Effort(1 << 18, 8, 1e-2),
@@ -60,15 +62,20 @@ def encode_coefficients(chain: Chain, options: FitOptions, seal: Seal) -> bytes:
     planes, tell = chain.planes, options.tell
     blocks, coefficients = planes.geometry.blocks, planes.channels
     quiet = replace(options, tell=lambda _: None)
-    direct = _encode_direct(direct_planes(blocks, coefficients), quiet)
     levels = [levels_of(own) for own in coefficients]
     shapes = [(own.rows, own.cols) for own in blocks]
     components = lay_out(shapes, [own.table() for own in blocks], levels)
     effort = EFFORTS[options.effort]
-    changes = b""
+    changes, image_of_direct = b"", direct_planes(blocks, coefficients)
+    fits = effort.samples > 0 and can_fit()
     with Workers(numpy_backend(), options.threads) as workers:
+        if fits:
+            direct = _fit_direct(image_of_direct, quiet)
+        else:
+            quick = Models.of_prior(QUICK)
+            direct = code(image_of_direct, choose_layout(image_of_direct), quick, b"", workers)
         left = options.deadline - time.monotonic()
-        if can_fit() and left > 0:
+        if fits and left > 0:
             plan = Plan(
                 effort.samples,
                 effort.passes,
@@ -91,7 +98,7 @@ def encode_coefficients(chain: Chain, options: FitOptions, seal: Seal) -> bytes:
             [Encoder() for _ in range(min(MAX_STREAMS, -(-r * c // BLOCKS_PER_STREAM)))]
             for r, c in shapes
         ]
-        given = direct_parts(blocks, direct_planes(blocks, coefficients))
+        given = direct_parts(blocks, image_of_direct)
         traverse(workers, components, given, networks, coders, coefficients)
     image = CoefficientImage(
         planes.geometry,
@@ -105,7 +112,7 @@ def encode_coefficients(chain: Chain, options: FitOptions, seal: Seal) -> bytes:
     return seal(chain, image)
 
 
-def _encode_direct(planes: Planes, options: FitOptions) -> ContextImage:
+def _fit_direct(planes: Planes, options: FitOptions) -> ContextImage:
     """The DC coefficients as the context model codes them."""
     found: dict[bytes, ContextImage] = {}
 

@@ -22,7 +22,7 @@ HALF = np.array(
         [0, 0, 0, 1703, 0, -1138, 0, 0],
         [-369, 558, -710, 1474, 0, -985, 294, -111],
     ],
-    dtype=np.int64,
+    dtype=np.float64,
 )
 _SIGNS = 1 - 2 * (np.add.outer(np.arange(8), np.arange(8)) % 2)
 _ROWS, _COLUMNS = [v for _, v in ZIGZAG], [u for u, _ in ZIGZAG]
@@ -35,7 +35,7 @@ def reference(
     coefficients (rows or 2 rows, cols or 2 cols, 64) and steps, all in zigzag order."""
     real = coefficients.astype(np.int64) * steps.astype(np.int64)
     real = np.clip(real, -MOST_REAL, MOST_REAL)
-    blocks = np.zeros((*real.shape[:2], 8, 8), np.int64)
+    blocks = np.zeros((*real.shape[:2], 8, 8))  # of whole numbers below 2^48: exact
     blocks[:, :, _ROWS, _COLUMNS] = real
     bits = 0
     if blocks.shape[0] == 2 * shape[0]:
@@ -44,6 +44,7 @@ def reference(
     if blocks.shape[1] == 2 * shape[1]:
         blocks = blocks[:, 0::2] @ HALF.T + blocks[:, 1::2] @ (HALF * _SIGNS).T
         bits += 12
+    blocks = blocks.astype(np.int64)
     # of magnitudes up to 2^41: so far that the product with a factor stays below 2^63
     blocks >>= max(0, bits - 6)
     bits = min(bits, 6)
