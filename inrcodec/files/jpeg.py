@@ -43,7 +43,7 @@ def picture_of(file: JpegFile, data: bytes, name: str) -> Picture:
     factors = () if made else tuple((c.h, c.v) for c in frame.components)
     step = Jpeg(
         made, factors, blocks_of(file.coefficients, markers.quantisation),
-        coefficients=file.coefficients,
+        size=(frame.height, frame.width), coefficients=file.coefficients,
     )  # fmt: skip
     pixels = PixelType() if made else PixelType(space=OTHER_COLOURS)
     samples = step.pixels(file.coefficients, (frame.height, frame.width))

@@ -36,7 +36,7 @@ class Jpeg:
     v); blocks: of each component; top, left: the row and column of the frame at which the picture,
     turned back, begins; area: the first row and column of the picture that the JPEG has, and those
     behind the last, where it has not all, and border: the colour around; exceptions: pixels that
-    all this does not lead to; coefficients: of the picture that the step was found for, int16
+    all this does not lead to; size: rows and columns of the picture; coefficients: of the picture that the step was found for, int16
     (rows, cols, 64) each.
     """
 
@@ -49,6 +49,7 @@ class Jpeg:
     area: tuple[int, int, int, int] | None = None
     border: tuple[int, ...] = ()
     exceptions: Exceptions | None = None
+    size: tuple[int, int] = field(default=(0, 0), compare=False)
     coefficients: tuple[np.ndarray, ...] = field(default=(), repr=False, compare=False)
 
     number: ClassVar[int] = 6
@@ -74,7 +75,7 @@ class Jpeg:
         step = cls(
             found.frame, (), blocks_of(found.coefficients, found.tables), found.orientation,
             found.top, found.left, found.area if inside else None, found.colour if inside else (),
-            coefficients=found.coefficients,
+            size=picture.shape[:2], coefficients=found.coefficients,
         )  # fmt: skip
         made = step.pixels(found.coefficients, picture.shape[:2])
         channels = [np.moveaxis(np.atleast_3d(each), 2, 0) for each in (picture, made)]
@@ -212,7 +213,8 @@ class Jpeg:
             if own.rows > covered[0] or own.cols > covered[1]:
                 raise CorruptError("a JPEG with more blocks than its picture needs")
         exceptions = unpack_section(sections, cls.tag, before, count)
-        return cls(frame, factors, blocks, orientation, top, left, area, border, exceptions)
+        whole = before.height, before.width
+        return cls(frame, factors, blocks, orientation, top, left, area, border, exceptions, whole)
 
     @property
     def doubtful(self) -> bool:
@@ -221,6 +223,16 @@ class Jpeg:
             return False
         pixels = sum(own.rows * own.cols for own in self.blocks[:1]) * BLOCK * BLOCK
         return len(self.exceptions.positions) > FEW * pixels
+
+    def _exact(self) -> int:
+        """How many of the picture's areas of 8 x 8 pixels have no exception."""
+        height, width = self.size
+        across = -(-width // BLOCK)
+        other = np.empty(0, np.int64)
+        if self.exceptions is not None:
+            rows, cols = np.divmod(self.exceptions.positions, max(1, width))
+            other = np.unique(rows // BLOCK * across + cols // BLOCK)
+        return -(-height // BLOCK) * across - len(other)
 
     def facts(self) -> dict[str, Any]:
         """Colours, sampling, tables, grid, and what the coefficients do not lead to."""
@@ -241,7 +253,7 @@ class Jpeg:
             ]
         return (
             facts
-            | {"blocks": sum(b.rows * b.cols for b in self.blocks)}
+            | {"blocks": sum(b.rows * b.cols for b in self.blocks), "exact_areas": self._exact()}
             | exceptions_facts(self.exceptions)
         )
 
