@@ -129,7 +129,10 @@ def encode(
     if picture.jpeg is not None and not _is_of(picture, picture.jpeg):
         picture = replace(picture, jpeg=None)
     if picture.jpeg is not None and model not in ("auto", "context"):
-        picture = _without_coefficients(picture)
+        pixels = pixels_alone(picture)
+        if pixels.left_out != picture.left_out:
+            _warn(f"left out is {pixels.left_out[-1]}")
+        picture = pixels
     plain = Chain((), planes_of(picture))
 
     def seal(chain: Chain, coded: Model) -> bytes:
@@ -231,11 +234,10 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
     return replace(picture, source=None, left_out=(*picture.left_out, CHANGED))
 
 
-def _without_coefficients(picture: Picture) -> Picture:
-    """The picture of a JPEG as pixels alone, of which the file does not come back."""
+def pixels_alone(picture: Picture) -> Picture:
+    """The picture of a JPEG without its coefficients, so that the file does not come back."""
     if picture.source is None or picture.source.kind != JPEG:
         return replace(picture, jpeg=None)
-    _warn(f"left out is {OF_COEFFICIENTS}")
     left_out = (*picture.left_out, OF_COEFFICIENTS)
     return replace(picture, jpeg=None, source=None, left_out=left_out)
 

@@ -202,7 +202,7 @@ def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:
     """Encodes one image, and says what became of it."""
     from inrcodec import encode as encode_image
     from inrcodec import resample
-    from inrcodec.encode import source_picture
+    from inrcodec.encode import pixels_alone, source_picture
     from inrcodec.files.images import write_image
 
     source, target, writing, research = job.source, job.target, work.writing, work.research
@@ -211,6 +211,8 @@ def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:
     data, status = read_source(source)
     check_output(target, writing.force, makes_folder=job.makes_folder)
     picture = source_picture(data, label(source), limits, work.strip)
+    if picture.jpeg is not None and work.library["model"] not in ("auto", "context"):
+        picture = pixels_alone(picture)
     if work.strict and picture.left_out:
         raise ImageError(f"left out would be: {', '.join(picture.left_out)}")
     kept = bool(picture.left_out) and not writing.force

@@ -36,8 +36,8 @@ class Jpeg:
     v); blocks: of each component; top, left: the row and column of the frame at which the picture,
     turned back, begins; area: the first row and column of the picture that the JPEG has, and those
     behind the last, where it has not all, and border: the colour around; exceptions: pixels that
-    all this does not lead to; size: rows and columns of the picture; coefficients: of the picture that the step was found for, int16
-    (rows, cols, 64) each.
+    all this does not lead to; size: rows and columns of the picture; coefficients: of the picture
+    that the step was found for, int16 (rows, cols, 64) each.
     """
 
     frame: Frame | None

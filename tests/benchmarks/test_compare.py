@@ -57,7 +57,7 @@ def test_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(folder), "-e", "1", "-T", "1", "--csv", str(table), "--plot", str(folder)]
     assert compare.main(arguments) == 1  # for the bad one
     printed = capsys.readouterr()
-    assert "bad.png: not a PNG" in printed.err
+    assert "bad.png: not an image" in printed.err
 
     rows = list(csv.DictReader(table.read_text().splitlines()))
     names = ["as given", *PEERS, "inrcodec e1", "inrcodec e1, no history"]

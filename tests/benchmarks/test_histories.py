@@ -28,7 +28,7 @@ def test_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image")
     assert histories.main([str(tmp_path)]) == 1  # for the bad one
     printed = capsys.readouterr()
-    assert "bad.png: not a PNG" in printed.err
+    assert "bad.png: not an image" in printed.err
     cells = [line.strip("| ").split(" | ") for line in printed.out.splitlines()]
     found = {line[0]: line[1:3] for line in cells if line[0].endswith(".png")}
     assert found == {

@@ -292,7 +292,7 @@ def test_bench_reports_a_mismatch(encoded: Path, monkeypatch: pytest.MonkeyPatch
         ["decode", "--rm", "--reduce", "2", "a.linr"],
         ["encode", "a.png", "-f", "-o", "a.png"],
         ["encode", "a.png", "--json", "-o", "-"],
-        ["decode", "a.linr", "-o", "a.jpg"],
+        ["decode", "a.linr", "-o", "a.heic"],
         ["decode", "a.linr", "--device", "auto"],
         ["verify", "-", "-"],
         ["bench", "."],

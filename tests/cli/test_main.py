@@ -50,7 +50,7 @@ def test_names_of_all_bytes(image: Path) -> None:
     told = [process(*STORED, EVIL, env=strict), process(*STORED, EVIL, env=strict)]
     packed = EVIL.replace("png", "linr")
     told += [process("info", packed, env=strict), process("verify", packed, EVIL, env=strict)]
-    told += [process("decode", packed, "-o", EVIL + ".jpg", env=strict)]
+    told += [process("decode", packed, "-o", EVIL + ".heic", env=strict)]
     told += [process("decode", EVIL, "-o", "x.png", env=strict)]
     told += [process("bench", "-e", "1", EVIL, "--csv", "table.csv", env=strict)]
     told += [process(EVIL, env=strict)]

@@ -43,9 +43,9 @@ def test_damaged_images(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert all(images.check(data) for data in seeds)
-        for _ in range(1000):
+        for _ in range(500):
             read += images.check(images.mutate(rng.choice(seeds), rng))
-    assert 10 < read < 900
+    assert 5 < read < 450
 
 
 def test_files_are_taken_apart_and_put_together() -> None:
