@@ -192,15 +192,15 @@ def _segments(data: bytes) -> list[list[bytes]]:
     return [*parts, [b"", data[at:]]]
 
 
-def make_corpus(folder: Path, images: list[Path]) -> None:
-    """Pictures of the golden files as PNG, TIFF and PAM, their source files, JPEG files of several
-    writers, and small images from other folders."""
+def make_corpus(folder: Path, images: list[Path], every: int = 1) -> None:
+    """Pictures of every so many golden files as PNG, TIFF and PAM, their source files, JPEG files
+    of several writers, and small images from other folders."""
     import inrcodec
     from inrcodec.decode import file_of
     from inrcodec.source.restore import extensions_of
 
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(TESTS.glob("golden/*.linr")):
+    for path in sorted(TESTS.glob("golden/*.linr"))[::every]:
         if path.stat().st_size < SEED_BYTES:
             picture = inrcodec.decode_picture(path.read_bytes(), threads=1)
             own = () if picture.source is None else extensions_of(picture.source)[:1]
