@@ -53,6 +53,9 @@ TINY = 1024
 # and not at all where the estimate is that many times what the networks take.
 LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 
+# Of a JPEG file that takes more than this part of it at the least effort, a fit is tried.
+LITTLE_GAINED = 0.85
+
 # The search for a history takes so long a sample at worst, and half of a time limit at most.
 SEARCH_SECONDS = 3e-6
 
@@ -159,6 +162,10 @@ def encode(
     if past is not None:
         chain = Chain((past,), past.forward(plain.planes))
         candidates.append(encode_coefficients(chain, options, seal))
+        given_bytes = _jpeg_bytes(picture)
+        if effort == LEAST_EFFORT and 0 < LITTLE_GAINED * given_bytes < len(candidates[0]):
+            fitted = replace(options, effort=LEAST_EFFORT + 1)
+            candidates.append(encode_coefficients(chain, fitted, seal))
     if model == "coordinate":
         storable = [plain]
         networks = coordinate or Coordinate()
@@ -234,8 +241,16 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
     return replace(picture, source=None, left_out=(*picture.left_out, CHANGED))
 
 
+def _jpeg_bytes(picture: Picture) -> int:
+    """Of the file that a picture comes from, if that is a JPEG; else 0."""
+    source = picture.source
+    return len(source.sparse) if source is not None and source.kind == JPEG else 0
+
+
 def pixels_alone(picture: Picture) -> Picture:
     """The picture of a JPEG without its coefficients, so that the file does not come back."""
+    if picture.type.space:
+        raise ImageError("nothing but its coefficients holds the colours of this JPEG")
     if picture.source is None or picture.source.kind != JPEG:
         return replace(picture, jpeg=None)
     left_out = (*picture.left_out, OF_COEFFICIENTS)

@@ -50,7 +50,7 @@ class Source:
         assert len(numbers) % 2 == 0, "holes"
         assert all(type(n) is int and n >= 0 for n in numbers), "holes"
         assert all(n > 0 for n in numbers[1::2]), "holes"
-        assert len(numbers) // 2 <= min(2**20, samples + 2), "number of holes"
+        assert len(numbers) // 2 <= min(2**20, samples + 1000), "number of holes"
         assert sum(numbers[1::2]) <= 16 * samples + 2**24, "size of the holes"
         assert type(literals) is bytes, "literals"
         assert self.size == sum(numbers[1::2]) + len(literals), "size"

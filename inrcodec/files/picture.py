@@ -181,6 +181,8 @@ class Picture:
         where its samples are not known."""
         if self.unread:
             raise ImageError(f"the pixels of this file are not read ({self.unread})")
+        if self.type.space:
+            raise ImageError("the colours of this JPEG are not grey or RGB")
         return self.type.expand(self.samples)
 
     def check(self, name: str) -> None:

@@ -24,7 +24,7 @@ _DICTIONARY_DIGEST = "3a4c9b96f9e07fe43c5470b1d331b9c0"
 # A file may have so many bytes of pixel data for each of the picture's own, and so many more.
 MOST_TIMES, MOST_MORE = 16, 1 << 24
 MAX_HOLES = 1 << 20
-OTHERS = 2  # holes that are a palette and its alpha
+OTHERS = 1000  # holes that are of no samples: a palette, its alpha, scans of a small JPEG
 # What is in a recipe, by its key: one of these types, lists being of numbers or pairs of them.
 _RECIPES: dict[str, dict[str, tuple[type, ...]]] = {
     PNG: {"v": (list,), "f": (int, bytes), "c": (list,), "z": (bytes,), "b": (bytes,)},
