@@ -18,6 +18,7 @@ from .errors import LinrError
 from .files.metadata import pack_metadata
 from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
+from .jpeg.coefficients.file import CoefficientImage
 from .limits import DEFAULT, Limits
 from .options import Reading
 from .source.copy import Copy
@@ -127,6 +128,8 @@ def describe(
         }  # fmt: skip
         if statistics is not None:
             result["planes"] = statistics.rows()
+    if isinstance(model, CoefficientImage):
+        result |= {"weights": "int", "prior": model.prior, "rank": model.rank or None}
     if isinstance(model, CoordinateImage):
         networks = model.model
         result["weights"] = networks.form

@@ -122,7 +122,7 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     for step in facts["steps"]:
         told = ", ".join(f"{key} {_listed(value)}" for key, value in step.items() if key != "step")
         say(f"  step     {step['step']}: {told}")
-    if facts["mode"] == "stored":
+    if facts["mode"] in ("stored", "copy"):
         return
     if facts["mode"] == "coordinate":
         _show_coordinate(facts, say)
