@@ -52,7 +52,9 @@ def decode(
     for; LimitError above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
-    (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them.
+    (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them;
+    of a JPEG whose colours are no grey or RGB here (CMYK, 4:1:1) its components as they are, which
+    decode_picture(data).type.space tells. Of a file that is kept unread ImageError is raised.
     Raises a LinrError where the data is no whole, undamaged .linr file.
     """
     return decode_picture(

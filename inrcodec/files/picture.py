@@ -177,12 +177,10 @@ class Picture:
         return self.samples.reshape(*self.samples.shape[:2], -1)
 
     def array(self) -> np.ndarray:
-        """The picture in grey or RGB, with alpha where there is transparency. Raises ImageError
-        where its samples are not known."""
+        """The picture in grey or RGB, with alpha where there is transparency; of OTHER_COLOURS the
+        components as they are. Raises ImageError where its samples are not known."""
         if self.unread:
             raise ImageError(f"the pixels of this file are not read ({self.unread})")
-        if self.type.space:
-            raise ImageError("the colours of this JPEG are not grey or RGB")
         return self.type.expand(self.samples)
 
     def check(self, name: str) -> None:
