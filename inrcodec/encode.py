@@ -33,7 +33,7 @@ from .errors import (
 from .files.atomic import status_of, write_atomic
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
-from .history.chain import Chain, beginnings, chains
+from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
 from .info import describe
 from .jpeg.coefficients.encode import encode_coefficients
@@ -156,23 +156,23 @@ def encode(
         return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
 
     candidates: list[bytes] = []
-    past = picture.jpeg
+    past, blocks = picture.jpeg, None
     if past is None and history and model in ("auto", "context"):
         past = Jpeg.find(plain.planes)
     if past is not None:
-        chain = Chain((past,), past.forward(plain.planes))
-        candidates.append(encode_coefficients(chain, options, seal))
+        blocks = Chain((past,), past.forward(plain.planes))
+        candidates.append(encode_coefficients(blocks, options, seal))
         given_bytes = _jpeg_bytes(picture)
         if effort == LEAST_EFFORT and 0 < LITTLE_GAINED * given_bytes < len(candidates[0]):
             fitted = replace(options, effort=LEAST_EFFORT + 1)
-            candidates.append(encode_coefficients(chain, fitted, seal))
+            candidates.append(encode_coefficients(blocks, fitted, seal))
     if model == "coordinate":
         storable = [plain]
         networks = coordinate or Coordinate()
         candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options)))
         if networks.optimize == "size":
             candidates.append(stored())
-    elif past is None or past.doubtful:
+    elif blocks is None or doubtful(blocks, plain):
         begun = beginnings(plain) if history else [plain]
         indexed = [start.then(ColourTable) for start in begun]
         tables = [chain for chain in indexed if chain is not None]

@@ -148,10 +148,15 @@ def metadata_of(data: bytes) -> Metadata | None:
 
 
 def not_carried(data: bytes) -> tuple[str, ...]:
-    """What of a file's segments metadata_of leaves, in words."""
-    carried = (b"JFIF\0", b"Adobe", _EXIF, _XMP, _ICC)
-    names = list[str]()
+    """What of a file's segments metadata_of leaves, in words: those that no PNG has, and all but
+    the first of a kind that it has once."""
+    carried, seen, names = (b"JFIF\0", b"Adobe", _EXIF, _XMP), set[tuple[int, bytes]](), list[str]()
     for kind, body in segments(data):
-        if 0xE0 <= kind <= 0xEF and not body.startswith(carried):
+        mark = next((each for each in carried if body.startswith(each)), b"")
+        once = (kind, mark) not in seen
+        seen.add((kind, mark))
+        if kind == _COM and not (once and b"\0" not in body):
+            names.append("COM")
+        elif 0xE0 <= kind <= 0xEF and not body.startswith(_ICC) and not (mark and once):
             names.append(f"APP{kind - 0xE0}")
     return tuple(dict.fromkeys(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..jpeg.step import Jpeg
 from .colour_table import ColourTable
 from .enlarged import Enlarged
 from .jfif import Jfif
@@ -15,7 +16,10 @@ from .value_ranks import ValueRanks
 
 STEPS: tuple[type[Step], ...] = (Enlarged, Subsampled, Jfif, ValueRanks, ColourTable)
 # Of the pixels: so few leave no doubt of a step. Fewer samples are worth more than other colours.
-FEW_EXCEPTIONS = {Enlarged.number: 1 / 1024, Jfif.number: 1 / 1024, Subsampled.number: 1 / 64}
+FEW_EXCEPTIONS = {
+    Enlarged.number: 1 / 1024, Jfif.number: 1 / 1024, Subsampled.number: 1 / 64,
+    Jpeg.number: 1 / 64,
+}  # fmt: skip
 FEW_PIXELS = 1 << 14  # of which the fields of a step may be more than it saves
 
 
@@ -41,8 +45,8 @@ def beginnings(plain: Chain) -> list[Chain]:
     if small is None:
         return [plain]
     size = plain.planes.geometry
-    doubtful = _doubtful(small, plain) or size.height * size.width <= FEW_PIXELS
-    return [plain, small] if doubtful else [small]
+    both = doubtful(small, plain) or size.height * size.width <= FEW_PIXELS
+    return [plain, small] if both else [small]
 
 
 def chains(plain: Chain, history: bool = True) -> list[Chain]:
@@ -50,7 +54,7 @@ def chains(plain: Chain, history: bool = True) -> list[Chain]:
     where history is looked for, and as ranks where they may pay."""
     converted = (plain.then(Subsampled) or plain.then(Jfif)) if history else None
     found = [converted or plain]
-    if converted is not None and _doubtful(converted, plain):
+    if converted is not None and doubtful(converted, plain):
         found.append(plain)
     for start in (converted, plain):
         ranked = start and start.then(ValueRanks)
@@ -59,7 +63,7 @@ def chains(plain: Chain, history: bool = True) -> list[Chain]:
     return found
 
 
-def _doubtful(chain: Chain, before: Chain) -> bool:
+def doubtful(chain: Chain, before: Chain) -> bool:
     """Whether the last step has so many exceptions that planes may take less as they were."""
     step, size = chain.steps[-1], before.planes.geometry
     return step.facts()["exceptions"] > FEW_EXCEPTIONS[step.number] * size.height * size.width

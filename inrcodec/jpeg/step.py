@@ -24,7 +24,6 @@ RULES = (TRIANGLE, REPEATED)
 UPRIGHT = Orientation()
 RAW = "raw"  # components whose pixels are none of Frame's: the nearest sample of each
 MAX_SIDE = 65535
-FEW = 1 / 64  # of the pixels: exceptions that leave no doubt
 BLOCK, MORE_BLOCKS = 8, 3  # a side of a block; so many more than cover the picture at most
 
 
@@ -215,14 +214,6 @@ class Jpeg:
         exceptions = unpack_section(sections, cls.tag, before, count)
         whole = before.height, before.width
         return cls(frame, factors, blocks, orientation, top, left, area, border, exceptions, whole)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether so many pixels are exceptions that it may pay less than the pixels themselves."""
-        if self.exceptions is None:
-            return False
-        pixels = sum(own.rows * own.cols for own in self.blocks[:1]) * BLOCK * BLOCK
-        return len(self.exceptions.positions) > FEW * pixels
 
     def _exact(self) -> int:
         """How many of the picture's areas of 8 x 8 pixels have no exception."""

@@ -94,7 +94,10 @@ def test_closed_streams(image: Path) -> None:
     assert run("verify", "a.linr", "a.png").exit_code == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+@pytest.mark.skipif(
+    not os.path.exists("/dev/full"),
+    reason="needs /dev/full, as without root nothing else is a full disk",
+)
 def test_full_streams(image: Path) -> None:
     Path("b.png").write_bytes(image.read_bytes())
     line = b"inrcodec: stdout: No space left on device\n"

@@ -14,7 +14,8 @@ PYTHON = ROOT / "build" / "aarch64" / "python"
 
 
 @pytest.mark.skipif(
-    not PYTHON.exists(), reason="make emulate, a part of .ci/run, gets a Python for aarch64"
+    not PYTHON.exists(),
+    reason="needs a Python for aarch64 and qemu; make emulate, a part of .ci/run, always has both",
 )
 def test_the_golden_files() -> None:
     code = "from inrcodec import kernels; print(kernels.library().isa)" + DECODE_GOLDEN

@@ -16,6 +16,7 @@ from inrcodec import ImageError, LinrWarning, Picture
 from inrcodec.contents import parse
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_picture
+from inrcodec.files.jpeg import not_carried
 from inrcodec.info import survey
 from inrcodec.jpeg.coefficients import encode as encoding
 from inrcodec.jpeg.coefficients.file import CoefficientImage
@@ -252,3 +253,17 @@ def test_the_largest_coefficients() -> None:
         own[1, 1, 9] = value
         with pytest.raises(ImageError, match="it: JPEG with coefficients"):
             read_picture(file_of(own), "it")
+
+
+def test_segments_that_a_png_does_not_have_are_named() -> None:
+    data = ALL["grey"]
+
+    def with_segments(*segments: tuple[int, bytes]) -> bytes:
+        parts = [bytes([255, kind]) + (len(b) + 2).to_bytes(2, "big") + b for kind, b in segments]
+        return data[:2] + b"".join(parts) + data[2:]
+
+    exif, note = (0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0"), (0xFE, b"a note")
+    assert not_carried(with_segments(exif, note)) == ()
+    assert not_carried(with_segments(exif, exif)) == ("APP1",)
+    assert not_carried(with_segments(note, note)) == ("COM",)
+    assert not_carried(with_segments((0xFE, b"a\0b"), (0xED, b"Photoshop"))) == ("COM", "APP13")
