@@ -8,6 +8,7 @@
 True
 """
 
+from .context.own_prior import Prior
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
 from .decode import decode, decode_file, decode_picture, read_metadata
@@ -23,6 +24,7 @@ from .errors import (
     LinrWarning,
     NotLinrError,
     OutputExistsError,
+    PriorNotFoundError,
     TruncatedError,
     UnsupportedVersionError,
     VerificationError,
@@ -50,6 +52,8 @@ __all__ = [
     "OutputExistsError",
     "Picture",
     "PixelType",
+    "Prior",
+    "PriorNotFoundError",
     "Progress",
     "TruncatedError",
     "UnsupportedVersionError",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ import numpy as np
 
 from .coding.backend import backend_for
 from .contents import Contents, parse
+from .context.own_prior import Prior
 from .errors import ChecksumError, CorruptError, LinrError, LinrWarning, OutputExistsError
 from .files.atomic import status_of, write_atomic
 from .files.images import write_picture
@@ -39,6 +40,7 @@ def decode(
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
+    priors: Sequence[Prior] = (),
     limits: Limits = DEFAULT,
 ) -> np.ndarray:
     """The image in a .linr file.
@@ -48,8 +50,10 @@ def decode(
     j * scale) of the image (where chroma is subsampled, with that of a sample next to it); what is
     behind the data for these may be missing, and the digest, which is of all samples, cannot be
     checked. device: "cpu" (NumPy) or "cuda" (torch); threads: how many
-    to use, default all cores. Neither changes a bit of the result. limits: what the file may ask
-    for; LimitError above.
+    to use, default all cores. Neither changes a bit of the result. priors: those of one's own that
+    the file may have been made from, beside those in the files and folders that the environment's
+    INRCODEC_PRIORS names; PriorNotFoundError where its own is not there. limits: what the file may
+    ask for; LimitError above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
     (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them;
@@ -58,7 +62,13 @@ def decode(
     Raises a LinrError where the data is no whole, undamaged .linr file.
     """
     return decode_picture(
-        data, index=index, scale=scale, device=device, threads=threads, limits=limits
+        data,
+        index=index,
+        scale=scale,
+        device=device,
+        threads=threads,
+        priors=priors,
+        limits=limits,
     ).array()
 
 
@@ -69,12 +79,13 @@ def decode_picture(
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
+    priors: Sequence[Prior] = (),
     limits: Limits = DEFAULT,
 ) -> Picture:
     """The picture in a .linr file, with its palette, depth and metadata; arguments and errors are
     decode's."""
     contents = read_contents(bytes(data), scale, limits)
-    return picture_of(contents, Reading(backend_for(device), threads, limits, index, scale))
+    return picture_of(contents, Reading(backend_for(device), threads, limits, index, scale, priors))
 
 
 def read_metadata(data: bytes, *, limits: Limits = DEFAULT) -> Metadata | None:
@@ -91,6 +102,7 @@ def decode_file(
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
+    priors: Sequence[Prior] = (),
     limits: Limits = DEFAULT,
 ) -> None:
     """Decodes a .linr file into an image file whose extension names its type, with its metadata
@@ -98,15 +110,16 @@ def decode_file(
     type and the .linr says so (info()["source"]), but for a LinrWarning where a compressor of this
     machine gives other bytes than the encoder's.
 
-    scale, device, threads, limits: as decode's; of a reduced image no more of the file is read than
-    it needs. Raises OutputExistsError if the target exists and force is False or it is the source,
-    OSError as the file system does, and any LinrError of decode or images.write_picture.
+    scale, device, threads, priors, limits: as decode's; of a reduced image no more of the file is
+    read than it needs. Raises OutputExistsError if the target exists and force is False or it is
+    the source, OSError as the file system does, and any LinrError of decode or
+    images.write_picture.
     """
     if os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExistsError(f"{target}: the file is the source itself")
     with open(source, "rb") as file:
         status, contents = status_of(file), read_contents(file, scale, limits)
-    reading = Reading(backend_for(device), threads, limits, scale=scale)
+    reading = Reading(backend_for(device), threads, limits, scale=scale, priors=priors)
     picture = picture_of(contents, reading)
     data = file_of(picture, Path(target).suffix, _warn, limits)
     write_atomic(Path(target), data, force=force, like=status)

@@ -19,6 +19,7 @@ from .coding.stored_file import StoredImage, estimate
 from .coding.weights import FORMS
 from .contents import Contents, Model, pack, parse, planes_of
 from .context.encode import EFFORTS, encode_context
+from .context.own_prior import Prior
 from .coordinate.encode import encode_coordinate
 from .coordinate.model import Coordinate
 from .decode import picture_of
@@ -72,6 +73,7 @@ def encode(
     coordinate: Coordinate | None = None,
     time_limit: float | None = None,
     history: bool = True,
+    prior: Prior | str | Path | None = None,
     limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
@@ -91,6 +93,8 @@ def encode(
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.
+    prior: one of one's own (train), or its file, that networks start from; at effort 1 they are
+    taken as it has them. Who decodes needs it, too; JPEGs and stored images start from none.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
@@ -111,12 +115,16 @@ def encode(
     ):
         if value not in choices:
             raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
+    if prior is not None and (weights != "int" or model not in ("auto", "context")):
+        raise ValueError("a prior is for context images with int weights")
+    if prior is not None and not isinstance(prior, Prior):
+        prior = Prior.read(prior)
     tell = progress or (lambda _: None)
     if effort is None:
         effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
     options = FitOptions(
         effort, weights, device, seed, threads or os.cpu_count() or 1, deadline_of(time_limit),
-        tell, watch,
+        tell, watch, prior,
     )  # fmt: skip
     if model == "coordinate":
         require_torch("the coordinate model")
@@ -198,7 +206,7 @@ def encode(
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / picture.samples.size
     tell(Progress("verify", CODE, bpsp))
-    facts = verify(data, picture, options.threads, limits, report is not None)
+    facts = verify(data, picture, options, limits, report is not None)
     if report is not None:
         report(facts)
     tell(Progress("verify", 1.0, bpsp))

@@ -27,6 +27,21 @@ class ChecksumError(LinrError):
     """A section's CRC-32 or the digest of the decoded samples does not match."""
 
 
+class PriorNotFoundError(LinrError):
+    """The file was made from a prior of one's own that is not here. digest: its BLAKE2b-128, in
+    hexadecimal digits."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"prior {digest}, which the file was made from, is not here: name its file, in"
+            " INRCODEC_PRIORS for instance"
+        )
+        self.digest = digest
+
+    def __reduce__(self) -> tuple[type[PriorNotFoundError], tuple[str]]:
+        return type(self), (self.digest,)
+
+
 class LimitError(LinrError):
     """The file or image asks for more pixels, weights or work than is allowed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from .coding.backend import backend_for
 from .coding.stored_file import StoredImage
 from .contents import Contents, parse
 from .context.file import ContextImage
+from .context.own_prior import Prior
 from .context.step import Codes
 from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
@@ -27,31 +29,44 @@ from .source.skeleton import pack_skeleton
 
 
 def info(
-    data: bytes, *, planes: bool = True, threads: int | None = None, limits: Limits = DEFAULT
+    data: bytes,
+    *,
+    planes: bool = True,
+    threads: int | None = None,
+    priors: Sequence[Prior] = (),
+    limits: Limits = DEFAULT,
 ) -> dict[str, Any]:
     """What a .linr file holds, as a dict that json can write.
 
     planes: decode the file to find, per channel and plane, the bit error rate (BER) of the
-    networks' decisions before correction and the bits spent on the plane. limits: as decode's.
-    Raises as decode.
+    networks' decisions before correction and the bits spent on the plane. priors, limits: as
+    decode's. Raises as decode.
     """
     contents = parse(bytes(data), limits)
     if not planes or isinstance(contents.model, StoredImage | Copy):
         return describe(contents, len(data))
     statistics, decisions = PlaneStatistics(contents), Decisions()
-    reading = Reading(backend_for("cpu"), threads, limits, observe=statistics, decided=decisions)
+    reading = Reading(
+        backend_for("cpu"), threads, limits, priors=priors, observe=statistics, decided=decisions
+    )
     decode_samples(contents, reading)
     return describe(contents, len(data), statistics, decisions)
 
 
-def bit_map(data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT) -> np.ndarray:
+def bit_map(
+    data: bytes,
+    *,
+    threads: int | None = None,
+    priors: Sequence[Prior] = (),
+    limits: Limits = DEFAULT,
+) -> np.ndarray:
     """Where in the image the bits go: bits per pixel, float64 (H, W), all channels together.
 
     Each bit counts as -log2 of the probability that the networks gave it, so that the sum is that
-    of the planes' bits in info(); header and weights belong to no pixel. limits: as decode's.
-    Raises as decode, and LinrError for other files, which have no such bits.
+    of the planes' bits in info(); header and weights belong to no pixel. priors, limits: as
+    decode's. Raises as decode, and LinrError for other files, which have no such bits.
     """
-    bits = survey(data, threads=threads, limits=limits)[2]
+    bits = survey(data, threads=threads, priors=priors, limits=limits)[2]
     if bits is None:
         name = parse(bytes(data), limits).model.name
         raise LinrError(f"the file is {name}, not of the context model")
@@ -59,13 +74,18 @@ def bit_map(data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT
 
 
 def survey(
-    data: bytes, *, threads: int | None = None, limits: Limits = DEFAULT
+    data: bytes,
+    *,
+    threads: int | None = None,
+    priors: Sequence[Prior] = (),
+    limits: Limits = DEFAULT,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
     """info(), decode() and bit_map() of a file in one decoding; the last is None of another than
     the context model."""
     contents = parse(bytes(data), limits)
     statistics, bits = PlaneStatistics(contents), BitMap(contents.model.geometry)
-    reading = Reading(backend_for("cpu"), threads, limits, observe=_Both(statistics, bits))
+    observe = _Both(statistics, bits)
+    reading = Reading(backend_for("cpu"), threads, limits, priors=priors, observe=observe)
     image = contents.type.expand(decode_samples(contents, reading))
     if not isinstance(contents.model, ContextImage):
         return describe(contents, len(data)), image, None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .coding.backend import INSTALL, Backend, Workers, can_fit
+from .context.own_prior import Prior
 from .context.step import Observer
 from .limits import DEFAULT, Limits
 from .progress import Progress
@@ -34,12 +35,19 @@ class FitOptions:
     deadline: float = math.inf
     tell: Callable[[Progress], None] = lambda _: None
     watch: Callable[[Any], None] | None = None
+    prior: Prior | None = None
+
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        """Those of one's own that what is coded may name."""
+        return () if self.prior is None else (self.prior,)
 
 
 @dataclass(frozen=True)
 class Reading:
     """How to decode: as decode's keywords of these names.
 
+    priors: read, too, beside those that are known by the environment.
     observe: told of all that is coded of a context image (context.step.Observer), decided: of the
     planes of a coordinate image.
     """
@@ -49,6 +57,7 @@ class Reading:
     limits: Limits = DEFAULT
     index: int = 0
     scale: int = 1
+    priors: Sequence[Prior] = ()
     observe: Observer | None = None
     decided: Decided | None = None
 

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .coding.backend import fresh_backend
 from .contents import Contents, parse
+from .context.own_prior import Prior
 from .context.prior import forget_prior
 from .decode import decode_whole
 from .errors import ChecksumError, CorruptError, VerificationError
 from .files.picture import Picture
 from .info import Decisions, PlaneStatistics, describe
 from .limits import Limits
-from .options import Reading
+from .options import FitOptions, Reading
 from .source.skeleton import JPEG
 
 BROKEN = "the encoded image does not decode to itself; please report this"
 
 
 def verify(
-    data: bytes, picture: Picture, threads: int, limits: Limits, count: bool
+    data: bytes, picture: Picture, options: FitOptions, limits: Limits, count: bool
 ) -> dict[str, Any]:
     """Decodes a file and compares with what was given to be encoded, of which it has the digest;
     what info() says of it, if its planes are to be counted. Raises VerificationError."""
     contents = parse(data, limits)
     statistics = PlaneStatistics(contents) if count else None
     decisions = Decisions() if count else None
-    reading = Reading(fresh_backend(), threads, limits, observe=statistics, decided=decisions)
+    reading = Reading(
+        fresh_backend(), options.threads, limits, priors=options.priors, observe=statistics,
+        decided=decisions,
+    )  # fmt: skip
     compare(contents, picture, reading)
     found = contents.type, contents.metadata, contents.source, contents.left_out
     if found != (picture.type, picture.metadata, picture.source, picture.left_out):
@@ -41,6 +46,8 @@ def compare(contents: Contents, picture: Picture, reading: Reading) -> None:
     are new, and priors are read anew. On the CPU wherever the fit ran, so that two devices have
     agreed on every bit. Raises VerificationError where that fails or gives other samples."""
     forget_prior()
+    priors = tuple(Prior.read(prior.data) for prior in reading.priors)
+    reading = replace(reading, priors=priors)
     try:
         decoded, jpeg = decode_whole(contents, reading)
     except (CorruptError, ChecksumError) as error:

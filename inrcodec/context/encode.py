@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..coding.backend import Workers, can_fit, fitting_backend, numpy_backend
 from ..coding.weights import pack_weights
 from ..history.chain import Chain
 from ..history.planes import Planes
-from ..options import FitOptions
+from ..options import LEAST_EFFORT, FitOptions
 from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
-from .file import ContextImage, Models, read_networks
+from .file import ContextImage, Models, read_networks, start_of
 from .fit import Plan, fit_planes, fit_trunks
 from .layout import Layout, choose_layout
-from .prior import MAX_RANK, QUICK, THOROUGH, prior_networks
+from .own_prior import Prior
+from .prior import MAX_RANK, PRIORS, QUICK, THOROUGH
 from .scans import ScanEncoder
 from .traversal import traverse
 
@@ -58,23 +59,26 @@ AFTER_FIT, TRUNKS_SHARE, MIN_SECONDS = 3.5, 0.85, 0.5
 PLAIN_WIDTH, PLAIN_PASSES = 16, 2  # of networks without a prior; passes that these take more
 # So many pixels pay for each rank of the changes to a prior, up to a rank; from there on for this,
 # and so many for the largest.
-PIXELS_PER_RANK, SMALL_RANKS, LARGE_RANK = 60_000, 5, {QUICK: MAX_RANK, THOROUGH: 16}
+PIXELS_PER_RANK, SMALL_RANKS = 60_000, 5
+LARGE_RANK = {PRIORS[QUICK].trunk_width: MAX_RANK, PRIORS[THOROUGH].trunk_width: 16}
 LARGEST_RANK_PIXELS = 900_000
 
 # Makes a file of what was coded: adds the digest and what goes with the image, and packs it.
 Seal = Callable[[Chain, ContextImage], bytes]
 
 
-def choose_rank(pixels: int, prior: int) -> int:
-    """The rank of an image's changes to a prior."""
+def choose_rank(pixels: int, width: int) -> int:
+    """The rank of an image's changes to a prior of trunk INRs of a width."""
     rank = max(1, pixels // PIXELS_PER_RANK)
     if rank <= SMALL_RANKS:
         return rank
-    return LARGE_RANK[prior] if pixels < LARGEST_RANK_PIXELS else MAX_RANK
+    return LARGE_RANK[width] if pixels < LARGEST_RANK_PIXELS else MAX_RANK
 
 
-def choose_models(form: str, effort: int, pixels: int) -> Models:
-    """What the fit to an image starts from."""
+def choose_models(form: str, effort: int, pixels: int, own: Prior | None = None) -> Models:
+    """What the fit to an image starts from; own: a prior that is to be used."""
+    if own is not None:
+        return Models.of_prior(own)
     if form != "int":
         return Models(form, PLAIN_WIDTH, PLAIN_WIDTH)
     prior = EFFORTS[effort].prior
@@ -83,11 +87,14 @@ def choose_models(form: str, effort: int, pixels: int) -> Models:
 
 def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> bytes:
     """The smallest context file of an image: that of the chain for which the prior does best, as it
-    is or after a fit. seal: makes a file of a chain and its coded planes."""
-    pixels, tell = _pixels(chains[-1]), options.tell
-    models = choose_models(options.weights, options.effort, pixels)
-    quick = Models.of_prior(QUICK)
+    is or after a fit. At the least effort a prior of one's own is taken as it is: it was fitted.
+    seal: makes a file of a chain and its coded planes."""
+    pixels, tell, own = _pixels(chains[-1]), options.tell, options.prior
+    models = choose_models(options.weights, options.effort, pixels, own)
+    quick = Models.of_prior(own or QUICK)
     ways = [(chain, choose_layout(chain.planes)) for chain in chains]
+    least = options.effort == LEAST_EFFORT
+    fitted = own is not None and least and all(own.covers(layout) for _, layout in ways)
     effort = EFFORTS[options.effort]
     early = options.device == "auto" and options.effort < CUDA_EFFORT
     backend = fitting_backend("cpu" if early else options.device)
@@ -105,18 +112,18 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
 
         def file(way: tuple[Chain, Layout], models: Models, weights: bytes) -> bytes:
             chain, layout = way
-            return seal(chain, code(chain.planes, layout, models, weights, workers))
+            return seal(chain, code(chain.planes, layout, models, weights, workers, options.priors))
 
         candidates, reserve, way = [], 0.0, ways[-1]
         sure = len(ways) == 1 and pixels >= SURE_PIXELS and math.isinf(options.deadline)
-        if models.prior and not (sure and can_fit()):
+        if models.prior and (fitted or not (sure and can_fit())):
             # a fit may lose, where the image is small; and the prior knows which way to go
             started = time.monotonic()
             unchanged = [file(way, quick, b"") for way in ways]
             candidates = [min(unchanged, key=len)]
             way = ways[unchanged.index(candidates[0])]
             pixels = _pixels(way[0])
-            models = choose_models(options.weights, options.effort, pixels)
+            models = choose_models(options.weights, options.effort, pixels, own)
             reserve = AFTER_FIT * (time.monotonic() - started)
             slower = models.trunk_width / quick.trunk_width
             if options.deadline - time.monotonic() > 2 * slower * reserve:
@@ -124,10 +131,10 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
             else:  # there would be little time to fit the large networks
                 models = quick
         chain, layout = way
-        prior = prior_networks(layout, models.prior) if models.prior else None
-        rank = choose_rank(pixels, models.prior) if prior else 0
+        prior = start_of(layout, models, options.priors)
+        rank = choose_rank(pixels, models.trunk_width) if prior else 0
         left = options.deadline - time.monotonic() - reserve
-        if not candidates or (left > 0 and can_fit()):
+        if not candidates or (left > 0 and can_fit() and not fitted):
             plan = Plan(
                 effort.passes if models.prior else effort.passes + PLAIN_PASSES,
                 effort.steps,
@@ -159,12 +166,17 @@ def _pixels(chain: Chain) -> int:
 
 
 def code(
-    planes: Planes, layout: Layout, models: Models, weights: bytes, workers: Workers
+    planes: Planes,
+    layout: Layout,
+    models: Models,
+    weights: bytes,
+    workers: Workers,
+    priors: Sequence[Prior] = (),
 ) -> ContextImage:
     """Planes coded with the weights that a decoder will read, not with those that were packed; on
     the CPU, wherever the fit was."""
     backend = numpy_backend()
-    networks = read_networks(layout, models, weights, backend)
+    networks = read_networks(layout, models, weights, backend, priors)
     scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
     traverse(backend, workers, layout, networks, scans, planes)
     payloads = tuple(scans.finish())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..coding.backend import Backend
-from ..coding.weights import FORMS, unpack_weights
+from ..coding.weights import FORMS, Tensors, unpack_weights
 from ..container.fields import Fields
 from ..container.linr import DATA, DIGEST_BYTES, Section, Sections
 from ..errors import CorruptError, UnsupportedVersionError
@@ -15,6 +16,7 @@ from ..limits import Limits, check_bits
 from ..options import Reading
 from .layout import MAX_EXPONENT, Layout, lay_out
 from .networks import Network, Shape
+from .own_prior import Prior, find_prior
 from .prior import MAX_RANK, PRIORS, add, prior_networks
 from .scans import MAX_SECTIONS, ScanDecoder
 from .step import ChannelNetworks, plane_shape, trunk_of
@@ -32,13 +34,18 @@ class Models:
     form: str  # of the weights: weights.FORMS
     trunk_width: int
     plane_width: int
-    prior: int = 0  # one of prior.PRIORS where the weights are changes to it
+    prior: int | str = 0  # where the weights are changes: to one of prior.PRIORS or that digest
     rank: int = 0  # of the changes to w1 and w2 of a prior
 
     @classmethod
-    def of_prior(cls, prior: int, rank: int = 0) -> Models:
+    def of_prior(cls, prior: int | Prior, rank: int = 0) -> Models:
         """Models that start from a prior."""
-        return cls("int", PRIORS[prior].trunk_width, PRIORS[prior].plane_width, prior, rank)
+        widths, named = (
+            (PRIORS[prior.base], prior.digest)
+            if isinstance(prior, Prior)
+            else (PRIORS[prior], prior)
+        )
+        return cls("int", widths.trunk_width, widths.plane_width, named, rank)
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,12 @@ class ContextImage:
             "n": self.sections,
             "f": FORMS.index(models.form),
         }
-        if models.prior:
-            fields["q"] = models.prior
+        prior = models.prior
+        if prior:
+            fields["q"] = bytes.fromhex(prior) if isinstance(prior, str) else prior
             if models.rank and self.weights:
                 fields["r"] = models.rank
-        else:
+        if not prior or isinstance(prior, str):
             fields["w"] = [models.trunk_width, models.plane_width]
         sections = [Section(DATA, payload) for payload in self.scans]
         if self.weights or not models.prior:
@@ -107,7 +115,9 @@ class ContextImage:
     def decode(self, reading: Reading) -> Planes:
         """The planes."""
         self._check_work(reading.scale, reading.limits)
-        networks = read_networks(self.layout, self.models, self.weights, reading.backend)
+        networks = read_networks(
+            self.layout, self.models, self.weights, reading.backend, reading.priors
+        )
         scans = ScanDecoder(self.scans, self.sections)
         with reading.workers() as workers:
             return traverse(
@@ -151,13 +161,30 @@ def network_shapes(layout: Layout, models: Models) -> list[Shape]:
     return shapes
 
 
+def start_of(layout: Layout, models: Models, priors: Sequence[Prior]) -> list[Tensors] | None:
+    """What the networks of a layout start from, if they do: a shipped prior, or one that is among
+    `priors` or known. Raises as own_prior.find_prior, CorruptError for one of other widths."""
+    if isinstance(models.prior, int):
+        return prior_networks(layout, models.prior) if models.prior else None
+    prior = find_prior(models.prior, priors)
+    widths = PRIORS[prior.base]
+    if (models.trunk_width, models.plane_width) != (widths.trunk_width, widths.plane_width):
+        raise CorruptError("the networks are not of the widths of the prior")
+    return prior.networks_of(layout)
+
+
 def read_networks(
-    layout: Layout, models: Models, weights: bytes, backend: Backend
+    layout: Layout,
+    models: Models,
+    weights: bytes,
+    backend: Backend,
+    priors: Sequence[Prior] = (),
 ) -> list[ChannelNetworks | None]:
-    """The networks of each channel, from the weights section."""
+    """The networks of each channel, from the weights section; raises as start_of."""
     shapes = network_shapes(layout, models)
-    if models.prior:
-        tensors = prior_networks(layout, models.prior)
+    start = start_of(layout, models, priors)
+    if start is not None:
+        tensors = start
         if weights:
             sizes = [s.changes(models.rank) if models.rank else s.tensors() for s in shapes]
             changes = unpack_weights(models.form, sizes, weights)
@@ -191,13 +218,14 @@ def _models(fields: Fields, weights: bool) -> Models:
         raise UnsupportedVersionError(f"weight form {form} needs a newer reader")
     if "q" not in fields:
         return Models(FORMS[form], *fields.integers("w", 2, 1, MAX_WIDTH))
-    if fields.type_of("q") is bytes:
-        digest = fields.bytes("q", DIGEST_BYTES).hex()
-        raise UnsupportedVersionError(f"prior {digest} needs a newer reader")
-    prior = fields.integer("q", 1, 255)
-    if prior not in PRIORS:
+    own = fields.type_of("q") is bytes
+    prior = fields.bytes("q", DIGEST_BYTES).hex() if own else fields.integer("q", 1, 255)
+    if not own and prior not in PRIORS:
         raise UnsupportedVersionError(f"prior {prior} needs a newer reader")
     if FORMS[form] != "int":
         raise CorruptError("changes to a prior are in the int form")
     rank = fields.integer("r", 1, MAX_RANK) if weights else 0
-    return Models.of_prior(prior, rank)
+    if isinstance(prior, int):
+        return Models.of_prior(prior, rank)
+    trunk_width, plane_width = fields.integers("w", 2, 1, MAX_WIDTH)
+    return Models("int", trunk_width, plane_width, prior, rank)

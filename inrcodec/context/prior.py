@@ -1,4 +1,5 @@
-"""The shipped priors: networks trained on other photographs (training/prior.py), to start from.
+"""The shipped priors: networks trained on other photographs (training/prior.py), to start from;
+own_prior.py has those that others train.
 
 A file that names a prior holds what its networks add to the prior's weights; without a fit that is
 nothing at all. The priors never change: files depend on them.
@@ -14,7 +15,7 @@ from importlib import resources
 from ..coding.weights import MAX_SHIFT, Tensors, unpack_weights
 from ..errors import CorruptError
 from .layout import Layout
-from .networks import TENSORS, Tensor, factors
+from .networks import TENSORS, Shape, Tensor, factors
 from .step import plane_shape, trunk_shape
 
 MAX_RANK = 32  # of changes to a prior
@@ -22,7 +23,7 @@ MOST_FINER = 15  # bits of a prior below its changes, which have 48 at most, so 
 
 
 @dataclass(frozen=True)
-class Prior:
+class Shipped:
     """What a shipped prior is made of."""
 
     digest: str  # BLAKE2b-128 of its file
@@ -31,13 +32,14 @@ class Prior:
 
 
 PRIORS = {
-    1: Prior("02a2082af4d8a06019bc00cc0d686b6f", 32),
-    2: Prior("c95854d39bce8c8db9f254794508e722", 64),
+    1: Shipped("02a2082af4d8a06019bc00cc0d686b6f", 32),
+    2: Shipped("c95854d39bce8c8db9f254794508e722", 64),
 }
 # What encoders use: small networks, which may do as they are, and large ones, to fit from.
 QUICK, THOROUGH = 1, 2
 POSITIONS = 3  # networks for channels with 0, 1 and 2 references,
 CONVERSIONS = 3  # of G, R, B, of Y, Cb, Cr, and of these with subsampled chroma
+NETWORKS = 3 * POSITIONS * CONVERSIONS  # trunk A, trunk B and plane INR of each
 
 
 def is_fine(conversion: int, references: int) -> bool:
@@ -45,35 +47,47 @@ def is_fine(conversion: int, references: int) -> bool:
     return conversion == 2 and references > 0
 
 
-@cache
-def _networks(prior: int) -> list[Tensors]:
-    name, facts = f"prior{prior}.bin", PRIORS[prior]
-    data = resources.files(__package__).joinpath(name).read_bytes()
-    if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
-        raise CorruptError(f"{name} of this installation is not the one that files depend on")
-    shapes = []
+def shapes_of(prior: int) -> list[Shape]:
+    """The shapes of all networks of a prior, in its order."""
+    shapes, facts = [], PRIORS[prior]
     for conversion in range(CONVERSIONS):
         for references in range(POSITIONS):
             fine = is_fine(conversion, references)
             shapes += [trunk_shape(references, facts.trunk_width, fine)] * 2
             shapes.append(plane_shape(references, facts.plane_width))
-    return unpack_weights("int", [shape.tensors() for shape in shapes], data)
+    return shapes
+
+
+@cache
+def all_networks(prior: int) -> list[Tensors]:
+    """All networks of a prior."""
+    name, facts = f"prior{prior}.bin", PRIORS[prior]
+    data = resources.files(__package__).joinpath(name).read_bytes()
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != facts.digest:
+        raise CorruptError(f"{name} of this installation is not the one that files depend on")
+    return unpack_weights("int", [shape.tensors() for shape in shapes_of(prior)], data)
 
 
 def forget_prior() -> None:
     """Priors are read from their files again when they are next asked for."""
-    _networks.cache_clear()
+    all_networks.cache_clear()
 
 
-def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
-    """A prior of each of a file's networks: trunk A, trunk B and plane INR of each channel with
-    planes, in coding order."""
-    found = []
+def numbers_of(layout: Layout) -> list[int]:
+    """Which of a prior's networks a file's start from: trunk A, trunk B and plane INR of each
+    channel with planes, in coding order."""
+    found: list[int] = []
     for channel in layout.channels:
         if channel.planes:
             at = 3 * (POSITIONS * layout.conversion + len(channel.references))
-            found += _networks(prior)[at : at + 3]
+            found += range(at, at + 3)
     return found
+
+
+def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
+    """A prior of each of a file's networks, in the order of numbers_of."""
+    networks = all_networks(prior)
+    return [networks[number] for number in numbers_of(layout)]
 
 
 def add(prior: Tensors, changes: Tensors) -> Tensors:

@@ -361,7 +361,7 @@ def test_verification_does_not_believe_the_encoder(monkeypatch: pytest.MonkeyPat
         encode()
     backend.numpy_backend.cache_clear()
     assert encode() == good
-    prior._networks(prior.QUICK)[0]["w1"].values[:] += 5
+    prior.all_networks(prior.QUICK)[0]["w1"].values[:] += 5
     with pytest.raises(inrcodec.LinrError):
         encode()
     assert encode() == good
