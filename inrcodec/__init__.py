@@ -34,6 +34,7 @@ from .files.picture import Picture, PixelType
 from .info import bit_map, info
 from .limits import Limits
 from .progress import Progress
+from .train import train
 
 __version__ = "0.8.0"
 
@@ -68,4 +69,5 @@ __all__ = [
     "info",
     "read_metadata",
     "resample",
+    "train",
 ]

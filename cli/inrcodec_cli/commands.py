@@ -15,6 +15,7 @@ from .console import printable, silence_stdout, tell
 from .decode import decode
 from .encode import encode
 from .info import info
+from .train import train
 from .verify import verify
 
 
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for _command in (encode, decode, verify, info, bench):
+for _command in (encode, decode, verify, info, bench, train):
     cli.add_command(_command)
 
 

@@ -31,12 +31,13 @@ from .files import (
     member_names,
     not_carried,
     open_input,
+    priors_option,
     threads_option,
     write_output,
 )
 
 if TYPE_CHECKING:
-    from inrcodec import Limits, Picture
+    from inrcodec import Limits, Picture, Prior
     from inrcodec.contents import Contents
 
 
@@ -49,6 +50,7 @@ class _Work:
     every: int
     device: str
     threads: int | None
+    priors: tuple[Prior, ...]
     limits: Limits
     writing: Writing
     batch: Batch
@@ -82,6 +84,7 @@ class _Work:
 )
 @device_option
 @threads_option
+@priors_option
 @limit_option
 def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
     """Decompress .linr files to the files they were made of, or the kind of image OUT says."""
@@ -205,7 +208,10 @@ def _picture(contents: Contents, data: bytes, index: int, work: _Work) -> Pictur
 
     options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "index": index}
     if work.original:
-        return picture_of(contents, Reading(backend_for(work.device), scale=work.every, **options))
+        backend = backend_for(work.device)
+        return picture_of(
+            contents, Reading(backend, scale=work.every, priors=work.priors, **options)
+        )
     options |= {"bits": work.bits, "device": work.device}
     try:
         return Picture(resample(data, scale=work.scale or 1, **options))

@@ -26,11 +26,13 @@ from .coordinate import (
 from .files import (
     IMAGES,
     OTHER_IMAGES,
+    PATH,
     SOURCE,
     check_output,
     json_option,
     limit_option,
     read_input,
+    read_priors,
     read_source,
     threads_option,
     write_output,
@@ -102,6 +104,13 @@ class _Work:
     flag_value=False,
     default=True,
     help="Do not look for what images came from: Photo CD, video, JPEG, fewer pixels.",
+)
+@click.option(
+    "--prior",
+    type=PATH,
+    metavar="FILE",
+    callback=lambda _, __, given: read_priors([given])[0] if given else None,
+    help="Start from a prior that `inrcodec train` made; decoding needs it, too.",
 )
 @click.option(
     "--strip",

@@ -25,7 +25,7 @@ from .console import STREAM, label, silence_stdout
 if TYPE_CHECKING:
     import numpy as np
 
-    from inrcodec import Picture, PixelType
+    from inrcodec import Picture, PixelType, Prior
 
 # What is taken from folders, by its name's end, and what is an image, too, but not read here.
 IMAGES, LINR = frozenset((*EXTENSIONS, *extensions_read())), frozenset((".linr",))
@@ -82,6 +82,15 @@ limit_option = click.option(
     callback=lambda _, __, given: read_limits(given),
     help=f"Raise or lower a limit: {', '.join(f.name for f in fields(Limits))}.",
 )
+priors_option = click.option(
+    "--prior",
+    "priors",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    callback=lambda _, __, given: read_priors(given),
+    help="A prior that files were made from, beside those that INRCODEC_PRIORS names.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
 
 
@@ -98,6 +107,20 @@ def read_limits(given: Sequence[str]) -> Limits:
         base, form, exponent = int(number[1]), number[2], int(number[3] or 0)
         chosen[name] = base**exponent if form == "^" else base * 10**exponent
     return Limits(**chosen)
+
+
+def read_priors(paths: Sequence[str]) -> tuple[Prior, ...]:
+    """The priors in files. Raises LinrError naming the file."""
+    from inrcodec import Prior
+
+    found = []
+    for path in paths:
+        try:
+            found.append(Prior.read(path))
+        except (LinrError, OSError) as error:
+            text = (isinstance(error, OSError) and error.strerror) or error
+            raise LinrError(f"{label(path)}: {text}") from None
+    return tuple(found)
 
 
 def not_carried(picture: Picture, extension: str) -> list[str]:

@@ -22,6 +22,7 @@ from .files import (
     force_option,
     json_option,
     limit_option,
+    priors_option,
     read_input,
     recursive_option,
     threads_option,
@@ -29,7 +30,7 @@ from .files import (
 from .plots import EXTENSIONS, need_matplotlib, plot_file
 
 if TYPE_CHECKING:
-    from inrcodec import Limits
+    from inrcodec import Limits, Prior
 
 _Row = tuple[str, ...]
 _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
@@ -39,6 +40,7 @@ _COLUMNS = ("channel", "plane", "BER", "bytes", "bpsp", "of data")
 @click.argument("files", type=SOURCE, metavar="FILE...", nargs=-1, required=True)
 @recursive_option
 @threads_option
+@priors_option
 @limit_option
 @json_option
 @click.option(
@@ -55,6 +57,7 @@ def info(
     files: tuple[str, ...],
     recursive: bool,
     threads: int | None,
+    priors: tuple[Prior, ...],
     limits: Limits,
     as_json: bool,
     no_planes: bool,
@@ -75,14 +78,15 @@ def info(
     from inrcodec import info as describe
     from inrcodec.info import survey
 
+    options: dict[str, Any] = {"threads": threads, "priors": priors, "limits": limits}
     batch = Batch()
     for path, _ in batch.find(files, LINR, recursive):
         with batch.each(path):
             data = read_input(path)
             if plot is None:
-                facts = describe(data, planes=not no_planes, threads=threads, limits=limits)
+                facts = describe(data, planes=not no_planes, **options)
             else:
-                facts, image, bits = survey(data, threads=threads, limits=limits)
+                facts, image, bits = survey(data, **options)
             if as_json:
                 batch.say(json.dumps({"file": path, **facts}))
             else:

@@ -19,6 +19,7 @@ from .files import (
     SOURCE,
     device_option,
     limit_option,
+    priors_option,
     quiet_option,
     read_input,
     recursive_option,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @recursive_option
 @device_option
 @threads_option
+@priors_option
 @limit_option
 @quiet_option
 def verify(files: tuple[str, ...], recursive: bool, quiet: bool, **options: Any) -> None:

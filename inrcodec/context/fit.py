@@ -100,8 +100,9 @@ class _StoppedError(Exception):
     """A fit that nobody waits for any more ends."""
 
 
-class _Meter:
-    """Turns the progress of several fits at once into that of all of them."""
+class Meter:
+    """Turns the progress of several fits at once into that of all of them; weights: what each takes
+    of the time."""
 
     def __init__(self, workers: Workers, report: Report, weights: list[float]) -> None:
         self._workers = workers
@@ -157,7 +158,7 @@ def fit_trunks(
     jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
     shapes = {i: trunk_of(layout.channels[i], plan.trunk_width) for i in coded}
     weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
-    meter = _Meter(workers, report, weights)
+    meter = Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
 
     found = trunk_samples(workers, layout, image, _generator(plan, "samples", 0))
@@ -225,7 +226,7 @@ def fit_planes(
     rng = _generator(plan, "samples", 1)
     most = min(MAX_SAMPLES, SEEN * PLANE_BATCH * plan.plane_steps)
     found = plane_samples(workers, layout, image, networks, rng, most)
-    meter = _Meter(workers, report, [1.0] * len(coded))
+    meter = Meter(workers, report, [1.0] * len(coded))
     seconds = plan.plane_seconds / max(1, math.ceil(len(coded) / workers.threads))
 
     def work(number: int) -> Tensors:
