@@ -73,7 +73,7 @@ def encode(
     coordinate: Coordinate | None = None,
     time_limit: float | None = None,
     history: bool = True,
-    prior: Prior | str | Path | None = None,
+    prior: Prior | bytes | str | Path | None = None,
     limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
@@ -93,8 +93,8 @@ def encode(
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.
-    prior: one of one's own (train), or its file, that networks start from; at effort 1 they are
-    taken as it has them. Who decodes needs it, too; JPEGs and stored images start from none.
+    prior: one of one's own (train), its bytes or its file, that networks start from; at effort 1
+    they are taken as it has them. Who decodes needs it, too; JPEGs and stored images have none.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.

@@ -19,7 +19,9 @@ LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
 
 def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     channels, b = planes.channels, planes.array_bits
+    q = fields.get("q", 1)
     keys = "w" if "q" not in fields else "qr" if weights else "q"
+    keys += "w" if isinstance(q, bytes) else ""
     check_keys(fields, "olpenf" + keys, "", "fields of a context image")
     check_numbers(fields["o"], channels, 0, channels - 1)
     assert len(set(fields["o"])) == channels, "a permutation"
@@ -32,7 +34,10 @@ def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     check_numbers([fields["n"]], 1, 1, 4)
     check_numbers([fields["f"]], 1, 0, 0 if "q" in fields else 2)
     check_numbers(fields.get("w", [1, 1]), 2, 1, 64)
-    check_numbers([fields.get("q", 1)], 1, 1, 2)
+    if isinstance(q, bytes):
+        assert len(q) == 16, "a digest"
+    else:
+        check_numbers([q], 1, 1, 2)
     check_numbers([fields.get("r", 1)], 1, 1, 32)
 
 

@@ -4,6 +4,7 @@ the second decoder: from the specification alone."""
 from __future__ import annotations
 
 import hashlib
+import zlib
 from functools import cache
 from itertools import product
 from math import prod
@@ -49,13 +50,33 @@ def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4
     return networks
 
 
+def prior_shapes(q: int) -> list[Shapes]:
+    counts = [(r, kind == 2 and r > 0) for kind in range(3) for r in range(3)]
+    return network_shapes(counts, [PRIORS[q][0], 16])
+
+
 @cache
 def prior(q: int) -> list[Tensors]:  # 6.3
     payload = (Path(__file__).resolve().parents[1] / f"inrcodec/context/prior{q}.bin").read_bytes()
-    width, digest = PRIORS[q]
-    assert hashlib.blake2b(payload, digest_size=16).hexdigest() == digest, "prior"
-    counts = [(r, kind == 2 and r > 0) for kind in range(3) for r in range(3)]
-    return int_weights(payload, network_shapes(counts, [width, 16]))
+    assert hashlib.blake2b(payload, digest_size=16).hexdigest() == PRIORS[q][1], "prior"
+    return int_weights(payload, prior_shapes(q))
+
+
+def own_prior(digest: bytes) -> tuple[int, list[Tensors]]:  # 6.3
+    """The base and the networks of the prior of that digest among those beside the golden files."""
+    files = [path.read_bytes() for path in Path(__file__).parent.glob("golden/*.prior")]
+    data = next(f for f in files if hashlib.blake2b(f, digest_size=16).digest() == digest)
+    assert data[:9] == b"\x89LNP\r\n\x1a\n\x01", "signature and version"
+    assert zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little"), "CRC"
+    base, rank, mask = data[9], data[10], int.from_bytes(data[11:15], "little")
+    assert 1 <= rank <= 64, "rank"
+    assert 0 < mask < 1 << 27, "networks"
+    tensors = list(prior(base))
+    numbers = [n for n in range(27) if mask >> n & 1]
+    shapes = [low_rank(prior_shapes(base)[n], rank) for n in numbers]
+    for n, change in zip(numbers, int_weights(data[15:-4], shapes), strict=True):
+        tensors[n] = add_change(tensors[n], change)
+    return base, tensors
 
 
 def read_networks(
@@ -64,7 +85,7 @@ def read_networks(
     """For each channel with planes trunk A, trunk B and plane; counts are of the channels, samples
     how many of each are computed; kind: of a prior's networks."""
     q = fields.get("q")
-    widths = fields["w"] if q is None else [PRIORS[q][0], 16]
+    widths = [PRIORS[q][0], 16] if isinstance(q, int) else fields["w"]
     shapes = network_shapes(counts, widths)
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
     assert sum(numbers) <= 2**24, "numbers in all networks"
@@ -73,7 +94,9 @@ def read_networks(
     total = sum(number * each for number, each in zip(samples, work, strict=True))
     assert total <= 2**44, "multiply-adds"
     if q is not None:
-        tensors = [network for r, _ in counts for network in prior(q)[9 * kind + 3 * r :][:3]]
+        base, start = own_prior(q) if isinstance(q, bytes) else (q, prior(q))
+        assert widths == [PRIORS[base][0], 16], "widths of the prior"
+        tensors = [network for r, _ in counts for network in start[9 * kind + 3 * r :][:3]]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]

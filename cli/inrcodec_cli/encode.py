@@ -141,6 +141,8 @@ def encode(
     """
     if strip and strict:
         raise click.UsageError("--strip loses what --strict keeps.")
+    if given["prior"] and (given["weights"] != "int" or given["model"] not in ("auto", "context")):
+        raise click.UsageError("--prior is for context images with int weights.")
     writing = Writing.of(given)
     research = Research.of(given)
     _check_name(writing)

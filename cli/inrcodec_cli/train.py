@@ -72,9 +72,9 @@ def train(
     taken, at random; those that were JPEGs, and flat graphics, have no use for a prior. A CPU does
     without torch; --device cuda needs it.
     """
+    batch = Batch(quiet, OTHER_IMAGES)
     refuse_inputs([output], paths)
     check_output(output, force)
-    batch = Batch(quiet, OTHER_IMAGES)
     files = [file for file, _ in batch.find(paths, IMAGES, recursive=True)]
     if not files:
         raise click.UsageError("no images that are read here.")
@@ -93,9 +93,14 @@ def train(
                 read += 1
                 yield picture
 
-    with progress_bar(label(output), quiet) as progress:
-        prior = train_prior(pictures(), seed=seed, limits=limits, progress=progress, **options)
-    write_output(output, prior.data, force)
+    prior = None
+    with batch.each(output):
+        with progress_bar(label(output), quiet) as progress:
+            prior = train_prior(pictures(), seed=seed, limits=limits, progress=progress, **options)
+        write_output(output, prior.data, force)
+    if prior is None:
+        batch.end()
+        return
     seconds = time.perf_counter() - started
     if as_json:
         facts = {"output": output, "digest": prior.digest, "bytes": len(prior.data)}

@@ -1,6 +1,6 @@
 """A prior of one's own: a shipped one, with changes that were learnt from alike images (learn.py).
 
-Files that start from it name it by its digest, and need it to be decoded. format_spec.md, 6.4.
+Files that start from it name it by its digest, and need it to be decoded. format_spec.md, 6.3.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from inrcodec.history.jfif import Jfif
 from inrcodec.history.subsampled import Subsampled
 from tests.golden import models
 from tests.golden.of_jpegs import jpegs
+from tests.golden.of_own_priors import own_priors
 from tests.golden.of_sources import sources
 from tests.golden.of_steps import steps, subsampled
 from tests.golden.recipes import (
@@ -211,7 +212,7 @@ def types() -> Iterator[Made]:
 ROOMS = {
     room.__name__: room
     for room in (
-        networks, exponents, sections, tiny, priors, steps, subsampled, types, sources,
+        networks, exponents, sections, tiny, priors, own_priors, steps, subsampled, types, sources,
         models.files, jpegs,
     )
 }  # fmt: skip

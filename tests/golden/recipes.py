@@ -18,6 +18,7 @@ from inrcodec.context.file import ContextImage, Models, network_shapes, read_net
 from inrcodec.context.fit import Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.networks import Tensor
+from inrcodec.context.own_prior import Prior
 from inrcodec.context.scans import ScanEncoder
 from inrcodec.context.traversal import traverse
 from inrcodec.files.picture import digest
@@ -46,7 +47,7 @@ class Recipe:
     form: str = "int"
     widths: tuple[int, int] = (5, 4)
     random: tuple[int, int] | None = None
-    prior: int = 0
+    prior: int | Prior = 0
     rank: int = 0
     steps: tuple[type[Step], ...] = ()
     exponent: int | None = None
@@ -72,7 +73,8 @@ def context(image: np.ndarray | Picture, recipe: Recipe) -> bytes:
             weights = random_weights(layout, made, *recipe.random)
         elif not recipe.prior:
             weights = fitted_weights(layout, planes, made, workers)
-        networks = read_networks(layout, made, weights, backend)
+        priors = [recipe.prior] if isinstance(recipe.prior, Prior) else []
+        networks = read_networks(layout, made, weights, backend, priors)
         traverse(backend, workers, layout, networks, scans, planes)
     payloads = tuple(scans.finish())
     return sealed(picture, chain, ContextImage(layout, made, weights, payloads, len(payloads)))

@@ -21,7 +21,7 @@ def test_the_golden_files() -> None:
     code = "from inrcodec import kernels; print(kernels.library().isa)" + DECODE_GOLDEN
     done = subprocess.run(
         [PYTHON, "-c", code, FOLDER, "2"],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "INRCODEC_PRIORS": str(FOLDER)},
         check=True,
         stdout=subprocess.PIPE,
         stderr=sys.stderr,

@@ -24,6 +24,7 @@ from tests.pictures import scene, unfitted_file
 
 CORRUPT, TRUNCATED, CHECKSUM = "CorruptError", "TruncatedError", "ChecksumError"
 NEWER, LIMIT, OTHER = "UnsupportedVersionError", "LimitError", "NotLinrError"
+NOT_HERE = "PriorNotFoundError"
 
 Case = tuple[str, bytes, str, str]  # name, file, error, reason
 

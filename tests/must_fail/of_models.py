@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgpack
 import numpy as np
 
 import inrcodec
+from inrcodec import Prior
 from inrcodec.coding.weights import pack_weights
 from inrcodec.contents import parse
 from inrcodec.context.networks import Tensor
@@ -25,6 +27,7 @@ from tests.must_fail.faults import (
     IMAGE,
     LIMIT,
     NEWER,
+    NOT_HERE,
     TRUNCATED,
     Case,
     coordinate_file,
@@ -36,6 +39,8 @@ from tests.must_fail.faults import (
 )
 from tests.pictures import changed_prior_file, scene, unfitted_file
 
+OWN_PRIOR = Path(__file__).parents[1] / "golden" / "own1.prior"
+
 
 def context() -> Iterator[Case]:
     """Layout, networks and weights of context images."""
@@ -43,6 +48,7 @@ def context() -> Iterator[Case]:
     alpha = unfitted_file(scene(4, 5, 2, np.uint8))
     prior = inrcodec.encode(IMAGE, model="context", effort=1, device="cpu")
     changes = changed_prior_file(IMAGE)
+    own = bytes.fromhex(Prior.read(OWN_PRIOR).digest)
     half, trits = (unfitted_file(GREY, form) for form in ("fp16", "ternary"))
     for key in "olpenfw":
         missing = with_fields(good, {f"m.{key}": None})
@@ -63,7 +69,23 @@ def context() -> Iterator[Case]:
         ("width_65", good, {"m.w": [65, 1]}, CORRUPT, "trunk networks 65 wide"),
         ("prior_0", prior, {"m.q": 0}, CORRUPT, "prior 0"),
         ("prior_127", prior, {"m.q": 127}, NEWER, "a prior of a newer version"),
-        ("prior_digest", prior, {"m.q": bytes(16)}, NEWER, "a prior by its digest"),
+        ("prior_digest", prior, {"m.q": bytes(16), "m.w": [32, 16]}, NOT_HERE, "no such prior"),
+        ("prior_digest_of_15", prior, {"m.q": bytes(15), "m.w": [32, 16]}, CORRUPT, "no digest"),
+        ("prior_digest_alone", prior, {"m.q": bytes(16)}, CORRUPT, "a prior of unknown widths"),
+        (
+            "prior_digest_in_fp16",
+            prior,
+            {"m.q": bytes(16), "m.w": [32, 16], "m.f": 1},
+            CORRUPT,
+            "changes to a prior of one's own in half precision",
+        ),
+        (
+            "prior_of_other_widths",
+            prior,
+            {"m.q": own, "m.w": [64, 16]},
+            CORRUPT,
+            "other widths than the prior's",
+        ),
         ("prior_and_width", prior, {"m.w": [1, 1]}, NEWER, "widths beside a prior"),
         ("prior_in_fp16", prior, {"m.f": 1}, CORRUPT, "changes in half precision"),
         ("rank_33", changes, {"m.r": 33}, CORRUPT, "changes of rank 33"),
