@@ -84,7 +84,7 @@ def write_picture(picture: Picture, extension: str) -> bytes:
             kind = "signed samples" if pixels.signed else "a channel that is no alpha"
             raise ImageError(f".png cannot hold {kind}, .tif can")
         carried = for_kind(metadata, PNG) if metadata else None
-        return png.write_png(replace(_of_png(picture), metadata=carried), 6)
+        return png.write_png(replace(as_png(picture), metadata=carried), 6)
     if extension in (".tif", ".tiff"):
         carried = for_kind(metadata, TIFF) if metadata else None
         return tiff.write_tiff(replace(picture, metadata=carried))
@@ -117,8 +117,8 @@ def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of_png(picture: Picture) -> Picture:
-    """A picture with samples as a PNG has them."""
+def as_png(picture: Picture) -> Picture:
+    """A picture with samples as a PNG has them: 0 is black, and depths beyond 8 are 16 bits."""
     pixels, samples = picture.type, picture.samples
     if pixels.white:
         top = pixels.top or (1 << (pixels.depth or 8 * samples.itemsize)) - 1

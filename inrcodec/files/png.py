@@ -26,6 +26,7 @@ from .picture import Picture, PixelType
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MOST_OPENCV = 1_000_000  # pixels a side that libpng reads and writes there
+_LEAST_OPENCV = 16  # samples that it is imported to write
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _BITS = {
     _GREY: (1, 2, 4, 8, 16),
@@ -128,7 +129,8 @@ def write_png(picture: Picture, level: int) -> bytes:
     samples, pixels = picture.samples, picture.type
     channels = samples.shape[2] if samples.ndim == 3 else 1
     wide = max(samples.shape[:2]) > _MOST_OPENCV
-    if channels == 2 or wide or pixels.palette or pixels.depth:
+    tiny = samples.size < _LEAST_OPENCV
+    if channels == 2 or wide or tiny or pixels.palette or pixels.depth:
         stream = _own_stream(samples, pixels, level)
     else:
         whole = _opencv_png(samples, level)
