@@ -75,7 +75,7 @@ class LinrImageFile(ImageFile.ImageFile):
     def _expect(self) -> None:
         """Pixels to load, of the current size."""
         raw = "1;8" if self.mode == "1" else self.mode
-        self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, raw)]
+        self.tile = cast(list[Any], [("raw", (0, 0, *self.size), 0, raw)])
 
     def load(self) -> Any:
         if self.tile:
