@@ -16,14 +16,14 @@ from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
-from PIL import Image, ImageFile, ImagePalette, PngImagePlugin
+from PIL import Image, ImageFile, ImagePalette, PngImagePlugin, UnidentifiedImageError
 
 from .coding.backend import backend_for
 from .container.linr import SIGNATURE
 from .contents import Contents
 from .decode import SCALES, picture_of, read_contents
 from .encode import encode
-from .errors import ChecksumError, CorruptError, LinrError, LinrWarning, NotLinrError
+from .errors import LinrError, LinrWarning
 from .files.images import as_png, read_picture, write_picture
 from .files.metadata import FIELD_BYTES, TIFF, Tag
 from .files.picture import ALPHA, PREMULTIPLIED, UNSPECIFIED, Picture, PixelType
@@ -49,8 +49,12 @@ _PROFILE, _XMP = 34675, 700  # tags of a TIFF
 
 
 class LinrImageFile(ImageFile.ImageFile):
-    """An open .linr file; text: as of a PNG. Images of samples that no mode holds (16 bits with
-    colour or alpha, components of CMYK) raise OSError as they are opened."""
+    """An open .linr file; text: as of a PNG.
+
+    Where Pillow's own plug-ins leave Image.open to say that it cannot identify a damaged file, its
+    UnidentifiedImageError says here what is wrong, and so it does of images of samples that no mode
+    holds (16 bits with colour or alpha, components of CMYK). Later errors are OSErrors.
+    """
 
     format = FORMAT
     format_description = "inrcodec lossless image"
@@ -59,11 +63,11 @@ class LinrImageFile(ImageFile.ImageFile):
     _frame, _scale = 0, 1
 
     def _open(self) -> None:
-        with _told(SyntaxError):
+        with told(UnidentifiedImageError):
             contents = read_contents(cast(BinaryIO, self.fp), max(SCALES), LIMITS)
         self._mode = _mode_of(contents)
         self._size = contents.picture.width, contents.picture.height
-        self.info, self.text = _info_of(contents)
+        self.info, self.text = info_of(contents)
         if contents.type.palette:
             self.palette = ImagePalette.raw("RGB", contents.type.palette)
         self.n_frames = contents.images
@@ -75,7 +79,8 @@ class LinrImageFile(ImageFile.ImageFile):
     def _expect(self) -> None:
         """Pixels to load, of the current size."""
         raw = "1;8" if self.mode == "1" else self.mode
-        self.tile = cast(list[Any], [("raw", (0, 0, *self.size), 0, raw)])
+        tile: Any = "raw", (0, 0, *self.size), 0, raw
+        self.tile = [tile]
 
     def load(self) -> Any:
         if self.tile:
@@ -91,7 +96,7 @@ class LinrImageFile(ImageFile.ImageFile):
     def _pixels(self) -> bytes:
         self._fp.seek(0)
         reading = Reading(backend_for("cpu"), THREADS, LIMITS, self._frame, self._scale)
-        with _told(OSError):
+        with told():
             picture = picture_of(
                 read_contents(cast(BinaryIO, self._fp), self._scale, LIMITS), reading
             )
@@ -125,28 +130,26 @@ class LinrImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise RuntimeError("verify must be called directly after open")
         self.fp.seek(0)
-        with _told(SyntaxError):
+        with told():
             read_contents(cast(BinaryIO, self.fp), 1, LIMITS)
         super().verify()
 
 
 @contextmanager
-def _told(damaged: type[Exception]) -> Iterator[None]:
-    """LinrErrors as Pillow's users expect them; damaged: of a file whose bytes are wrong."""
+def told(kind: type[OSError] = OSError) -> Iterator[None]:
+    """LinrErrors as Pillow's users expect them, with what they say."""
     try:
         yield
-    except (NotLinrError, CorruptError, ChecksumError) as error:
-        raise damaged(str(error)) from error
     except LinrError as error:
-        raise OSError(str(error)) from error
+        raise kind(str(error)) from error
 
 
 def _mode_of(contents: Contents) -> str:
-    """Raises OSError where there is none that holds all of the samples."""
+    """Raises UnidentifiedImageError where there is none that holds all of the samples."""
     pixels, channels = contents.type, contents.picture.channels
     bits = contents.picture.sample_bits
     if isinstance(contents.model, Copy):
-        raise OSError(f"the pixels of this file are not read ({contents.model.why})")
+        raise UnidentifiedImageError(f"the pixels of this file are not read ({contents.model.why})")
     if pixels.palette:
         return "P"
     if channels == 1 and not pixels.space:
@@ -156,7 +159,7 @@ def _mode_of(contents: Contents) -> str:
     mode = _MODES.get((channels, pixels.extra))
     if mode is None or bits > 8 or pixels.signed or pixels.space:
         kind = "a JPEG's components" if pixels.space else "signed " * pixels.signed + "samples"
-        raise OSError(
+        raise UnidentifiedImageError(
             f"Pillow has no mode for {channels} x {bits} bit {kind}; inrcodec.decode reads them"
         )
     return mode
@@ -173,7 +176,7 @@ def _raw(picture: Picture, mode: str) -> bytes:
     return samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _info_of(contents: Contents) -> tuple[dict[str | tuple[int, int], Any], dict[str, str]]:
+def info_of(contents: Contents) -> tuple[dict[str | tuple[int, int], Any], dict[str, str]]:
     """Info, and texts alone, as of the PNG that equals a file."""
     pixels, metadata = contents.type, contents.metadata
     if metadata is None and not (pixels.alpha or pixels.key):
@@ -184,7 +187,7 @@ def _info_of(contents: Contents) -> tuple[dict[str | tuple[int, int], Any], dict
         head = PngImagePlugin.PngImageFile(io.BytesIO(write_picture(one, ".png")))
         head.load()
     except ValueError as error:  # texts that are too long for it
-        raise OSError(str(error)) from error
+        raise UnidentifiedImageError(str(error)) from error
     info = head.info
     if metadata is not None and metadata.kind == TIFF:
         tags = {tag: body for tag, _, body in metadata.tags}
@@ -224,7 +227,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         info.chunks = list(given["pnginfo"].chunks) if given.get("pnginfo") else []
         info.add_itxt("XML:com.adobe.xmp", xmp)
         given["pnginfo"] = info
-    with _told(OSError):
+    with told():
         picture = _picture_of(image, given)
         file.write(encode(picture, **options))
     if picture.left_out:

@@ -264,9 +264,8 @@ def test_pictures_beyond_png(pixels: PixelType, channels: int, dtype: type, mode
 def test_samples_without_a_mode_are_refused(pixels: PixelType, channels: int, dtype: type) -> None:
     samples = scene(7, 9, channels, dtype) >> (4 if pixels.depth else 0)
     data = linr(Picture(samples, pixels))
-    with pytest.raises(OSError, match="Pillow has no mode") as caught:
+    with pytest.raises(UnidentifiedImageError, match="Pillow has no mode"):
         opened(data)
-    assert not isinstance(caught.value, UnidentifiedImageError)  # which would say nothing of it
 
 
 def test_a_file_that_is_kept_unread_is_refused() -> None:
@@ -317,7 +316,8 @@ def test_texts_beyond_pillows_bounds_are_an_oserror(monkeypatch: pytest.MonkeyPa
 
 def test_opens_without_decoding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "x.linr"
-    path.write_bytes(coded("context", 260, 270))
+    image = scene(260, 270, 1, np.uint8)  # large enough for its front to be a part of its own
+    path.write_bytes(inrcodec.encode(image, effort=1, model="context", history=False))
     decoded = []
     real = inrcodec.pillow.picture_of
     monkeypatch.setattr(
@@ -327,7 +327,7 @@ def test_opens_without_decoding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     )
     with open(path, "rb") as file:
         lazy = Image.open(file)
-        assert (lazy.mode, lazy.size, lazy.info, lazy.text) == ("RGB", (270, 260), {}, {})
+        assert (lazy.mode, lazy.size, lazy.info, lazy.text) == ("L", (270, 260), {}, {})
         assert file.tell() < path.stat().st_size / 2  # the front part has been read, at most
         assert not decoded
         lazy.load()
@@ -394,7 +394,7 @@ def test_other_files_are_not_identified() -> None:
     for data in (b"", b"\x89LNR", b"no image", b"\x89LNX\r\n\x1a\n" + bytes(99)):
         with pytest.raises(UnidentifiedImageError):
             opened(data)
-    with pytest.raises(SyntaxError, match="signature"):
+    with pytest.raises(UnidentifiedImageError, match="signature"):
         inrcodec.pillow.LinrImageFile(io.BytesIO(b"some other file"))
 
 
@@ -437,14 +437,13 @@ def test_damaged_files(data: bytes, place: int, flip: int) -> None:
     damaged[place % len(data)] ^= flip
     try:
         image = opened(bytes(damaged))
-    except OSError:
+    except UnidentifiedImageError:
         return
     if place % len(data) != 9:  # the minor version, of which nothing is asked
-        with pytest.raises((OSError, SyntaxError)):
-            opened(bytes(damaged)).verify()
-        with pytest.raises(OSError) as caught:  # noqa: PT011
-            image.load()
-        assert isinstance(caught.value.__cause__, inrcodec.LinrError)
+        for use in (image.load, opened(bytes(damaged)).verify):
+            with pytest.raises(OSError) as caught:  # noqa: PT011
+                use()
+            assert isinstance(caught.value.__cause__, inrcodec.LinrError)
 
 
 def test_verify(tmp_path: Path) -> None:
