@@ -15,6 +15,7 @@ from .console import printable, silence_stdout, tell
 from .decode import decode
 from .encode import encode
 from .info import info
+from .thumbnail import thumbnail
 from .train import train
 from .verify import verify
 
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for _command in (encode, decode, verify, info, bench, train):
+for _command in (encode, decode, verify, info, bench, thumbnail, train):
     cli.add_command(_command)
 
 
