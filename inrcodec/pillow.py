@@ -158,9 +158,11 @@ def _mode_of(contents: Contents) -> str:
         return "I;16" if bits == 16 else "1" if pixels.depth == 1 else "L"
     mode = _MODES.get((channels, pixels.extra))
     if mode is None or bits > 8 or pixels.signed or pixels.space:
-        kind = "a JPEG's components" if pixels.space else "signed " * pixels.signed + "samples"
+        kind = "components of a JPEG" if pixels.space else "signed " * pixels.signed + "samples"
+        if pixels.extra:
+            kind += " beside one that is no alpha"
         raise UnidentifiedImageError(
-            f"Pillow has no mode for {channels} x {bits} bit {kind}; inrcodec.decode reads them"
+            f"Pillow has no mode for {kind}, {channels} x {bits} bits; inrcodec.decode reads them"
         )
     return mode
 
@@ -271,13 +273,14 @@ def _save_all(image: Image.Image, file: IO[bytes], filename: str | bytes) -> Non
     _save(image, file, filename)
 
 
-def _accept(prefix: bytes) -> bool:
+def accept(prefix: bytes) -> bool:
+    """Whether a file of so few first bytes is a .linr file."""
     return prefix.startswith(SIGNATURE)
 
 
 def register() -> None:
     """Makes Pillow open and save .linr files; importing the module does that."""
-    Image.register_open(FORMAT, LinrImageFile, _accept)
+    Image.register_open(FORMAT, LinrImageFile, accept)
     Image.register_save(FORMAT, _save)
     Image.register_save_all(FORMAT, _save_all)
     Image.register_extension(FORMAT, EXTENSION)

@@ -29,6 +29,7 @@ from inrcodec.files.picture import OF_OTHER_COLOURS, PREMULTIPLIED, UNSPECIFIED
 from tests.pictures import scene
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+MUST_FAIL = Path(__file__).parents[1] / "must_fail"
 QUICK = {"model": "stored", "history": False}
 PROFILE = b"a profile of colours" * 9
 PALETTE = [value for colour in range(5) for value in (40 * colour, 7, 255 - colour)]
@@ -444,6 +445,16 @@ def test_damaged_files(data: bytes, place: int, flip: int) -> None:
             with pytest.raises(OSError) as caught:  # noqa: PT011
                 use()
             assert isinstance(caught.value.__cause__, inrcodec.LinrError)
+
+
+@pytest.mark.parametrize("path", sorted(MUST_FAIL.glob("*.linr"))[::6], ids=lambda path: path.stem)
+def test_files_that_must_be_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # which would refuse some before
+    data = path.read_bytes()
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        opened(data).load()
+    if inrcodec.pillow.accept(data):
+        assert isinstance(caught.value.__cause__, inrcodec.LinrError)
 
 
 def test_verify(tmp_path: Path) -> None:
