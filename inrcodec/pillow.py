@@ -241,6 +241,7 @@ def _picture_of(image: Image.Image, given: dict[str, Any]) -> Picture:
     pixel = image.crop((0, 0, 1, 1))
     if image.mode == "P":
         pixel.putpixel((0, 0), 0)  # which every palette has
+    bits = given.pop("bits", 8) if image.mode == "L" else 8  # which older Pillows do not know of
     png = io.BytesIO()
     (pixel.convert("I;16") if image.mode == "I" else pixel).save(png, "PNG", **given)
     head = read_picture(png.getvalue(), "the image")
@@ -249,12 +250,17 @@ def _picture_of(image: Image.Image, given: dict[str, Any]) -> Picture:
         samples, pixels = _of_integers(samples, pixels)
     elif image.mode == "1":
         samples = samples.astype(np.uint8)
-    elif image.mode == "L" and pixels.depth:
-        step = 255 // ((1 << pixels.depth) - 1)
-        if (samples % step).any():
-            raise OSError(f"cannot write this image in {pixels.depth} bits as LINR")
-        samples = samples // step
+    elif bits != 8:
+        samples, pixels = _of_bits(samples, bits), replace(pixels, depth=bits)
     return replace(head, samples=samples, type=pixels)
+
+
+def _of_bits(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Grey samples of 8 bits in fewer. Raises OSError where these do not hold them."""
+    step = 255 // ((1 << bits) - 1) if bits in (1, 2, 4) else 0
+    if not step or (samples % step).any():
+        raise OSError(f"cannot write this image in {bits} bits as LINR")
+    return samples // step
 
 
 def _of_integers(samples: np.ndarray, pixels: PixelType) -> tuple[np.ndarray, PixelType]:

@@ -47,15 +47,17 @@ def test_comes_back_as_from_pillows_png(name: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("bits", [1, 2, 4])
 def test_grey_of_fewer_bits(bits: int) -> None:
     step = 255 // ((1 << bits) - 1)
     image = Image.fromarray(scene(9, 8, 1, np.uint8) // step * step)
     data = saved(image, bits=bits)
     assert inrcodec.decode_picture(data).type == PixelType(depth=bits)
-    assert opened(data).tobytes() == image.tobytes()
+    assert np.array_equal(np.asarray(opened(data).convert("L")), np.asarray(image))
     with pytest.raises(OSError, match=f"in {bits} bits"):
         saved(Image.fromarray(scene(9, 8, 1, np.uint8)), bits=bits)
+    with pytest.raises(OSError, match="in 3 bits"):
+        saved(image, bits=3)
 
 
 def test_integers_of_16_bits() -> None:
