@@ -12,7 +12,8 @@ from .context.own_prior import Prior
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
 from .decode import decode, decode_file, decode_picture, read_metadata
-from .encode import encode, encode_file
+from .encode import encode
+from .encode_file import encode_file
 from .encode_set import encode_set
 from .errors import (
     ChecksumError,

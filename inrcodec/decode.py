@@ -5,11 +5,9 @@ A CPU decoder imports no torch.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -17,11 +15,12 @@ import numpy as np
 from .coding.backend import backend_for
 from .contents import Contents, parse
 from .context.own_prior import Prior
-from .errors import ChecksumError, CorruptError, LinrError, LinrWarning, OutputExistsError
-from .files.atomic import status_of, write_atomic
+from .errors import ChecksumError, CorruptError, LinrError, LinrWarning
+from .files.atomic import status_of
 from .files.images import write_picture
-from .files.metadata import Metadata
+from .files.metadata import TIFF, Metadata
 from .files.picture import Picture, digest
+from .files.places import Place, extension_of, opened, refuse_same, write
 from .history.chain import undo
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits
@@ -95,10 +94,11 @@ def read_metadata(data: bytes, *, limits: Limits = DEFAULT) -> Metadata | None:
 
 
 def decode_file(
-    source: str | Path,
-    target: str | Path,
+    source: Place,
+    target: Place,
     *,
     force: bool = False,
+    extension: str | None = None,
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
@@ -110,19 +110,29 @@ def decode_file(
     type and the .linr says so (info()["source"]), but for a LinrWarning where a compressor of this
     machine gives other bytes than the encoder's.
 
-    scale, device, threads, priors, limits: as decode's; of a reduced image no more of the file is
-    read than it needs. Raises OutputExistsError if the target exists and force is False or it is
-    the source, OSError as the file system does, and any LinrError of decode or
-    images.write_picture.
+    source, target: as encode_file's. extension: the type of what has no name, as a file object;
+    that of the file that was encoded if none is given. scale, device, threads, priors, limits: as
+    decode's; of a reduced image no more of the file is read than it needs. Raises OutputExistsError
+    if the target exists and force is False or it is the source, OSError as the file system does,
+    LinrError where a URL's packages are missing, and any of decode or images.write_picture.
     """
-    if os.path.exists(target) and os.path.samefile(source, target):
-        raise OutputExistsError(f"{target}: the file is the source itself")
-    with open(source, "rb") as file:
+    refuse_same(source, target)
+    with opened(source, whole=scale == 1) as file:
         status, contents = status_of(file), read_contents(file, scale, limits)
+    extension = extension or extension_of(target)
+    if not extension and hasattr(target, "write"):
+        extension = extension_encoded(contents)
     reading = Reading(backend_for(device), threads, limits, scale=scale, priors=priors)
     picture = picture_of(contents, reading)
-    data = file_of(picture, Path(target).suffix, _warn, limits)
-    write_atomic(Path(target), data, force=force, like=status)
+    write(target, file_of(picture, extension, _warn, limits), force=force, like=status)
+
+
+def extension_encoded(contents: Contents) -> str:
+    """That of the file that was encoded, or of one that holds what the .linr has of it."""
+    if contents.source is not None:
+        return extensions_of(contents.source)[0]
+    of_tiff = contents.metadata is not None and contents.metadata.kind == TIFF
+    return ".tif" if of_tiff or contents.type.signed or contents.type.extra else ".png"
 
 
 def _warn(text: str) -> None:

@@ -23,15 +23,7 @@ from .context.own_prior import Prior
 from .coordinate.encode import encode_coordinate
 from .coordinate.model import Coordinate
 from .decode import picture_of
-from .errors import (
-    DeviceError,
-    ImageError,
-    LinrError,
-    LinrWarning,
-    OutputExistsError,
-    VerificationError,
-)
-from .files.atomic import status_of, write_atomic
+from .errors import DeviceError, ImageError, LinrError, LinrWarning, VerificationError
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
 from .history.chain import Chain, beginnings, chains, doubtful
@@ -281,40 +273,6 @@ def deadline_of(time_limit: float | None) -> float:
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit is {time_limit}; it can be any positive number of seconds")
     return time.monotonic() + (time_limit or math.inf)
-
-
-def encode_file(
-    source: str | Path,
-    target: str | Path,
-    *,
-    force: bool = False,
-    strip: bool = False,
-    strict: bool = False,
-    **options: Any,
-) -> int:
-    """Encodes an image file into a .linr file with its permissions and time; returns its size in
-    bytes.
-
-    What of the file will not come back a LinrWarning names, and info() of the result does. strict:
-    raise ImageError instead, and encode nothing. strip: leave all but the picture out, by intention
-    and so without a warning. options: as encode's. Raises OutputExistsError if the target
-    exists and force is False or it is the source, OSError as the file system does, and any
-    LinrError of encode or images.read_picture.
-    """
-    if os.path.exists(target) and os.path.samefile(source, target):
-        raise OutputExistsError(f"{target}: the file is the image itself")
-    limits = options.get("limits", DEFAULT)
-    with open(source, "rb") as file:
-        status, given = status_of(file), file.read()
-    picture = source_picture(given, str(source), limits, strip)
-    if picture.left_out and strict:
-        raise ImageError(f"{source}: left out would be {', '.join(picture.left_out)}")
-    if picture.left_out:
-        text = f"{source}: left out are {', '.join(picture.left_out)}"
-        warnings.warn(text, LinrWarning, stacklevel=2)
-    data = encode(picture, **options)
-    write_atomic(Path(target), data, force=force, like=status)
-    return len(data)
 
 
 def source_picture(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 HEAVY = [
-    "array_api_compat", "click", "concurrent.futures", "cv2", "llvmlite", "matplotlib", "numba",
-    "rich", "tensorboard", "threadpoolctl", "torch", "zstandard",
+    "array_api_compat", "click", "concurrent.futures", "cv2", "dask", "distributed", "fsspec",
+    "llvmlite", "matplotlib", "numba", "rich", "tensorboard", "threadpoolctl", "torch", "zstandard",
 ]  # fmt: skip
 
 

@@ -7,13 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import click
 
 from inrcodec.errors import LinrError
 from inrcodec.files.atomic import written_in_place
+from inrcodec.files.places import exists, is_file, is_folder, joined
+from inrcodec.files.urls import files_in, full_url, is_url
 
 from .console import STREAM, label, report, silence_stdout, tell
 from .files import OUTPUT, force_option, quiet_option, recursive_option, refuse_terminal
@@ -47,12 +48,12 @@ class Writing:
     def folder(self) -> bool:
         """Whether the output's name is that of a folder, be it one that is yet to be made."""
         name = self.output or ""
-        return name.endswith(("/", os.sep)) or os.path.isdir(name)
+        return name.endswith(("/", os.sep)) or is_folder(name)
 
     def skips(self, target: str) -> bool:
         """Whether an output is left as it is, as an earlier run has made it."""
         asked = self.skip_existing or (self.recursive and not self.force)
-        return asked and os.path.isfile(target)
+        return asked and is_file(target)
 
 
 def writing_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -145,13 +146,15 @@ class Batch:
         links: whether symbolic links to files in folders are taken too."""
         found: list[tuple[str, str | None]] = []
         for path in paths:
-            if not path:
-                self.fail(path, LinrError("is no file"))
-            elif path == STREAM or not os.path.isdir(path):
-                found.append((path, None))
-            elif not recursive:
-                self.fail(path, LinrError("is a directory, use -r"))
-            else:
+            with self.each(path):
+                if not path:
+                    raise LinrError("is no file")
+                # a URL is looked at only where it may be a folder
+                if path == STREAM or (is_url(path) and not recursive) or not is_folder(path):
+                    found.append((path, None))
+                    continue
+                if not recursive:
+                    raise LinrError("is a directory, use -r")
                 inside = list(self._walk(path, extensions, links))
                 found += [(file, path) for file in inside]
                 if not inside and not self.quiet:
@@ -161,19 +164,22 @@ class Batch:
         return found
 
     def _walk(self, top: str, extensions: Collection[str], links: bool) -> Iterator[str]:
+        for path in files_in(top) if is_url(top) else self._walk_folder(top):
+            ending = os.path.splitext(path)[1].lower()
+            if ending not in extensions:
+                self._passed += ending in self._others
+            elif is_url(path):
+                yield path
+            elif os.path.islink(path) and not links:
+                if not self.quiet:
+                    tell(f"{label(path)}: a symbolic link, not followed")
+            elif os.path.isfile(path):
+                yield path
+
+    def _walk_folder(self, top: str) -> Iterator[str]:
         for folder, folders, names in os.walk(top, onerror=lambda e: self.fail(e.filename, e)):
             folders.sort()
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                ending = os.path.splitext(name)[1].lower()
-                if ending not in extensions:
-                    self._passed += ending in self._others
-                    continue
-                if os.path.islink(path) and not links:
-                    if not self.quiet:
-                        tell(f"{label(path)}: a symbolic link, not followed")
-                elif os.path.isfile(path):
-                    yield path
+            yield from (os.path.join(folder, name) for name in sorted(names))
 
     def plan(
         self,
@@ -186,13 +192,13 @@ class Batch:
         file whose output clashes with another's fails here; click.UsageError where it is not clear
         what is wanted."""
         output = writing.output
-        several = len(paths) > 1 or (writing.recursive and os.path.isdir(paths[0]))
+        several = len(paths) > 1 or (writing.recursive and is_folder(paths[0]))
         if several and STREAM in paths:
             raise click.UsageError("'-' must be the only input.")
         if several and output == STREAM:
             raise click.UsageError("several files cannot go to stdout.")
         makes_folder = writing.folder or (
-            several and writing.recursive and output is not None and not os.path.exists(output)
+            several and writing.recursive and output is not None and not exists(output)
         )
         if several and output is not None and not makes_folder:
             raise click.UsageError(
@@ -211,6 +217,8 @@ class Batch:
                 refuse_terminal()
             if writing.remove and STREAM in (source, target):
                 raise click.UsageError("--rm is not for stdin and stdout.")
+            if writing.remove and (is_url(source) or is_url(target)):
+                raise click.UsageError("--rm is not for URLs.")
             try:
                 self.claim(target, source)
                 if writing.remove and written_in_place(target):
@@ -225,7 +233,7 @@ class Batch:
 
     def claim(self, target: str, source: str) -> None:
         """Raise LinrError for an output that is an input, or another input's output."""
-        if target == STREAM or written_in_place(target):
+        if target == STREAM or (not is_url(target) and written_in_place(target)):
             return
         for mark in _marks(target):
             if mark in self._inputs:
@@ -249,41 +257,33 @@ def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
         taken.add(_place(path))
 
 
-def remove_source(source: str, status: os.stat_result | None) -> None:
-    """Remove a file whose output is on the disk. Raises LinrError if it is no more as it was."""
-    if status is None:
-        raise LinrError("kept, as it is no regular file")
-    if _state(os.stat(source)) != _state(status):
-        raise LinrError("kept, as it has changed since it was read")
-    os.unlink(source)
-
-
-def _state(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def _target(source: str, top: str | None, folder: str | None, suffix: str) -> str:
     """The output beside a source, or in a folder, where the tree of `top` is mirrored."""
     if source == STREAM:
-        return STREAM if folder is None else os.path.join(folder, f"stdin{suffix}")
-    beside = str(Path(source).with_suffix(suffix)) if Path(source).name else source
+        return STREAM if folder is None else joined(folder, f"stdin{suffix}")
+    name = source
+    if source.startswith(("http://", "https://")):
+        name = source.partition("?")[0]  # what is asked of the server
+    beside = os.path.splitext(name)[0] + suffix if os.path.basename(name) else source
     if folder is None:
         return beside
     if top is None:
-        return os.path.join(folder, os.path.basename(beside))
+        return joined(folder, os.path.basename(beside))
+    if is_url(top):
+        return joined(folder, beside.partition("://")[2].lstrip("/"))
     place = os.path.normpath(top)
     if place.split(os.sep)[0] == os.pardir:
         place = os.path.abspath(top)
     place = os.path.splitdrive(place)[1].lstrip(os.sep)
-    return os.path.normpath(os.path.join(folder, place, os.path.relpath(beside, top)))
+    return joined(folder, os.path.join(place, os.path.relpath(beside, top)))
 
 
 def _place(path: str) -> str:
     """One name for a file, however it is named."""
     try:
-        return os.path.realpath(path)
-    except OSError:  # there is no current folder
-        return os.path.normpath(path)
+        return full_url(path) if is_url(path) else os.path.realpath(path)
+    except (LinrError, OSError):  # there is no current folder, or nothing that opens the URL
+        return path if is_url(path) else os.path.normpath(path)
 
 
 def _marks(path: str) -> list[object]:
@@ -291,6 +291,8 @@ def _marks(path: str) -> list[object]:
     if path == STREAM:
         return []
     marks: list[object] = [_place(path)]
+    if is_url(path):
+        return marks
     with contextlib.suppress(OSError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):

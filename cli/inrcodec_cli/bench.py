@@ -17,6 +17,7 @@ from inrcodec.errors import LinrError, VerificationError
 from .batch import FAILURES, Batch, refuse_inputs
 from .console import label, tell
 from .files import (
+    FOLDER,
     IMAGES,
     JPEGS,
     PATH,
@@ -89,7 +90,7 @@ _SUMS = (
 @click.option(
     "--plot",
     "folder",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="Draw size against time, and where the bits of each image go.",
 )

@@ -46,7 +46,7 @@ def report(path: str, error: BaseException) -> None:
     elif isinstance(error, OSError):
         text = error.strerror or str(error)
     else:
-        text = str(error)
+        text = printable(str(error))
     name = label(path) or "''"
     # The reader of image files puts the name in front itself.
     tell(f"{name}: {text.removeprefix(f'{name}: ')}")

@@ -12,7 +12,7 @@ import click
 
 from .batch import FAILURES, Batch, Writing, refuse_inputs
 from .console import STREAM, label, tell_left_out
-from .files import PATH, check_output, read_input, write_output
+from .files import FOLDER, check_output, read_input, write_output
 from .progress import progress_bar
 
 _NAMES = (
@@ -75,13 +75,13 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--log-dir",
-                type=PATH,
+                type=FOLDER,
                 metavar="DIR",
                 help="Write TensorBoard curves and a text record.",
             ),
             click.option(
                 "--preview",
-                type=PATH,
+                type=FOLDER,
                 metavar="DIR",
                 help="Write the image as the networks alone have it.",
             ),

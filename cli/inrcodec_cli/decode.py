@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +14,11 @@ from inrcodec.decode import SCALES
 from inrcodec.errors import LinrError, VerificationError
 from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
-from inrcodec.files.metadata import TIFF
-from inrcodec.source.restore import extensions_of, is_source
+from inrcodec.files.places import extension_of, remove_source
+from inrcodec.files.urls import is_url
+from inrcodec.source.restore import is_source
 
-from .batch import Batch, Job, Writing, remove_source, writing_options
+from .batch import Batch, Job, Writing, writing_options
 from .console import STREAM, label, tell, tell_left_out
 from .coordinate import ResearchCommand
 from .files import (
@@ -101,7 +101,7 @@ def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
         files, LINR, writing, partial(_suffix, limits=work.limits) if whole else suffix
     )
     for job in jobs:
-        if not _nameless(job.target) and _extension(job.target) not in EXTENSIONS:
+        if not _nameless(job.target) and extension_of(job.target) not in EXTENSIONS:
             raise click.UsageError(
                 f"{label(job.target)} must end in one of {', '.join(EXTENSIONS)}."
             )
@@ -117,46 +117,34 @@ def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
 def _suffix(source: str, limits: Limits) -> str:
     """The ending of the file that a .linr was made of; PNG where it does not say, or cannot be read
     twice."""
-    from inrcodec.decode import read_contents
+    from inrcodec.decode import extension_encoded, read_contents
 
-    if source == STREAM or not os.path.isfile(source):
+    if source == STREAM or not (is_url(source) or os.path.isfile(source)):
         return ".png"
     try:
-        with open(source, "rb") as file:
-            return _kind(read_contents(file, max(SCALES), limits))
+        with open_input(source, whole=False) as file:
+            return extension_encoded(read_contents(file, max(SCALES), limits))
     except (LinrError, OSError):
         return ".png"  # which is told when its turn comes
-
-
-def _kind(contents: Contents) -> str:
-    """That of the file, or of one that holds what the .linr has of it."""
-    if contents.source is not None:
-        return extensions_of(contents.source)[0]
-    of_tiff = contents.metadata is not None and contents.metadata.kind == TIFF
-    return ".tif" if of_tiff or contents.type.signed or contents.type.extra else ".png"
 
 
 def _nameless(target: str) -> bool:
     return target == STREAM or (os.path.exists(target) and not os.path.isfile(target))
 
 
-def _extension(target: str) -> str:
-    """What an output is written as, if it has a name of its own."""
-    return Path(target).suffix.lower()
-
-
 def _decode(job: Job, work: _Work) -> None:
     """Decodes one file, of one image or several, and says what became of it."""
-    from inrcodec.decode import file_of, read_contents
+    from inrcodec.decode import extension_encoded, file_of, read_contents
 
     started = time.perf_counter()
     writing = work.writing
-    with open_input(job.source) as file:
+    with open_input(job.source, whole=work.every == 1) as file:
         status = status_of(file)
         contents = read_contents(file, work.every, work.limits)
         file.seek(0)
         data = b"" if work.original else file.read()
-    extension = _kind(contents) if _nameless(job.target) else _extension(job.target)
+    nameless = _nameless(job.target)
+    extension = extension_encoded(contents) if nameless else extension_of(job.target)
     names = member_names(job.target, contents.images)
     left = [name for name in names if not writing.skips(name)]
     if not left:

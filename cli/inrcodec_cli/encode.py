@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.errors import ImageError, LinrError, OutputExistsError
+from inrcodec.errors import LinrError
 
-from .batch import Batch, Job, Writing, refuse_inputs, remove_source, writing_options
+from .batch import Batch, Job, Writing, refuse_inputs, writing_options
 from .console import STREAM, label, tell, tell_left_out
 from .coordinate import (
     Record,
@@ -28,32 +28,31 @@ from .files import (
     OTHER_IMAGES,
     PATH,
     SOURCE,
-    check_output,
+    force_named,
     json_option,
     limit_option,
-    read_input,
     read_priors,
-    read_source,
+    source_place,
+    target_place,
     threads_option,
     write_output,
 )
 from .info import show
-from .progress import progress_bar
+from .progress import count_bar, progress_bar
+from .scale_out import client_of, dask_option
 
 if TYPE_CHECKING:
-    from inrcodec import Coordinate, Limits, Picture
+    from inrcodec.encode_file import Work
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What is done with each image: `library` are keywords of inrcodec.encode."""
+class _Run:
+    """What is done with each image, and how it is told."""
 
-    library: dict[str, Any]
+    work: Work
     research: Research
     writing: Writing
     batch: Batch
-    strip: bool
-    strict: bool
     verbose: bool
     as_json: bool
 
@@ -126,6 +125,7 @@ class _Work:
     "-v", "--verbose", is_flag=True, help="Also show what the networks got wrong, per bit plane."
 )
 @json_option
+@dask_option
 @coordinate_options
 def encode(
     images: tuple[str, ...],
@@ -133,6 +133,7 @@ def encode(
     strict: bool,
     verbose: bool,
     as_json: bool,
+    dask: str | None,
     **given: Any,
 ) -> None:
     """Compress images to .linr files, beside the images unless -o says where.
@@ -147,7 +148,8 @@ def encode(
     research = Research.of(given)
     _check_name(writing)
     batch = Batch(writing.quiet, OTHER_IMAGES)
-    work = _Work(given, research, writing, batch, strip, strict, verbose, as_json)
+    if dask is not None and (research.mixture or research.preview or research.log_dir):
+        raise click.UsageError("--mixture, --preview and --log-dir are not for --dask.")
     if research.mixture is not None:
         encode_mixture(images, research, writing, given, strip)
         return
@@ -156,25 +158,41 @@ def encode(
         refuse_inputs((_preview(research.preview, job.source) for job in jobs), images)
     if (as_json or verbose) and any(job.target == STREAM for job in jobs):
         raise click.UsageError("Only the file itself can go to stdout.")
+    if dask is not None and any(STREAM in (job.source, job.target) for job in jobs):
+        raise click.UsageError("--dask is not for stdin and stdout.")
     # Imported here, so that help and usage errors do not wait for the library.
     from inrcodec import Coordinate
+    from inrcodec.encode_file import Work, check_skipped
     from inrcodec.options import default_effort
 
-    coordinate = None
     if given["model"] == "coordinate":
         try:
-            coordinate = Coordinate(**research.networks)
+            given["coordinate"] = Coordinate(**research.networks)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
     elif given["effort"] is None and given["model"] != "stored":
         given["effort"] = default_effort(lambda text: None if writing.quiet else tell(text))
+    work = Work(
+        given,
+        writing.force,
+        strip,
+        strict,
+        make_folder=any(job.makes_folder for job in jobs),
+        remove=writing.remove,
+        count=verbose or as_json,
+    )
+    run = _Run(work, research, writing, batch, verbose, as_json)
+    if dask is not None:
+        _encode_on(dask, jobs, run)
+        batch.end()
+        return
     for job in jobs:
         with batch.each(job.source):
             if writing.skips(job.target):
-                _check_skipped(job, given["limits"])
+                check_skipped(job.source, job.target, work.limits)
                 batch.skipped += 1
             else:
-                _encode(job, work, coordinate)
+                _encode(job, run)
     batch.end()
 
 
@@ -195,109 +213,80 @@ def _number(given: float | None) -> float | None:
     return given
 
 
-def _check_skipped(job: Job, limits: Limits) -> None:
-    """Raise LinrError where an output that is there is of another file than the source, as far as
-    it tells."""
-    from inrcodec.contents import parse
-    from inrcodec.source.restore import is_source
+def _encode_on(address: str, jobs: list[Job], run: _Run) -> None:
+    """Encodes images on a Dask cluster, and says what became of them: last, what failed."""
+    from inrcodec.dask import outcomes
 
-    try:
-        source = parse(Path(job.target).read_bytes(), limits).source
-    except LinrError as error:
-        raise OutputExistsError(f"{label(job.target)} is there, and {error}") from None
-    if source is not None and not is_source(source, read_input(job.source)):
-        raise OutputExistsError(f"{label(job.target)} is there, and holds another file")
+    known = {job.source: job for job in jobs}
+    failed: dict[str, str] = {}
+    with (
+        client_of(address, run.work.options["threads"]) as client,
+        closing(outcomes(((job.source, job.target) for job in jobs), run.work, client)) as found,
+        count_bar(len(jobs), run.writing.quiet) as step,
+    ):
+        for outcome in found:
+            job, facts = known[outcome.source], outcome.facts
+            step()
+            if outcome.error is not None:
+                failed[job.source] = outcome.reason
+            elif facts is None:
+                run.batch.skipped += 1
+            else:
+                _tell(job, run, facts["left_out"], facts["unread"])
+                _say(job, run, facts)
+    for source in sorted(failed):
+        run.batch.fail(source, LinrError(failed[source]))
 
 
-def _encode(job: Job, work: _Work, coordinate: Coordinate | None) -> None:
+def _encode(job: Job, run: _Run) -> None:
     """Encodes one image, and says what became of it."""
-    from inrcodec import encode as encode_image
     from inrcodec import resample
-    from inrcodec.encode import pixels_alone, source_picture
+    from inrcodec.encode_file import encode_one
     from inrcodec.files.images import write_image
 
-    source, target, writing, research = job.source, job.target, work.writing, work.research
-    limits, threads = work.library["limits"], work.library["threads"]
-    started = time.perf_counter()
-    data, status = read_source(source)
-    check_output(target, writing.force, makes_folder=job.makes_folder)
-    picture = source_picture(data, label(source), limits, work.strip)
-    if picture.jpeg is not None and work.library["model"] not in ("auto", "context"):
-        picture = pixels_alone(picture)
-    if work.strict and picture.left_out:
-        raise ImageError(f"left out would be: {', '.join(picture.left_out)}")
-    kept = bool(picture.left_out) and not writing.force
-    removes = writing.remove and not kept
-    tell_left_out(source, picture.left_out, "; kept" if writing.remove and kept else "")
-    if picture.unread and not writing.quiet:
-        tell(f"{label(source)}: kept as it is, as its pixels are not read ({picture.unread})")
-    facts: dict[str, Any] = {}
-    with ExitStack() as stack:
-        progress = stack.enter_context(progress_bar(label(source), writing.quiet))
-        watch = None
+    writing, research, options = run.writing, run.research, dict(run.work.options)
+    with force_named(), ExitStack() as stack:
+        options["progress"] = stack.enter_context(progress_bar(label(job.source), writing.quiet))
         if research.log_dir is not None:
             planes = research.networks.get("layout") != "value"
-            watch = Record(research.log_dir, source, planes, stack)
-        packed = encode_image(
-            picture,
-            coordinate=coordinate,
-            progress=progress,
-            # what the planes took is counted only where it will be shown
-            report=facts.update if work.verbose or work.as_json else None,
-            watch=watch,
-            **work.library,
+            options["watch"] = Record(research.log_dir, job.source, planes, stack)
+        packed, facts = encode_one(
+            source_place(job.source),
+            target_place(job.target),
+            replace(run.work, options=options),
+            lambda picture: _tell(job, run, picture.left_out, picture.unread),
         )
-    write_output(target, packed, writing.force, status)
     if research.preview is not None:
         Path(research.preview).mkdir(parents=True, exist_ok=True)
-        alone = write_image(resample(packed, threads=threads, limits=limits), ".png")
-        write_output(_preview(research.preview, source), alone, writing.force)
-    if removes:
-        remove_source(source, status)
-    _say(
-        job,
-        work,
-        picture,
-        (data, packed),
-        {"seconds": time.perf_counter() - started, "info": facts},
-    )
+        reading = {name: options[name] for name in ("threads", "limits")}
+        alone = write_image(resample(packed, **reading), ".png")
+        write_output(_preview(research.preview, job.source), alone, writing.force)
+    _say(job, run, facts)
 
 
-def _say(
-    job: Job, work: _Work, picture: Picture, files: tuple[bytes, bytes], more: dict[str, Any]
-) -> None:
-    data, packed = files
-    samples = picture.samples
-    height, width = samples.shape[:2]
-    result = {
-        "input": job.source,
-        "output": job.target,
-        "height": height,
-        "width": width,
-        "channels": samples.size // (height * width),
-        "bits": samples.itemsize * 8,
-        "input_bytes": len(data),
-        "bytes": len(packed),
-        "bpp": 8 * len(packed) / (height * width),
-        "bpsp": 8 * len(packed) / samples.size,
-        "byte_for_byte": picture.source is not None,
-        "left_out": picture.left_out,
-        "unread": picture.unread or None,
-        **more,
-    }
-    if work.as_json:
-        work.batch.say(json.dumps(result))
-    elif not work.writing.quiet:
-        kind = "PNG" if data.startswith(b"\x89PNG") else "input"
-        change = 100 * len(packed) / len(data) - 100
-        work.batch.say(
-            f"{label(job.source)} -> {label(job.target, 'stdout')}  {result['bytes']} bytes"
-            f"  {result['bpp']:.2f} bpp  {result['bpsp']:.3f} bpsp  ({kind} {change:+.1f} %)"
-            f"  {result['seconds']:.1f} s",
+def _tell(job: Job, run: _Run, left_out: Sequence[str], unread: str | None) -> None:
+    """Says on stderr what of an image is not kept, or kept unread."""
+    kept = run.writing.remove and not run.writing.force
+    tell_left_out(job.source, left_out, "; kept" if kept else "")
+    if unread and not run.writing.quiet:
+        tell(f"{label(job.source)}: kept as it is, as its pixels are not read ({unread})")
+
+
+def _say(job: Job, run: _Run, facts: dict[str, Any]) -> None:
+    """Says what became of an image."""
+    if run.as_json:
+        run.batch.say(json.dumps({**facts, "input": job.source, "output": job.target}))
+    elif not run.writing.quiet:
+        kind = "PNG" if facts["input_png"] else "input"
+        change = 100 * facts["bytes"] / facts["input_bytes"] - 100
+        run.batch.say(
+            f"{label(job.source)} -> {label(job.target, 'stdout')}  {facts['bytes']} bytes"
+            f"  {facts['bpp']:.2f} bpp  {facts['bpsp']:.3f} bpsp  ({kind} {change:+.1f} %)"
+            f"  {facts['seconds']:.1f} s",
             err=job.target == STREAM,
         )
-        if work.verbose:
-            show(label(job.target), more["info"], work.batch.say)
+        if run.verbose:
+            show(label(job.target), facts["info"], run.batch.say)
 
 
 def _preview(folder: str, source: str) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.files import jpeg
-from inrcodec.files.atomic import status_of, write_atomic, written_in_place
+from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.files.others import extensions_read
+from inrcodec.files.places import Place, opened, prepare, write
+from inrcodec.files.urls import is_url, local_path
 from inrcodec.limits import Limits
 
 from .console import STREAM, label, silence_stdout
@@ -43,19 +45,23 @@ _STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 class _File(click.Path):
-    """The name of a file or folder, which shells complete; that of a standard stream becomes '-'.
+    """The name of a file or folder, which shells complete, or a URL; that of a standard stream
+    becomes '-', and file:// a path. local: whether it has to be on this machine.
 
     What a name stands for is looked at where the file is worked on, so that it fails alone."""
 
-    def __init__(self, streams: Sequence[str] = ()) -> None:
+    def __init__(self, streams: Sequence[str] = (), *, local: bool = False) -> None:
         super().__init__(readable=False)
-        self._streams = streams
+        self._streams, self._local = streams, local
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return STREAM if value in self._streams else super().convert(value, param, ctx)
+        if self._local and is_url(value):
+            self.fail(f"{label(value)} has to be a folder of this machine.", param, ctx)
+        name = local_path(value)
+        return STREAM if name in self._streams else super().convert(name, param, ctx)
 
 
-SOURCE, OUTPUT, PATH = _File(_STDIN), _File(_STDOUT), _File()
+SOURCE, OUTPUT, PATH, FOLDER = _File(_STDIN), _File(_STDOUT), _File(), _File(local=True)
 
 device_option = click.option(
     "--device",
@@ -164,54 +170,72 @@ def read_source(path: str) -> tuple[bytes, os.stat_result | None]:
         return file.read(), status
 
 
-def open_input(path: str) -> BinaryIO:
-    """A file to read in any order, or the bytes of what is none."""
-    if path == STREAM:
-        if sys.stdin is None:
-            raise OSError("stdin is closed")
-        return io.BytesIO(sys.stdin.buffer.read())
-    file = open(path, "rb")  # noqa: SIM115
-    if file.seekable():
-        return file
-    with file:
-        return io.BytesIO(file.read())
+def open_input(path: str, *, whole: bool = True) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A file to read in any order, or the bytes of what is none; whole: as places.opened."""
+    return opened(source_place(path), whole=whole)
+
+
+class _Stdin(io.BytesIO):
+    """What came from stdin, with the name that it has in messages."""
+
+    name = label(STREAM)
+
+
+class _Stdout(io.RawIOBase):
+    """Stdout as a file object to write to."""
+
+    name = label(STREAM, "stdout")
+
+    def write(self, data: Any) -> int:
+        """Raises LinrError for what cannot be written, but BrokenPipeError where nobody reads."""
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            silence_stdout()
+            text = f"cannot write {self.name}: {error.strerror or error}"
+            raise LinrError(text) from None
+        return len(data)
+
+
+def source_place(path: str) -> Place:
+    """What the library reads for a name: '-' is what comes from stdin."""
+    if path != STREAM:
+        return path
+    if sys.stdin is None:
+        raise OSError("stdin is closed")
+    return _Stdin(sys.stdin.buffer.read())
+
+
+def target_place(path: str) -> Place:
+    """What the library writes to for a name: '-' is stdout."""
+    return cast(BinaryIO, _Stdout()) if path == STREAM else path
 
 
 def write_output(path: str, data: bytes, force: bool, like: os.stat_result | None = None) -> None:
-    """Write a file as a whole, or stdout for '-'. Raises LinrError naming the output."""
-    try:
-        if path == STREAM:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        else:
-            write_atomic(path, data, force=force, like=like)
-    except OSError as error:
-        if path == STREAM:
-            if isinstance(error, BrokenPipeError):
-                raise
-            silence_stdout()
-        name = label(path, "stdout")
-        raise LinrError(f"cannot write {name}: {error.strerror or error}") from None
+    """Write a file as a whole, or stdout for '-'. Raises OSError or LinrError naming the output."""
+    write(target_place(path), data, force=force, like=like)
 
 
 def check_output(path: str, force: bool, *, makes_folder: bool = False) -> None:
-    """Raise LinrError now for an output that could not be written after minutes of work.
+    """Raise OSError or LinrError now for an output that could not be written after minutes of work.
 
     makes_folder: make its folder if there is none."""
     if path == STREAM:
         return
+    with force_named():
+        prepare(path, force=force, make_folder=makes_folder)
+
+
+@contextlib.contextmanager
+def force_named() -> Iterator[None]:
+    """Makes what is raised for an output that exists say which option overwrites it."""
     try:
-        folder = os.path.dirname(os.path.abspath(path))
-        if makes_folder:
-            os.makedirs(folder, exist_ok=True)
-        if not os.path.isdir(folder):
-            raise LinrError(f"cannot write {label(path)}: no such folder")
-        if os.path.isdir(path):
-            raise LinrError(f"cannot write {label(path)}: is a directory")
-    except OSError as error:
-        raise LinrError(f"cannot write {label(path)}: {error.strerror}") from None
-    if not force and os.path.isfile(path) and not written_in_place(path):
-        raise OutputExistsError(f"{label(path)}: the file exists, -f overwrites it")
+        yield
+    except OutputExistsError as error:
+        raise OutputExistsError(f"{error}, -f overwrites it") from None
 
 
 def refuse_terminal() -> None:
@@ -230,5 +254,5 @@ def member_names(target: str, count: int) -> list[str]:
         return [target]
     if target == STREAM:
         raise click.UsageError("several images cannot go to stdout: name an output with -o.")
-    path = Path(target)
-    return [str(path.with_name(f"{path.stem}-{n}{path.suffix}")) for n in range(1, count + 1)]
+    beginning, extension = os.path.splitext(target)
+    return [f"{beginning}-{n}{extension}" for n in range(1, count + 1)]

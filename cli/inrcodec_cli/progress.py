@@ -12,6 +12,24 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
+def count_bar(total: int, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Yield what draws that one more of so many images is done, above which lines are printed."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    shared = sys.stdout is not None and sys.stdout.isatty()
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, transient=True, redirect_stdout=shared) as bars:
+        task = bars.add_task("", total=total)
+        yield lambda: bars.advance(task)
+
+
+@contextlib.contextmanager
 def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     """Yield a callback that draws stage, share done, bpsp and time left; None if not wanted."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import secrets
@@ -31,9 +30,10 @@ class _Output(NamedTuple):
 def status_of(file: BinaryIO) -> os.stat_result | None:
     """What the system knows of an open file; None of what is none, whose permissions and times say
     nothing."""
-    if isinstance(file, io.BytesIO):  # of a stream that was read
+    try:
+        status = os.fstat(file.fileno())
+    except (AttributeError, OSError):  # of a stream that was read, or of another file system
         return None
-    status = os.fstat(file.fileno())
     return status if stat.S_ISREG(status.st_mode) else None
 
 

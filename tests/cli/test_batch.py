@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ import tifffile
 from PIL import Image
 
 import inrcodec
+from inrcodec.files import places
 from inrcodec.files.images import read_image, read_picture, write_image
 from inrcodec.source.restore import ELSEWISE
-from inrcodec_cli import encode as encoding
 from tests.cli.running import photo, run
 from tests.pictures import repacked
 
@@ -197,7 +198,8 @@ def test_a_source_is_kept_where_its_output_is_not_all_of_it(
     assert result.stderr.endswith("; kept\n")
     assert path.read_bytes() == repacked(given)
 
-    monkeypatch.setattr(inrcodec, "encode", lambda *_, **__: path.write_bytes(given) and b"x")
+    module = import_module("inrcodec.encode_file")
+    monkeypatch.setattr(module, "encode", lambda *_, **__: path.write_bytes(given) and b"x")
     result = run("encode", *STORED, "--rm", "-f", path)
     assert result.exit_code == 1
     assert "kept, as it has changed" in result.stderr
@@ -214,8 +216,12 @@ def test_no_source_is_removed_for_an_output_that_is_no_file(
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 2
     assert tree(album) == before
+
     # and none where the disk fails
-    monkeypatch.setattr(encoding, "write_output", lambda *_: (_ for _ in ()).throw(OSError(5, "x")))
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(5, "x")
+
+    monkeypatch.setattr(places, "write_atomic", fails)
     assert run("encode", *STORED, "--rm", "-r", "album/sub/deep").exit_code == 1
     assert tree(album) == before
 

@@ -197,7 +197,7 @@ def test_a_source_is_never_an_output(encoded: Path, tmp_path: Path) -> None:
         result = run(*arguments, "-f")
         assert result.exit_code == 2, arguments
         assert "is input and output" in result.stderr
-    with pytest.raises(OutputExistsError, match="the image itself"):
+    with pytest.raises(OutputExistsError, match="the source itself"):
         inrcodec.encode_file(source, tmp_path / "hard.linr", force=True)
     assert before == (kept(packed.parent / "log"), source.read_bytes(), packed.read_bytes())
 
