@@ -20,7 +20,7 @@ from .contents import parse
 from .decode import picture_of
 from .encode import encode
 from .errors import CorruptError, ImageError
-from .files.picture import PLAIN, Picture, PixelType
+from .files.picture import Picture
 from .options import DEFAULT_EFFORT, Reading
 
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16")
@@ -83,14 +83,9 @@ class Chunks:
     def encode_chunk(self, chunk: np.ndarray) -> bytes:
         """The .linr file of an array. Raises ChunkTypeError for its dtype, else as encode."""
         check_dtype(chunk.dtype)
-        native = np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("="))
-        samples = native.reshape(image_shape(chunk.shape)).view(f"u{native.itemsize}")
-        pixels = PLAIN
-        if native.dtype.kind == "i":
-            samples = samples ^ samples.dtype.type(1 << 8 * samples.itemsize - 1)
-            pixels = PixelType(signed=True)
+        image = chunk.reshape(image_shape(chunk.shape))
         return encode(
-            Picture(samples, pixels),
+            Picture.of_numbers(image),
             effort=self.effort,
             history=self.history,
             threads=self.threads,

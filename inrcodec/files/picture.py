@@ -135,6 +135,7 @@ class PixelType:
 
 
 PLAIN = PixelType()
+SIGNED = PixelType(signed=True)
 OF_OTHER_COLOURS = PixelType(space=OTHER_COLOURS)
 
 
@@ -170,6 +171,16 @@ class Picture:
     source: Skeleton | None = None
     jpeg: Jpeg | None = None
     unread: str = ""
+
+    @classmethod
+    def of_numbers(cls, image: np.ndarray) -> Picture:
+        """That of an array of (u)int8 or (u)int16, (H, W) or (H, W, 2..4), in any byte order, which
+        PixelType.expand gives again; or of bool, as 0 and 1."""
+        native = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+        unsigned = native.view(f"u{native.itemsize}")
+        if native.dtype.kind != "i":
+            return cls(unsigned)
+        return cls(unsigned ^ unsigned.dtype.type(1 << 8 * native.itemsize - 1), SIGNED)
 
     @property
     def cube(self) -> np.ndarray:

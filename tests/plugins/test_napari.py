@@ -1,0 +1,166 @@
+"""The plug-in of napari, by npe2: its manifest, and files that are read and written through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from npe2 import PluginManager, PluginManifest, io_utils
+from pictures import scene
+
+import inrcodec
+from inrcodec.errors import ImageError, NotLinrError, TruncatedError
+from inrcodec.files.picture import Picture, PixelType
+from inrcodec.napari import get_reader, write_image
+
+MANIFEST = Path(inrcodec.__file__).with_name("napari.yaml")
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(autouse=True)
+def plugin(npe2pm: Any) -> Iterator[None]:
+    with npe2pm.tmp_plugin(manifest=str(MANIFEST)):
+        yield
+
+
+def write(path: Path, image: np.ndarray | Picture) -> str:
+    path.write_bytes(inrcodec.encode(image, effort=1))
+    return str(path)
+
+
+def read(*paths: str, stack: bool = False) -> tuple[np.ndarray, dict[str, Any]]:
+    """The one layer that npe2 makes of paths."""
+    [(data, options, kind)] = io_utils.read(list(paths), stack=stack)
+    assert kind == "image"
+    return data, options
+
+
+def test_manifest() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    manifest.validate_imports()
+    # and as the entry point of the installed package has it
+    assert PluginManifest.from_distribution("inrcodec") == manifest
+    manager = PluginManager.instance()
+    assert [reader.command for reader in manager.iter_compatible_readers(["a.linr"])] == [
+        "inrcodec.get_reader"
+    ]
+    assert not list(manager.iter_compatible_readers(["a.png"]))
+    assert [writer.command for writer in manager.iter_compatible_writers(["image"])] == [
+        "inrcodec.write_image"
+    ]
+    for others in (["labels"], ["points"], ["image", "image"], ["image", "labels"]):
+        assert not list(manager.iter_compatible_writers(others))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_back_and_forth(tmp_path: Path, channels: int, dtype: type) -> None:
+    image = scene(20, 25, channels, dtype)
+    if dtype == np.int16:
+        image -= 9000
+    layer = (image, {"rgb": channels > 1, "name": "cells", "opacity": 0.5}, "image")
+    path = str(tmp_path / "cells.linr")
+    assert io_utils.write(path, [layer]) == [path]
+    data, options = read(path)
+    assert data.dtype == image.dtype
+    assert np.array_equal(data, image)
+    assert options == {"name": "cells", "rgb": channels > 1}
+    # which every other reader of such files reads
+    assert np.array_equal(inrcodec.decode(Path(path).read_bytes()), image)
+    io_utils.write(path, [(image[:5], {"rgb": channels > 1}, "image")])
+    assert len(read(path)[0]) == 5
+
+
+def test_colours_that_are_others_in_napari(tmp_path: Path) -> None:
+    grey = scene(20, 25, 2, np.uint16)
+    data, options = read(write(tmp_path / "a.linr", grey))
+    assert options["rgb"]
+    assert np.array_equal(data, np.dstack([grey[..., 0]] * 3 + [grey[..., 1]]))
+    palette = PixelType(depth=2, palette=bytes(range(12)))
+    indices = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
+    data, options = read(write(tmp_path / "b.linr", Picture(indices, palette)))
+    assert options["rgb"]
+    assert np.array_equal(data[0, 1], [3, 4, 5])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_stacks(tmp_path: Path, channels: int) -> None:
+    images = [scene(9, 10, channels, np.uint8, seed) for seed in range(3)]
+    paths = [write(tmp_path / f"t{number}.linr", image) for number, image in enumerate(images)]
+    data, options = read(*paths, stack=True)
+    assert options == {"name": "t0", "rgb": channels > 1}
+    assert data.shape[:3] == (3, 9, 10)
+    assert np.array_equal(
+        data[..., 0] if channels > 1 else data, [i.reshape(9, 10, -1)[..., 0] for i in images]
+    )
+    assert read(*paths[:1], stack=True)[0].shape[:2] == (9, 10)
+
+
+@pytest.mark.parametrize("other", [scene(9, 11, 1, np.uint8), scene(9, 10, 1, np.uint16)])
+def test_stacks_of_what_is_not_alike(tmp_path: Path, other: np.ndarray) -> None:
+    paths = [
+        write(tmp_path / "a.linr", scene(9, 10, 1, np.uint8)),
+        write(tmp_path / "b.linr", other),
+    ]
+    with pytest.raises(ImageError, match=r"b\.linr: not of the size and type of .*a\.linr"):
+        read(*paths, stack=True)
+
+
+def test_a_file_of_several_images() -> None:
+    path = GOLDEN / "coordinate_set_int_2_of_3x1.linr"
+    data, options = read(str(path))
+    assert data.shape == (3, *inrcodec.decode(path.read_bytes()).shape)
+    assert options["rgb"] == (data.ndim == 4)
+    assert np.array_equal(data[2], inrcodec.decode(path.read_bytes(), index=2))
+
+
+def test_files_that_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.linr", scene(9, 10, 1, np.uint8))
+    assert get_reader("a.png") is None
+    assert get_reader([path, "a.png"]) is None
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data[:-3])
+    with pytest.raises(TruncatedError):
+        read(path)
+    Path(path).write_bytes(b"II*\0" + data)
+    with pytest.raises(NotLinrError):
+        read(path)
+    with pytest.raises(FileNotFoundError):
+        read(str(tmp_path / "none.linr"))
+
+
+@pytest.mark.parametrize(
+    ("data", "attributes", "named"),
+    [
+        (np.zeros((4, 5), np.float32), {}, "not float32"),
+        (np.zeros((4, 5), np.int64), {}, "not int64"),
+        (np.zeros((3, 4, 5), np.uint8), {}, r"no \(3, 4, 5\)"),
+        (np.zeros((4, 5, 3), np.uint8), {"rgb": False}, r"no \(4, 5, 3\)"),
+        (np.zeros((2, 4, 5, 3), np.uint8), {"rgb": True}, r"no \(2, 4, 5, 3\)"),
+        (np.zeros(5, np.uint8), {}, r"no \(5,\)"),
+        (
+            [np.zeros((4, 5), np.uint8), np.zeros((2, 2), np.uint8)],
+            {"multiscale": True},
+            "one scale",
+        ),
+    ],
+)
+def test_layers_that_are_not_written(
+    tmp_path: Path, data: Any, attributes: dict[str, Any], named: str
+) -> None:
+    path = tmp_path / "a.linr"
+    with pytest.raises(ImageError, match=named):
+        write_image(str(path), data, attributes)
+    assert not path.exists()
+    with pytest.raises(FileNotFoundError):
+        write_image(str(tmp_path / "none" / "a.linr"), np.zeros((4, 5), np.uint8), {})
+
+
+def test_layers_of_dask(tmp_path: Path) -> None:
+    dask_array = pytest.importorskip("dask.array")
+    image = scene(20, 25, 1, np.uint16)
+    write_image(str(tmp_path / "a.linr"), dask_array.from_array(image, chunks=(7, 9)), {})
+    assert np.array_equal(read(str(tmp_path / "a.linr"))[0], image)
