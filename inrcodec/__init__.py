@@ -11,9 +11,9 @@ True
 from .context.own_prior import Prior
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
-from .decode import decode, decode_file, decode_picture, read_metadata
+from .decode import decode, decode_file, decode_picture, imread, read_metadata
 from .encode import encode
-from .encode_file import encode_file
+from .encode_file import encode_file, imwrite
 from .encode_set import encode_set
 from .errors import (
     ChecksumError,
@@ -67,6 +67,8 @@ __all__ = [
     "encode",
     "encode_file",
     "encode_set",
+    "imread",
+    "imwrite",
     "info",
     "read_metadata",
     "resample",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -69,6 +69,14 @@ def decode(
         priors=priors,
         limits=limits,
     ).array()
+
+
+def imread(source: Place, **options: Any) -> np.ndarray:
+    """The image in a .linr file: a path, a URL or a binary file object, as encode_file takes them.
+    What asks for an `imread=` (Dask, tifffile) takes this. options: as decode's. Raises as decode,
+    and OSError as the file system does."""
+    with opened(source) as file:
+        return decode(file.read(), **options)
 
 
 def decode_picture(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .contents import parse
 from .encode import encode, pixels_alone, source_picture
 from .errors import ImageError, LinrError, LinrWarning, OutputExistsError
@@ -78,6 +80,15 @@ def encode_file(
             warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called encode_file
 
     return len(encode_one(source, target, Work(options, force, strip, strict), told).data)
+
+
+def imwrite(target: Place, image: np.ndarray | Picture, **options: Any) -> int:
+    """Encodes an image into a .linr file, a path, a URL or a binary file object, in place of one
+    that is there; returns its size in bytes. options: as encode's. Raises as encode, and OSError as
+    the file system does."""
+    data = encode(image, **options)
+    write(target, data, force=True)
+    return len(data)
 
 
 def encode_one(
