@@ -25,11 +25,8 @@ from .errors import CorruptError
 
 @dataclass(frozen=True, kw_only=True)
 class Linr(Chunks, Codec):  # type: ignore[misc]
-    """Arrays of bool, (u)int8 and (u)int16 of any shape, each as one .linr file (chunks.py).
-
-    effort: 1 (fast) to 9 (small). history: whether to look for what the image came from. threads:
-    of one chunk. The first two are its configuration.
-    """
+    """Arrays of bool, (u)int8 and (u)int16 of any shape, each as one .linr file. Options are those
+    of chunks.Chunks: effort, history, prior, embed_prior and threads."""
 
     codec_id: ClassVar[str] = "linr"
 

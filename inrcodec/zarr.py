@@ -35,11 +35,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Linr(Chunks, ArrayBytesCodec):
-    """Chunks of bool, (u)int8 and (u)int16 of any shape, each as one .linr file (chunks.py).
-
-    effort: 1 (fast) to 9 (small). history: whether to look for what an image came from. threads:
-    of one chunk; zarr codes several at once. The first two are its configuration.
-    """
+    """Chunks of bool, (u)int8 and (u)int16 of any shape, each as one .linr file. Options are those
+    of chunks.Chunks: effort, history, prior, embed_prior and threads."""
 
     is_fixed_size = False
 
