@@ -129,6 +129,7 @@ class Chunks:
             effort=self.effort,
             history=self.history,
             prior=self._prior(),
+            device="cpu",  # of which each thread and worker process has its part
             threads=self.threads,
         )
 

@@ -49,8 +49,9 @@ class Linr(Chunks, ArrayBytesCodec):
         return {"name": "linr", "configuration": self.configuration()}
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> Self:
-        """Called as an array is created or opened, and here rather than validate, which is told
-        of the array's dtype also where a filter changes it. Raises ChunkTypeError."""
+        """Raises ChunkTypeError as an array is created or opened, here and not in validate, which
+        is told of the array's dtype where a filter gives chunks of another (so is this before
+        zarr 3.4)."""
         check_dtype(array_spec.dtype.to_native_dtype())
         return self
 

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import scene
 from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec
+from zarr.codecs.numcodecs import FixedScaleOffset
 from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.dtype import parse_dtype
@@ -100,6 +101,17 @@ def test_byte_orders(dtype: str) -> None:
     assert np.array_equal(array[:], data)
     array[3:5] = 5
     assert (array[3:5] == 5).all()
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs")
+def test_behind_a_filter_that_makes_integers() -> None:
+    quantized = FixedScaleOffset(offset=-1, scale=100, dtype="<f8", astype="<u2")
+    try:
+        array = created(shape=(20, 30), dtype="float64", filters=[quantized])
+    except ChunkTypeError:
+        pytest.skip("this zarr tells codecs of the array's dtype alone")
+    array[:] = data = sample((20, 30), "uint16") / 100 - 1
+    assert np.allclose(array[:], data)
 
 
 @pytest.mark.parametrize("shards", [None, (32, 40)])
