@@ -50,8 +50,8 @@ class Linr(Chunks, ArrayBytesCodec):
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> Self:
         """Raises ChunkTypeError as an array is created or opened, here and not in validate, which
-        is told of the array's dtype where a filter gives chunks of another (so is this before
-        zarr 3.4)."""
+        is told of the array's dtype where a filter gives chunks of another (as zarr 3.1 tells
+        this, too)."""
         check_dtype(array_spec.dtype.to_native_dtype())
         return self
 
