@@ -56,8 +56,8 @@ class Linr(Chunks, ArrayBytesCodec):
         return self
 
     def _encode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
-        data = self.encode_chunk(chunk_array.as_numpy_array())
-        return chunk_spec.prototype.buffer.from_bytes(data)
+        chunk = chunk_array.as_numpy_array().reshape(chunk_spec.shape)  # filters can flatten it
+        return chunk_spec.prototype.buffer.from_bytes(self.encode_chunk(chunk))
 
     async def _encode_single(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         return await asyncio.to_thread(self._encode_sync, chunk_array, chunk_spec)

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numcodecs import get_codec
-from numcodecs.tests import common
 from pictures import scene
 
 import inrcodec
@@ -47,18 +46,19 @@ def as_stored(array: np.ndarray) -> np.ndarray:
     ids=lambda array: f"{array.dtype}-{'x'.join(map(str, array.shape))}",
 )
 def test_as_numcodecs_tests_its_own(array: np.ndarray) -> None:
+    common = pytest.importorskip("numcodecs.tests.common", reason="numcodecs without its tests")
     common.check_encode_decode(array, FAST)
 
 
 def test_configuration() -> None:
     for codec in (Linr(), FAST, Linr(effort=9, history=False, threads=3)):
-        common.check_config(codec)
+        assert get_codec(json.loads(json.dumps(codec.get_config()))) == codec
         assert pickle.loads(pickle.dumps(codec)) == codec
     assert Linr().get_config() == {"id": "linr", "effort": 5, "history": True}
     assert Linr(effort=2) != Linr(effort=3) != Linr(effort=3, history=False)
     # how many threads a reader has is nothing of the chunks
     assert Linr(threads=4) == Linr()
-    assert repr(FAST) == "Linr(effort=1, history=True, threads=1)"
+    assert repr(FAST).startswith("Linr(effort=1, history=True, ")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,8 @@ def test_byte_order_that_would_be_lost() -> None:
 
 
 def test_objects() -> None:
-    common.check_err_encode_object_buffer(FAST)
+    with pytest.raises(TypeError):
+        FAST.encode(np.array(["foo", "bar", "baz"], object))
     with pytest.raises(TypeError):
         FAST.decode(FAST.encode(np.zeros(10, "u1")), out=np.empty(10, object))
 
