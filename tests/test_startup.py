@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 HEAVY = [
     "array_api_compat", "click", "concurrent.futures", "cv2", "dask", "distributed", "fsspec",
-    "llvmlite", "matplotlib", "numba", "rich", "tensorboard", "threadpoolctl", "torch", "zstandard",
+    "llvmlite", "matplotlib", "numba", "numcodecs", "rich", "tensorboard", "threadpoolctl", "torch",
+    "zarr", "zstandard",
 ]  # fmt: skip
 
 
