@@ -22,7 +22,7 @@ from pictures import scene
 from zarr.codecs import ShardingCodec, TransposeCodec
 from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
-from zarr.dtype import parse_dtype
+from zarr.dtype import UInt16
 from zarr.storage import LocalStore, MemoryStore
 
 import inrcodec
@@ -233,7 +233,7 @@ def test_configuration(tmp_path: Path) -> None:
         assert Linr.from_dict(json.loads(json.dumps(codec.to_dict()))) == codec
         assert pickle.loads(pickle.dumps(codec)) == codec
     assert Linr.from_dict({"name": "linr"}) == Linr()
-    # as a dict, as which users of the format's text write it
+    # and as text
     assert created(shape=(40, 50), dtype="uint16", serializer=want).metadata.codecs == (
         Linr(effort=3),
     )
@@ -339,7 +339,7 @@ def test_the_calls_that_pipelines_make() -> None:
     """Together and one by one, with an event loop and without."""
     config = ArrayConfig.from_dict({})
     prototype = default_buffer_prototype()
-    spec = ArraySpec((16, 20), parse_dtype("uint16", zarr_format=3), 0, config, prototype)
+    spec = ArraySpec((16, 20), UInt16(), 0, config, prototype)
     data = sample((16, 20), "uint16")
     buffer = prototype.nd_buffer.from_numpy_array(data)
     packed = FAST._encode_sync(buffer, spec)
