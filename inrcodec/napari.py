@@ -16,8 +16,8 @@ from .chunks import check_dtype
 from .decode import decode
 from .encode import encode
 from .errors import ImageError
-from .files.atomic import write_atomic
 from .files.picture import Picture
+from .files.places import opened, write
 from .info import info
 
 Paths = str | Sequence[str]
@@ -53,7 +53,7 @@ def write_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     check_dtype(image.dtype)
     if image.ndim != 2 + bool(attributes.get("rgb")):
         raise ImageError(f"a .linr file holds one plane, (H, W) or RGB(A), and no {image.shape}")
-    write_atomic(path, encode(Picture.of_numbers(image)), force=True)
+    write(path, encode(Picture.of_numbers(image)), force=True)
     return [path]
 
 
@@ -63,7 +63,8 @@ def _names(path: Paths) -> list[str]:
 
 def _image(name: str) -> tuple[np.ndarray, bool]:
     """What is in a file, in colours that napari has, and whether the last axis is of those."""
-    data = Path(name).read_bytes()
+    with opened(name) as file:
+        data = file.read()
     count = info(data, planes=False)["images"]
     images = np.stack([decode(data, index=index) for index in range(count)])
     if images.ndim == 4 and images.shape[3] == 2:

@@ -44,6 +44,11 @@ def test_paths_and_open_files(tmp_path: Path) -> None:
         assert np.array_equal(inrcodec.imread(source), image)
     with path.open("rb") as file:
         assert np.array_equal(inrcodec.imread(file, scale=8), image[::8, ::8])
+    url, buffer = "memory://of-imread/a.linr", io.BytesIO()
+    for place in (url, buffer):
+        assert inrcodec.imwrite(place, image, effort=1) == size
+    assert np.array_equal(inrcodec.imread(url), image)
+    assert buffer.getvalue() == path.read_bytes()
     with pytest.raises(FileNotFoundError):
         inrcodec.imread(tmp_path / "b.linr")
     (tmp_path / "b.linr").write_bytes(b"II*\0")
