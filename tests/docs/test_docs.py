@@ -77,7 +77,7 @@ def test_python_runs(name: str, number: int, place: Path) -> None:
     for module in re.findall(r"^(?:import|from) (\w+)", script, re.MULTILINE):
         pytest.importorskip(module)
     (place / "script.py").write_text(script)
-    runpy.run_path("script.py", run_name="__main__")
+    runpy.run_path(str(place / "script.py"), run_name="__main__")
 
 
 def test_python_that_is_not_run_says_why_and_is_python() -> None:
@@ -114,7 +114,7 @@ def test_commands_are_on_the_page_with_all_options() -> None:
     assert {usage.split()[0] for usage in usages} >= set(cli.commands)
     for name, command in cli.commands.items():
         usage = "".join(each.split("\n\n")[0] for each in usages if each.split()[0] == name)
-        told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage))
+        told = set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", usage))
         assert told <= options(command)
         for option in command.params:
             if isinstance(option, click.Option) and not told & {*option.opts}:
