@@ -26,7 +26,7 @@ lint: .venv/test.stamp kernels
 
 # Into build/site; a link that leads nowhere fails.
 docs: .venv/docs.stamp
-	$(BIN)/python -m mkdocs build -q --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
 
 # Does nothing where the library is of these sources.
 kernels: | .venv/bin/python
