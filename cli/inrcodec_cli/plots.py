@@ -91,7 +91,7 @@ def plot_file(
 def _draw_rates(plot: Axes, rates: Sequence[Rate], seconds: list[float]) -> None:
     points = [(time, rate.bpsp) for time, rate in zip(seconds, rates, strict=True)]
     plot.step(*zip(*pareto_front(points), strict=True), where="post", color="lightgray", zorder=0)
-    for rate, point, rise in zip(rates, points, _label_heights(rates), strict=True):
+    for rate, point, rise in zip(rates, points, _label_rises(rates), strict=True):
         plot.scatter(*point, s=36, color=_OURS if rate.ours else _PEERS)
         plot.annotate(rate.name, point, (7, rise), textcoords="offset points", fontsize=9)
     plot.set_xscale("log")
@@ -100,8 +100,8 @@ def _draw_rates(plot: Axes, rates: Sequence[Rate], seconds: list[float]) -> None
     plot.grid(True, which="major", alpha=0.3)
 
 
-def _label_heights(rates: Sequence[Rate]) -> list[float]:
-    """Where the names go beside their points, so that no two are on one height (1/72 inch)."""
+def _label_rises(rates: Sequence[Rate]) -> list[float]:
+    """How much above their points the names go, so that no two are on one height (1/72 inch)."""
     sizes = [rate.bpsp for rate in rates]
     scale = 250 / ((max(sizes) - min(sizes)) or 1.0)  # the points of a chart take about 250/72 inch
     heights = [size * scale for size in sizes]

@@ -168,13 +168,13 @@ def _pictures(
 
     facts, _, bits = survey(packed, threads=threads)
     height, width = image.shape[:2]
-    classes = ["alpha"] if row["channels"] in (2, 4) else []
-    classes += ["tiny"] if max(height, width) < SIDE // 2 else []
-    shape = f'class="{" ".join(classes)}" width="{width}" height="{height}" loading="lazy"'
+    alpha = "alpha" if row["channels"] in (2, 4) else "opaque"
+    size = "tiny" if max(height, width) < SIDE // 2 else "large"
+    shape = f'width="{width}" height="{height}" loading="lazy"'
     uri, note = small_picture(image)
     name = _text(label(row["image"]))
     yield (
-        f'<figure><img {shape} alt="{name}" src="{uri}">'
+        f'<figure><img class="{size} {alpha}" {shape} alt="{name}" src="{uri}">'
         f"<figcaption>{width} &times; {height}, {row['channels']} &times; {row['bits']} bit{note}"
         "</figcaption></figure>"
     )
@@ -184,7 +184,7 @@ def _pictures(
         return
     uri, top = small_heat(bits)
     yield (
-        f'<figure><img {shape.replace("alpha", "")} alt="where the bits of {name} go" src="{uri}">'
+        f'<figure><img class="{size}" {shape} alt="where the bits of {name} go" src="{uri}">'
         f"<figcaption>bits per pixel at effort {row['effort']}, {bits.mean():.2f} on average"
         f'<span class="ramp">0<i></i>{top:.3g}</span></figcaption></figure>'
     )
@@ -202,7 +202,7 @@ def _group(ident: str, title: str, told: str, entries: list[_Entry]) -> Iterator
         f"{_count(len(entries), 'image')}, {last['pixels'] / 1e6:,.2f} megapixels. {told}</p>"
         f'<div class="tiles">{"".join(_tiles(last))}</div>'
     )
-    yield from _sizes(totals, bool(told))
+    yield from _sizes(totals, bool(entries[0].history))
     yield '<div class="charts">'
     for work in ("encode", "decode"):
         yield f'<figure class="chart">{rates_svg(rates, work)}</figure>'
