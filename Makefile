@@ -11,7 +11,7 @@ WHEELS := manylinux_2_17_x86_64=x86_64-linux-gnu.2.17 \
           macosx_11_0_arm64=aarch64-macos.11.0 \
           win_amd64=x86_64-windows-gnu
 
-.PHONY: demo test lint kernels sanitize emulate wheels $(WHEELS)
+.PHONY: demo test lint docs kernels sanitize emulate wheels $(WHEELS)
 
 demo: .venv/demo.stamp kernels
 	$(BIN)/python benchmarks/demo.py
@@ -23,6 +23,10 @@ lint: .venv/test.stamp kernels
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Into build/site; a link that leads nowhere fails.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
 
 # Does nothing where the library is of these sources.
 kernels: | .venv/bin/python

@@ -22,17 +22,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import imagecodecs
 import numpy as np
 
 import inrcodec
 from benchmarks.tables import (
-    FAILS,
     FIELDS,
     GIVEN,
     JXL,
@@ -50,12 +47,11 @@ from inrcodec.errors import LinrError
 from inrcodec.files import jpeg
 from inrcodec.files.images import EXTENSIONS, read_image
 from inrcodec_cli.files import check_output, write_output
+from inrcodec_cli.peers import Codec, equal, jpeg_xl, measure, timed, webp
 from inrcodec_cli.plots import need_matplotlib, plot_rates
 
 # JPEG files are for jpeg.py.
 PIXELS = frozenset(EXTENSIONS) - frozenset(jpeg.EXTENSIONS)
-Data = bytes | bytearray
-Codec = tuple[Callable[[np.ndarray], Data], Callable[[Data], np.ndarray]]
 
 
 def find(paths: Iterable[Path], endings: Collection[str] = PIXELS) -> list[Path]:
@@ -74,26 +70,12 @@ def peers(image: np.ndarray, threads: int) -> dict[str, Codec]:
     def png(level: int) -> Codec:
         return lambda x: imagecodecs.png_encode(x, level=level), imagecodecs.png_decode
 
-    def jpegxl(effort: int) -> Codec:
-        return (
-            lambda x: imagecodecs.jpegxl_encode(
-                x, lossless=True, effort=effort, numthreads=threads
-            ),
-            # a grey image comes back as (H, W, 1) from some versions
-            lambda data: squeezed(imagecodecs.jpegxl_decode(data, numthreads=threads)),
-        )
-
-    # without being told, WebP drops an alpha channel that is opaque
-    alpha = image.ndim == 3 and image.shape[2] == 4
     return {
         "PNG 6": png(6),
         "PNG 9": png(9),
-        "WebP": (
-            lambda x: imagecodecs.webp_encode(x, level=100, lossless=True),
-            lambda data: imagecodecs.webp_decode(data, hasalpha=alpha),
-        ),
-        "JPEG XL e7": jpegxl(7),
-        JXL: jpegxl(9),
+        "WebP": webp(image),
+        "JPEG XL e7": jpeg_xl(7, threads),
+        JXL: jpeg_xl(9, threads),
         "JPEG-LS": (imagecodecs.jpegls_encode, imagecodecs.jpegls_decode),
         "JPEG 2000": (
             lambda x: imagecodecs.jpeg2k_encode(x, level=0, reversible=True),
@@ -102,49 +84,12 @@ def peers(image: np.ndarray, threads: int) -> dict[str, Codec]:
     }
 
 
-def squeezed(image: np.ndarray) -> np.ndarray:
-    """(H, W) for (H, W, 1)."""
-    return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-
-
 def own(effort: int, threads: int, history: bool = True) -> Codec:
     """inrcodec at an effort, with or without what images came from."""
     return (
         lambda x: inrcodec.encode(x, effort=effort, threads=threads, history=history),
         lambda data: inrcodec.decode(data, threads=threads),
     )
-
-
-def timed(call: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
-    """What a call returns, and its seconds."""
-    started = time.perf_counter()
-    result = call(argument)
-    return result, time.perf_counter() - started
-
-
-def equal(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether type, shape and every sample are the same."""
-    return a.dtype == b.dtype and np.array_equal(a, b)
-
-
-def measure(image: np.ndarray, codec: Codec) -> tuple[Data | None, Row]:
-    """A codec's file of an image, None without a true one, and that part of the row."""
-    encode, decode = codec
-    try:
-        data, encode_seconds = timed(encode, image)
-    except Exception as error:  # each codec has its own class for what it cannot hold
-        return None, {"note": f"refuses: {error}"}
-    try:
-        decoded, decode_seconds = timed(decode, data)
-    except Exception as error:
-        return None, {"note": f"{FAILS}: {error}"}
-    if not equal(decoded, image):
-        return None, {"note": f"{FAILS}: decodes to other samples"}
-    return data, {
-        "bytes": len(data),
-        "encode_seconds": encode_seconds,
-        "decode_seconds": decode_seconds,
-    }
 
 
 def measure_processes(path: Path, image: np.ndarray, effort: int, threads: int) -> Row:

@@ -7,12 +7,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from inrcodec_cli.plots import Rate
+from inrcodec_cli.peers import FAILS
+from inrcodec_cli.rates import Rate
 
 GIVEN, JXL = "as given", "JPEG XL e9"
 TIMES = ("encode_seconds", "decode_seconds", "encode_process_seconds", "decode_process_seconds")
 FIELDS = ("set", "image", "height", "width", "channels", "bits", "codec", "bytes", "bpp", "bpsp")
-FAILS = "fails"
 
 # One image under one codec: FIELDS, TIMES and a note; None where there is none.
 Row = dict[str, Any]

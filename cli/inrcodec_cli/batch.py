@@ -92,13 +92,14 @@ class Job:
 class Batch:
     """A run over several files. What is wrong with one is told in a line, and the run goes on.
 
-    others: endings of files in folders that are not worked on, and counted."""
+    others: endings of files in folders that are not worked on, and counted. failures: the names of
+    what failed so far, and what is wrong."""
 
     def __init__(self, quiet: bool = False, others: Collection[str] = ()) -> None:
         self.quiet = quiet
         self._others, self._passed = others, 0
         self.skipped = 0
-        self._failed = False
+        self.failures: list[tuple[str, str]] = []
         self._inputs: dict[object, str] = {}
         self._outputs: dict[str, str] = {}
 
@@ -113,8 +114,7 @@ class Batch:
             self.fail(path, error)
 
     def fail(self, path: str, error: BaseException) -> None:
-        report(path, error)
-        self._failed = True
+        self.failures.append((label(path), report(path, error)))
 
     def say(self, text: str, *, err: bool = False) -> None:
         """Print to stdout; if it is full, tell so once, and go on with the files."""
@@ -131,7 +131,7 @@ class Batch:
         """Leave the command, with 1 if a file failed."""
         if self.skipped and not self.quiet:
             tell(f"{self.skipped} skipped, as the output exists")
-        if self._failed:
+        if self.failures:
             click.get_current_context().exit(1)
 
     def find(

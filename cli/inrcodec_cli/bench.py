@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
+import shlex
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from inrcodec.errors import LinrError, VerificationError
+from inrcodec.errors import LinrError
 
 from .batch import FAILURES, Batch, refuse_inputs
-from .console import label, tell
+from .console import STREAM, label, tell
 from .files import (
     FOLDER,
     IMAGES,
@@ -24,12 +25,12 @@ from .files import (
     check_output,
     force_option,
     json_option,
-    read_input,
     threads_option,
     write_output,
 )
-from .plots import Rate, need_matplotlib, plot_file, plot_rates
-from .progress import progress_bar
+from .measurement import Settings, compare, measure, open_image, total, warm_up
+from .plots import need_matplotlib, plot_file, plot_rates
+from .rates import rates_of
 
 _FIELDS = (
     "image",
@@ -52,18 +53,6 @@ _FIELDS = (
     "decode_seconds",
     "decode_mp_per_s",
 )
-_SUMS = (
-    "pixels",
-    "samples",
-    "png_bytes",
-    "png9_bytes",
-    "png9_encode_seconds",
-    "png9_decode_seconds",
-    "linr_bytes",
-    "no_history_bytes",
-    "encode_seconds",
-    "decode_seconds",
-)
 
 
 @click.command()
@@ -85,7 +74,7 @@ _SUMS = (
 @threads_option
 @json_option
 @click.option(
-    "--csv", "csv_path", type=PATH, metavar="FILE", help="Write the figures of each image too."
+    "--csv", "table", type=PATH, metavar="FILE", help="Write the figures of each image too."
 )
 @click.option(
     "--plot",
@@ -94,24 +83,24 @@ _SUMS = (
     metavar="DIR",
     help="Draw size against time, and where the bits of each image go.",
 )
+@click.option(
+    "--html",
+    "page",
+    type=PATH,
+    metavar="REPORT",
+    help="Write a page of all there is to see, compared with WebP and JPEG XL if imagecodecs is"
+    " there.",
+)
 @force_option
-def bench(
-    paths: tuple[str, ...],
-    efforts: tuple[int, ...],
-    weights: str,
-    device: str,
-    threads: int | None,
-    as_json: bool,
-    csv_path: str | None,
-    folder: str | None,
-    force: bool,
-) -> None:
+def bench(paths: tuple[str, ...], efforts: tuple[int, ...], as_json: bool, **given: Any) -> None:
     """Encode and decode images, or all in a folder, and compare with PNG.
 
     MP/s are millions of pixels per second, PNG -9 is the file that OpenCV writes at level 9. Images
     that came from something (Photo CD, video, JPEG) are encoded without that history too.
     Fails (1) if an image does not come back exactly.
     """
+    settings = Settings(given["weights"], given["device"], given["threads"])
+    outputs = _Outputs(given["table"], given["page"], given["folder"], given["force"])
     batch = Batch()
     files = [file for file, _ in batch.find(paths, IMAGES - JPEGS, recursive=True)]
     if not files:
@@ -121,62 +110,89 @@ def bench(
 
         efforts = (default_effort(tell),)
     efforts = tuple(sorted(set(efforts)))
-    pictures = {} if folder is None else _pictures(files, efforts, folder, force)
+    pictures = outputs.check(files, efforts)
     results: list[dict[str, Any]] = []
-    width = max(len("total"), *(len(label(file)) for file in files))
-    if csv_path is not None:
-        refuse_inputs([csv_path], files)
-        check_output(csv_path, force)
+    report = None
+    if outputs.page is not None:
+        from .report import Report
+
+        report = Report()
     try:
-        _warm_up(max(efforts), device)
+        warm_up(max(efforts), settings, compared=report is not None)
     except FAILURES as error:
         batch.fail("bench", error)
         batch.end()
+    width = max(len("total"), *(len(label(file)) for file in files))
     if not as_json:
         batch.say(_heading(width))
     for file in files:
         with batch.each(file):
-            image, facts = _open(file)
+            image, facts = open_image(file)
+            if report is not None:
+                facts["peers"] = compare(image, settings)
             measured = []
             for effort in efforts:
-                result, packed = _measure(image, facts, effort, weights, device, threads)
+                result, packed = measure(image, facts, effort, settings)
                 measured.append((result, packed))
                 batch.say(json.dumps(result) if as_json else _line(result, width))
-            results += [result for result, _ in measured]
-            if folder is not None:
+            rows = [result for result, _ in measured]
+            results += rows
+            if report is not None:
+                report.add(image, rows, packed, settings.threads)
+            if pictures:
                 for result, packed in measured:
-                    _draw(result, packed, pictures[file, result["effort"]], threads, force)
-    totals = [_total([r for r in results if r["effort"] == e]) for e in efforts if results]
-    for total in totals:
-        batch.say(json.dumps({"total": total}) if as_json else _line(total, width))
-    if csv_path is not None:
-        write_output(csv_path, _csv(results), force)
-    if folder is not None and totals:
-        plot_rates(_chart(folder), f"{len(files)} images", _rates(totals), force)
+                    picture = pictures[file, result["effort"]]
+                    _draw(result, packed, picture, settings.threads, outputs.force)
+    totals = [total([r for r in results if r["effort"] == e]) for e in efforts if results]
+    for sums in totals:
+        batch.say(json.dumps({"total": sums}) if as_json else _line(sums, width))
+    if outputs.table is not None:
+        write_output(outputs.table, _csv(results), outputs.force)
+    if outputs.folder is not None and totals:
+        plot_rates(outputs.chart, f"{len(files)} images", rates_of(totals), outputs.force)
+    if outputs.page is not None and report is not None:
+        page = report.page(shlex.join(["inrcodec", *sys.argv[1:]]), batch.failures)
+        write_output(outputs.page, page, outputs.force)
     batch.end()
 
 
-def _pictures(
-    files: list[str], efforts: tuple[int, ...], folder: str, force: bool
-) -> dict[tuple[str, int], str]:
-    """Return the picture of each file and effort; raise now where one could not be written."""
-    need_matplotlib()
-    try:
-        Path(folder).mkdir(exist_ok=True)
-    except OSError as error:
-        raise LinrError(f"cannot write {label(folder)}: {error.strerror}") from None
-    pictures: dict[tuple[str, int], str] = {}
-    for effort in efforts:
-        for file in files:
-            pictures[file, effort] = str(Path(folder, f"{Path(file).stem}.e{effort}.png"))
-    refuse_inputs((_chart(folder), *pictures.values()), files)
-    for target in (_chart(folder), *pictures.values()):
-        check_output(target, force)
-    return pictures
+@dataclass(frozen=True)
+class _Outputs:
+    """What a run writes: figures as CSV, a page, a folder of pictures."""
 
+    table: str | None
+    page: str | None
+    folder: str | None
+    force: bool
 
-def _chart(folder: str) -> str:
-    return str(Path(folder, "rates.png"))
+    @property
+    def chart(self) -> str:
+        return str(Path(self.folder or "", "rates.png"))
+
+    def check(self, files: list[str], efforts: tuple[int, ...]) -> dict[tuple[str, int], str]:
+        """Return the picture of each file and effort, if there are to be any; raise now what could
+        not be written after minutes of work."""
+        if self.page == STREAM:
+            raise click.UsageError("--html needs the name of a file.")
+        pictures: dict[tuple[str, int], str] = {}
+        if self.folder is not None:
+            need_matplotlib()
+            try:
+                Path(self.folder).mkdir(exist_ok=True)
+            except OSError as error:
+                reason = f"cannot write {label(self.folder)}: {error.strerror}"
+                raise LinrError(reason) from None
+            for effort in efforts:
+                for file in files:
+                    name = f"{Path(file).stem}.e{effort}.png"
+                    pictures[file, effort] = str(Path(self.folder, name))
+        chart = None if self.folder is None else self.chart
+        given = [each for each in (self.table, self.page, chart) if each is not None]
+        targets = [*given, *pictures.values()]
+        refuse_inputs(targets, files)
+        for target in targets:
+            check_output(target, self.force)
+        return pictures
 
 
 def _draw(
@@ -191,115 +207,6 @@ def _draw(
         tell(f"{title}: stored, not coded in bit planes: no picture")
     else:
         plot_file(picture, title, image, bits, facts["planes"], force)
-
-
-def _rates(totals: list[dict[str, Any]]) -> list[Rate]:
-    """Return PNG and each effort as points of the chart."""
-
-    def rate(name: str, total: dict[str, Any], size: str, prefix: str, ours: bool) -> Rate:
-        millions = total["pixels"] / 1e6
-        encode, decode = (total[f"{prefix}{work}_seconds"] for work in ("encode", "decode"))
-        bpsp = 8 * total[size] / total["samples"]
-        return Rate(name, bpsp, encode / millions, decode / millions, ours)
-
-    ours = [
-        rate(f"inrcodec -e {total['effort']}", total, "linr_bytes", "", True) for total in totals
-    ]
-    return [rate("PNG -9", totals[0], "png9_bytes", "png9_", False), *ours]
-
-
-def _warm_up(effort: int, device: str) -> None:
-    """Encode and decode a few pixels, so that no image's time is that of imports."""
-    from inrcodec import decode, encode
-
-    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    # efforts above 2 need nothing that 2 does not
-    decode(encode(noise, effort=min(effort, 2), model="context", device=device))
-
-
-def _open(file: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return an image, and what there is to say of it before it is encoded."""
-    from inrcodec.files.images import png_level9, read_image
-
-    data = read_input(file)
-    image = read_image(data, file)
-    started = time.perf_counter()
-    png = png_level9(image)
-    encoded = time.perf_counter()
-    read_image(png)
-    return image, {
-        "image": file,
-        "width": image.shape[1],
-        "height": image.shape[0],
-        "channels": image.size // (image.shape[0] * image.shape[1]),
-        "bits": image.itemsize * 8,
-        "pixels": image.shape[0] * image.shape[1],
-        "samples": image.size,
-        "png_bytes": len(data) if data.startswith(b"\x89PNG") else None,
-        "png9_bytes": len(png),
-        "png9_encode_seconds": encoded - started,
-        "png9_decode_seconds": time.perf_counter() - encoded,
-    }
-
-
-def _measure(
-    image: np.ndarray,
-    facts: dict[str, Any],
-    effort: int,
-    weights: str,
-    device: str,
-    threads: int | None,
-) -> tuple[dict[str, Any], bytes]:
-    """Return an image's row of results, and its file."""
-    from inrcodec import decode, encode, info
-
-    options: dict[str, Any] = {
-        "effort": effort,
-        "weights": weights,
-        "device": device,
-        "threads": threads,
-    }
-    with progress_bar(label(facts["image"]), quiet=False) as progress:
-        started = time.perf_counter()
-        packed = encode(image, progress=progress, **options)
-        encoded = time.perf_counter()
-    decode_started = time.perf_counter()
-    decoded = decode(packed, device="cuda" if device == "cuda" else "cpu", threads=threads)
-    decode_seconds = time.perf_counter() - decode_started
-    if decoded.dtype != image.dtype or decoded.shape != image.shape or (decoded != image).any():
-        raise VerificationError("the decoded image differs")
-    history, plain = info(packed, planes=False)["history"], packed
-    if history:
-        with progress_bar(label(facts["image"]), quiet=False) as progress:
-            plain = encode(image, progress=progress, history=False, **options)
-    measured = {
-        "effort": effort,
-        "linr_bytes": len(packed),
-        "no_history_bytes": len(plain),
-        "history": ", ".join(history),
-        "encode_seconds": encoded - started,
-        "decode_seconds": decode_seconds,
-    }
-    return _with_rates({**facts, **measured}), packed
-
-
-def _total(results: list[dict[str, Any]]) -> dict[str, Any]:
-    total: dict[str, Any] = {"image": "total", "effort": results[0]["effort"]}
-    for field in _SUMS:
-        values = [result[field] for result in results]
-        total[field] = None if None in values else sum(values)
-    return _with_rates(total)
-
-
-def _with_rates(result: dict[str, Any]) -> dict[str, Any]:
-    bits = 8 * result["linr_bytes"]
-    return {
-        **result,
-        "bpp": bits / result["pixels"],
-        "bpsp": bits / result["samples"],
-        "encode_mp_per_s": result["pixels"] / 1e6 / result["encode_seconds"],
-        "decode_mp_per_s": result["pixels"] / 1e6 / result["decode_seconds"],
-    }
 
 
 def _heading(width: int) -> str:

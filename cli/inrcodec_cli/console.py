@@ -39,8 +39,8 @@ def tell(text: str) -> None:
         click.echo(f"inrcodec: {printable(text)}", err=True)
 
 
-def report(path: str, error: BaseException) -> None:
-    """Print one line about a failure to stderr."""
+def report(path: str, error: BaseException) -> str:
+    """Print one line about a failure to stderr. Returns what is wrong, without the name."""
     if isinstance(error, MemoryError):
         text = "not enough memory"
     elif isinstance(error, OSError):
@@ -49,7 +49,9 @@ def report(path: str, error: BaseException) -> None:
         text = printable(str(error))
     name = label(path) or "''"
     # The reader of image files puts the name in front itself.
-    tell(f"{name}: {text.removeprefix(f'{name}: ')}")
+    text = text.removeprefix(f"{name}: ")
+    tell(f"{name}: {text}")
+    return text
 
 
 def tell_left_out(path: str, what: Sequence[str], note: str = "") -> None:

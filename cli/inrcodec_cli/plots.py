@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ import numpy as np
 from inrcodec.errors import LinrError
 
 from .files import write_output
+from .rates import Rate, pareto_front, spaced
+from .shown import displayable, heat_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,17 +33,6 @@ _COLOURS = {
     "Cb": "tab:cyan",
     "Cr": "tab:pink",
 }
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What a codec makes of some images: bits per sample, and seconds per million pixels."""
-
-    name: str
-    bpsp: float
-    encode: float
-    decode: float
-    ours: bool
 
 
 def need_matplotlib() -> None:
@@ -86,31 +76,16 @@ def plot_file(
     figure = _figure(2 * across + 2, down + 4)
     grid = figure.add_gridspec(2, 2, height_ratios=(down, 3))
     shown = figure.add_subplot(grid[0, 0])
-    picture, note = _displayable(image)
+    picture, note = displayable(image)
     shown.imshow(picture, cmap="gray", vmin=0, vmax=1)
     shown.set_title(f"decoded image{note}")
     heat = figure.add_subplot(grid[0, 1], sharex=shown, sharey=shown)
-    # a few dear pixels must not darken the rest
-    top = float(np.quantile(bits, 0.999)) or 1.0
-    drawn = heat.imshow(bits, cmap="inferno", vmin=0, vmax=top)
+    drawn = heat.imshow(bits, cmap="inferno", vmin=0, vmax=heat_top(bits))
     heat.set_title(f"bits per pixel, {bits.mean():.3f} on average")
     figure.colorbar(drawn, cax=heat.inset_axes((1.02, 0, 0.03, 1)), extend="max")
     _draw_planes(figure.add_subplot(grid[1, :]), planes)
     figure.suptitle(title, parse_math=False)
     _save(figure, path, force)
-
-
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points of which no other is at least as low in both numbers, the first number rising.
-
-    >>> pareto_front([(3, 3), (1, 5), (2, 6), (4, 3), (5, 1)])
-    [(1, 5), (3, 3), (5, 1)]
-    """
-    front: list[tuple[float, float]] = []
-    for point in sorted(points):
-        if not front or point[1] < front[-1][1]:
-            front.append(point)
-    return front
 
 
 def _draw_rates(plot: Axes, rates: Sequence[Rate], seconds: list[float]) -> None:
@@ -129,12 +104,8 @@ def _label_rises(rates: Sequence[Rate]) -> list[float]:
     """How much above their points the names go, so that no two are on one height (1/72 inch)."""
     sizes = [rate.bpsp for rate in rates]
     scale = 250 / ((max(sizes) - min(sizes)) or 1.0)  # the points of a chart take about 250/72 inch
-    rises = [0.0] * len(sizes)
-    lowest = float("inf")
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        lowest = min(sizes[i] * scale, lowest - 10)
-        rises[i] = lowest - sizes[i] * scale
-    return rises
+    heights = [size * scale for size in sizes]
+    return [low - height for low, height in zip(spaced(heights, 10), heights, strict=True)]
 
 
 def _draw_planes(plot: Axes, planes: Sequence[dict[str, Any]]) -> None:
@@ -153,25 +124,6 @@ def _draw_planes(plot: Axes, planes: Sequence[dict[str, Any]]) -> None:
     plot.set_ylabel("bits per pixel")
     if names:
         plot.legend()
-
-
-def _displayable(image: np.ndarray) -> tuple[np.ndarray, str]:
-    """An image as floats in 0..1, (H, W) or RGB(A), and what was done to it to show it."""
-    note = ""
-    colours = image.reshape(*image.shape[:2], -1)
-    alpha = None
-    if colours.shape[2] in (2, 4):
-        alpha = colours[:, :, -1:] / np.iinfo(image.dtype).max
-        colours = colours[:, :, :-1]
-    low, high = 0.0, 255.0
-    if image.dtype == np.uint16:
-        # most deep images use a small part of their 65536 values
-        low, high = np.quantile(colours, (0.001, 0.999))
-        note = f", {low:.0f} to {high:.0f} as black to white"
-    shown = np.clip((colours - low) / max(high - low, 1.0), 0, 1)
-    if alpha is not None:
-        return np.concatenate([np.broadcast_to(shown, (*shown.shape[:2], 3)), alpha], 2), note
-    return (shown[:, :, 0] if shown.shape[2] == 1 else shown), note
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -191,6 +191,7 @@ def test_a_source_is_never_an_output(encoded: Path, tmp_path: Path) -> None:
         ("encode", source, "-o", source, "--model", "coordinate", "--mixture", "1"),
         ("decode", packed, "-o", tmp_path / "hard.png"),
         ("bench", source, "--csv", source),
+        ("bench", source, "--html", tmp_path / "hard.linr"),
         ("bench", source, "-e", "1", "--plot", tmp_path / "log"),
         ("info", packed, "--plot", tmp_path / "hard.png"),
     ):
@@ -296,6 +297,8 @@ def test_bench_reports_a_mismatch(encoded: Path, monkeypatch: pytest.MonkeyPatch
         ["decode", "a.linr", "--device", "auto"],
         ["verify", "-", "-"],
         ["bench", "."],
+        ["bench", "a.png", "--html", "-"],
+        ["bench", "a.png", "--html", "b", "--csv", "./b"],
         ["nonsense"],
     ],
 )

@@ -22,7 +22,8 @@ from inrcodec.history.planes import Geometry, Planes
 from inrcodec.info import BitMap, bit_map
 from inrcodec_cli import main as command
 from inrcodec_cli.commands import cli
-from inrcodec_cli.plots import Rate, plot_rates
+from inrcodec_cli.plots import plot_rates
+from inrcodec_cli.rates import Rate
 from tests.pictures import jpeg_scene, scene, unfitted_file
 
 
