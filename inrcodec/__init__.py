@@ -37,7 +37,7 @@ from .limits import Limits
 from .progress import Progress
 from .train import train
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 
 __all__ = [
     "ChecksumError",

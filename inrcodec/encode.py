@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from .decode import picture_of
 from .errors import DeviceError, ImageError, LinrError, LinrWarning, VerificationError
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
+from .files.places import Place
 from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
 from .info import describe
@@ -65,7 +65,7 @@ def encode(
     coordinate: Coordinate | None = None,
     time_limit: float | None = None,
     history: bool = True,
-    prior: Prior | bytes | str | Path | None = None,
+    prior: Prior | bytes | Place | None = None,
     limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
@@ -85,8 +85,9 @@ def encode(
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.
-    prior: one of one's own (train), its bytes or its file, that networks start from; at effort 1
-    they are taken as it has them. Who decodes needs it, too; JPEGs and stored images have none.
+    prior: one of one's own (train), its bytes, or its file, a path or URL, that networks start
+    from; at effort 1 they are taken as it has them. Who decodes needs it, too; JPEGs and stored
+    images have none.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.

@@ -25,6 +25,7 @@ from ..errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
+from ..files.places import Place, opened
 from .layout import Layout
 from .networks import Network
 from .prior import NETWORKS, PRIORS, add, all_networks, numbers_of, shapes_of
@@ -50,12 +51,12 @@ class Prior:
     networks: dict[int, Tensors] = field(repr=False, compare=False)
 
     @classmethod
-    def read(cls, source: bytes | str | Path) -> Prior:
+    def read(cls, source: bytes | Place) -> Prior:
         """The prior in a file, or in its bytes. Raises OSError as the file system does, and
         NotLinrError, UnsupportedVersionError, TruncatedError, LimitError, ChecksumError or
         CorruptError for what is none."""
         if not isinstance(source, bytes):
-            with open(source, "rb") as file:
+            with opened(source) as file:
                 source = file.read(MAX_BYTES + 1)
         digest = digest_of(source)
         if not source.startswith(SIGNATURE):

@@ -189,7 +189,7 @@ def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
     changed = changed_prior_file(image)
     for start, changes, error in (
         (data, {"m.q": 99}, UnsupportedVersionError),
-        (data, {"m.q": bytes(16)}, UnsupportedVersionError),  # a prior of one's own
+        (data, {"m.q": bytes(16)}, CorruptError),  # a prior of one's own, whose widths are missing
         (data, {"m.q": bytes(15)}, CorruptError),
         (data, {"m.q": 0}, CorruptError),
         (data, {"m.r": 4}, UnsupportedVersionError),  # of no changes
@@ -197,7 +197,7 @@ def test_an_unknown_prior_or_rank_is_refused_by_name() -> None:
         (changed, {"m.r": 0}, CorruptError),
         (changed, {"m.r": MAX_RANK + 1}, CorruptError),
     ):
-        with pytest.raises(error, match=r"q|r|prior"):
+        with pytest.raises(error, match=r"q|r|w|prior"):
             parse(with_fields(start, changes))
 
 
