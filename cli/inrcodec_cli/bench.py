@@ -23,6 +23,7 @@ from .files import (
     JPEGS,
     PATH,
     check_output,
+    fit_device_option,
     force_option,
     json_option,
     threads_option,
@@ -68,9 +69,7 @@ _FIELDS = (
 @click.option(
     "--weights", type=click.Choice(["int", "fp16", "ternary"]), default="int", show_default=True
 )
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@fit_device_option
 @threads_option
 @json_option
 @click.option(

@@ -28,6 +28,7 @@ from .files import (
     OTHER_IMAGES,
     PATH,
     SOURCE,
+    fit_device_option,
     force_named,
     json_option,
     limit_option,
@@ -80,13 +81,7 @@ class _Run:
     show_default=True,
     help="How the networks' weights are stored.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to fit the networks.",
-)
+@fit_device_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the fit."
 )

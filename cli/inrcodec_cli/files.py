@@ -63,6 +63,13 @@ class _File(click.Path):
 
 SOURCE, OUTPUT, PATH, FOLDER = _File(_STDIN), _File(_STDOUT), _File(), _File(local=True)
 
+fit_device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to fit the networks.",
+)
 device_option = click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),

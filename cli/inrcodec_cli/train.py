@@ -17,6 +17,7 @@ from .files import (
     OTHER_IMAGES,
     PATH,
     check_output,
+    fit_device_option,
     force_option,
     json_option,
     limit_option,
@@ -36,13 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=PATH, metavar="FILE", required=True, help="The prior, NAME.prior say."
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to fit the networks.",
-)
+@fit_device_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
