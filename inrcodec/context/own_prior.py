@@ -137,4 +137,5 @@ def _known() -> Iterator[Path]:
     """The files that the variable names."""
     for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         path = Path(name)
-        yield from sorted(path.glob(f"*{EXTENSION}")) if path.is_dir() else [path]
+        paths = sorted(path.glob(f"*{EXTENSION}")) if path.is_dir() else [path]
+        yield from (each for each in paths if each.is_file())  # a pipe would keep one waiting

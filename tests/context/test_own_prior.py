@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 import inrcodec
 from inrcodec import Prior, PriorNotFoundError
+from inrcodec.coding.backend import torch_backend
 from inrcodec.context import learn
+from inrcodec.context.fit import untrained
 from inrcodec.context.own_prior import CHECKSUM_BYTES, HEAD, MAX_BYTES
-from inrcodec.context.prior import all_networks
+from inrcodec.context.prior import all_networks, shapes_of
 from inrcodec.errors import (
     ChecksumError,
     CorruptError,
@@ -119,6 +122,22 @@ assert set(prior.networks) == set(range(9))
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_torch_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA, where there is one."""
+    monkeypatch.setattr(learn, "SAMPLES", 1 << 12)
+    monkeypatch.setattr(learn, "LEAST_STEPS", 60)
+    images, image = [noisy(seed) for seed in range(2)], noisy(9)
+    compiled = inrcodec.train(images, device="cpu")
+    monkeypatch.setattr(learn, "fitting_backend", lambda _: torch_backend("cpu"))
+    by_torch = inrcodec.train(images)
+    assert by_torch.data != compiled.data
+    none = {n: untrained(shapes_of(learn.BASE)[n], 1) for n in compiled.networks}
+    priors = compiled, by_torch, Prior.of(learn.BASE, 1, none)
+    sizes = [len(inrcodec.encode(image, prior=prior, **QUICK)) for prior in priors]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+    assert sizes[1] < 0.97 * sizes[2]
+
+
 def test_a_decoder_says_which_prior_is_missing(
     trained: Prior, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +150,8 @@ def test_a_decoder_says_which_prior_is_missing(
     assert inrcodec.info(data, planes=False)["prior"] == trained.digest
     other, own = tmp_path / "other.prior", tmp_path / "own.prior"
     other.write_bytes(OWN)
+    os.mkfifo(tmp_path / "pipe.prior")
+    (tmp_path / "folder.prior").mkdir()
     own.write_bytes(trained.data)
     missing = tmp_path / "missing.prior"
     for known in ([own], [tmp_path], [missing, other, tmp_path]):
