@@ -33,8 +33,8 @@ class PriorNotFoundError(LinrError):
 
     def __init__(self, digest: str) -> None:
         super().__init__(
-            f"prior {digest}, which the file was made from, is not here: name its file or folder in"
-            f" --prior, priors or INRCODEC_PRIORS"
+            f"prior {digest}, which the file was made from, is not here: name its file with --prior"
+            " (priors=), or it or its folder in INRCODEC_PRIORS"
         )
         self.digest = digest
 

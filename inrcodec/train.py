@@ -57,7 +57,8 @@ def train(
             break
         tell(Progress("look", LOOK * (1 - 1 / (1 + seen / 32)), None))
     if not found:
-        raise ImageError(f"no image to learn from: {seen} were given, none of which networks code")
+        given = f", as all {seen} were JPEGs or flat graphics" if seen else ""
+        raise ImageError(f"no image to learn from{given}")
 
     def fitting(done: Progress) -> None:
         tell(replace(done, fraction=LOOK + (1 - LOOK) * done.fraction))

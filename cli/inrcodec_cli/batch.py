@@ -92,12 +92,18 @@ class Job:
 class Batch:
     """A run over several files. What is wrong with one is told in a line, and the run goes on.
 
-    others: endings of files in folders that are not worked on, and counted. failures: the names of
+    others: endings of files in folders that are not worked on, and counted; what: these are, in
+    words. failures: the names of
     what failed so far, and what is wrong."""
 
-    def __init__(self, quiet: bool = False, others: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        quiet: bool = False,
+        others: Collection[str] = (),
+        what: str = "images of kinds that are not read here",
+    ) -> None:
         self.quiet = quiet
-        self._others, self._passed = others, 0
+        self._others, self._what, self._passed = others, what, 0
         self.skipped = 0
         self.failures: list[tuple[str, str]] = []
         self._inputs: dict[object, str] = {}
@@ -160,7 +166,7 @@ class Batch:
                 if not inside and not self.quiet:
                     tell(f"{label(path)}: no {', '.join(sorted(extensions))} files in it")
         if self._passed and not self.quiet:
-            tell(f"{self._passed} images of kinds that are not read here passed over")
+            tell(f"{self._passed} {self._what} passed over")
         return found
 
     def _walk(self, top: str, extensions: Collection[str], links: bool) -> Iterator[str]:

@@ -96,11 +96,11 @@ def bench(paths: tuple[str, ...], efforts: tuple[int, ...], as_json: bool, **giv
 
     MP/s are millions of pixels per second, PNG -9 is the file that OpenCV writes at level 9. Images
     that came from something (Photo CD, video, JPEG) are encoded without that history too.
-    Fails (1) if an image does not come back exactly.
+    JPEG files in folders are passed over. Fails (1) if an image does not come back exactly.
     """
     settings = Settings(given["weights"], given["device"], given["threads"])
     outputs = _Outputs(given["table"], given["page"], given["folder"], given["force"])
-    batch = Batch()
+    batch = Batch(others=JPEGS, what="JPEG files, whose sizes encode tells,")
     files = [file for file, _ in batch.find(paths, IMAGES - JPEGS, recursive=True)]
     if not files:
         raise click.UsageError("no images that are read here.")
@@ -145,11 +145,11 @@ def bench(paths: tuple[str, ...], efforts: tuple[int, ...], as_json: bool, **giv
     totals = [total([r for r in results if r["effort"] == e]) for e in efforts if results]
     for sums in totals:
         batch.say(json.dumps({"total": sums}) if as_json else _line(sums, width))
-    if outputs.table is not None:
+    if outputs.table is not None and results:
         write_output(outputs.table, _csv(results), outputs.force)
     if outputs.folder is not None and totals:
         plot_rates(outputs.chart, f"{len(files)} images", rates_of(totals), outputs.force)
-    if outputs.page is not None and report is not None:
+    if outputs.page is not None and report is not None and results:
         page = report.page(shlex.join(["inrcodec", *sys.argv[1:]]), batch.failures)
         write_output(outputs.page, page, outputs.force)
     batch.end()

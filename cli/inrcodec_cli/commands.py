@@ -27,8 +27,8 @@ from .verify import verify
 def cli() -> None:
     """Lossless image compression with small networks fitted to each image.
 
-    Reads PNG, TIFF and PNM of up to 16 bits per sample, and with Pillow and imagecodecs BMP, GIF,
-    WebP, QOI, TGA, JPEG 2000 and JPEG XL; '-' stands for stdin and stdout.
+    Reads PNG, JPEG, TIFF and PNM of up to 16 bits per sample, and with Pillow and imagecodecs BMP,
+    GIF, WebP, QOI, TGA, JPEG 2000 and JPEG XL; '-' stands for stdin and stdout.
     """
 
 

@@ -210,16 +210,14 @@ def _number(given: float | None) -> float | None:
 
 def _encode_on(address: str, jobs: list[Job], run: _Run) -> None:
     """Encodes images on a Dask cluster, and says what became of them: last, what failed."""
-    from inrcodec.dask import outcomes
-
     known = {job.source: job for job in jobs}
     failed: dict[str, str] = {}
-    with (
-        client_of(address, run.work.options["threads"]) as client,
-        closing(outcomes(((job.source, job.target) for job in jobs), run.work, client)) as found,
-        count_bar(len(jobs), run.writing.quiet) as step,
-    ):
-        for outcome in found:
+    with client_of(address, run.work.options["threads"]) as client, ExitStack() as stack:
+        from inrcodec.dask import outcomes  # which is there if a client is
+
+        found = outcomes(((job.source, job.target) for job in jobs), run.work, client)
+        step = stack.enter_context(count_bar(len(jobs), run.writing.quiet))
+        for outcome in stack.enter_context(closing(found)):
             job, facts = known[outcome.source], outcome.facts
             step()
             if outcome.error is not None:

@@ -98,4 +98,4 @@ def test_flat_images_are_no_use(tmp_path: Path) -> None:
     flat.write_bytes(write_image(np.zeros((40, 40), np.uint8), ".png"))
     done = run("train", flat, "-o", tmp_path / "a.prior")
     assert done.exit_code == 1
-    assert "1 were given" in done.stderr
+    assert "as all 1 were" in done.stderr

@@ -101,9 +101,9 @@ def test_training_is_repeatable(trained: Prior, monkeypatch: pytest.MonkeyPatch)
 
 def test_images_that_networks_do_not_code_are_passed_over() -> None:
     flat = np.zeros((64, 64, 3), np.uint8)
-    with pytest.raises(ImageError, match="2 were given"):
+    with pytest.raises(ImageError, match="as all 2 were"):
         inrcodec.train([flat, flat], device="cpu")
-    with pytest.raises(ImageError, match="0 were given"):
+    with pytest.raises(ImageError, match=r"learn from$"):
         inrcodec.train([])
 
 

@@ -56,7 +56,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photo = write_image(scene(48, 64, 3, np.uint8), ".png")
     (tmp_path / "photo.png").write_bytes(photo)
     cells = [scene(128, 40, 1, np.uint16, seed) for seed in range(3)]
-    tifffile.imwrite(tmp_path / "cells.tif", np.stack(cells))
+    tifffile.imwrite(tmp_path / "cells.tif", np.stack(cells), photometric="minisblack")
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "one.png").write_bytes(photo)
     (tmp_path / "inrcodec").write_text(COMMAND.format(python=sys.executable))
