@@ -104,7 +104,7 @@ class Chunks:
         for what is no prior."""
         unknown = configuration.keys() - {"effort", "history", "prior", "prior_data"}
         if unknown:
-            raise ValueError(f"the linr codec has no {', '.join(sorted(unknown))}")
+            raise ValueError(f"the linr codec has no {', '.join(sorted(map(str, unknown)))}")
         options = dict(configuration)
         digest, data = options.get("prior"), options.pop("prior_data", None)
         # which is never a path: who writes a configuration does not say what its reader opens
@@ -136,14 +136,19 @@ class Chunks:
     def _prior(self) -> Prior | None:
         return find_prior(self.prior, self._priors) if isinstance(self.prior, str) else None
 
-    def decode_chunk(self, data: bytes, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    def decode_chunk(
+        self, data: bytes, shape: tuple[int, ...] | None = None, most: float = math.inf
+    ) -> np.ndarray:
         """The image in a .linr file, as decode has it; a chunk in its shape, where that is known.
-        Raises as decode, and CorruptError where the file holds another image than the chunk."""
+        most: pixels that there is room for at most. Raises as decode, and CorruptError where the file holds
+        another image than the chunk."""
         contents = parse(data)
         found = contents.picture
         if contents.images > 1:
             raise CorruptError(f"a chunk of {contents.images} images")
         # first, so that no more is decoded than a chunk has pixels
+        if found.height * found.width > most:
+            raise CorruptError(f"a chunk of {most} bytes holds an image of {found.shape}")
         if shape is not None and image_shape(shape)[:2] != (found.height, found.width):
             raise CorruptError(f"a chunk of shape {shape} holds an image of {found.shape}")
         reading = Reading(numpy_backend(), self.threads, priors=self._priors)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -109,7 +109,8 @@ def encode_files(
     they come.
 
     A file that fails does not stop the others. Raises ValueError where two files would get one
-    name, OSError for a folder that cannot be listed. Interrupted, it cancels what has not begun.
+    name, or one that of a source, OSError for a folder that cannot be listed. Interrupted, it
+    cancels what has not begun.
     """
     work = Work(options, force, strip, strict, make_folder=True)
     report = Report()
@@ -212,20 +213,38 @@ def _pairs(urls: str | Iterable[str] | Mapping[str, str], out: str | None) -> di
     if isinstance(urls, Mapping):
         if out is not None:
             raise ValueError("a mapping says itself where files go")
-        pairs = dict(urls)
+        pairs = {os.fspath(source): os.fspath(target) for source, target in urls.items()}
     elif out is None:
         raise ValueError("out is missing: the folder to write to")
     elif isinstance(urls, str) and is_folder(urls):
         pairs = {source: _target(out, name) for source, name in _images(urls)}
     else:
-        names = [urls] if isinstance(urls, str) else list(urls)
-        pairs = {name: _target(out, os.path.basename(name.partition("?")[0])) for name in names}
+        names = [urls] if isinstance(urls, str) else list(map(os.fspath, urls))
+        pairs = {name: _target(out, os.path.basename(_path(name))) for name in names}
+    given = {_place(source): source for source in pairs}
     sources: dict[str, str] = {}
     for source, target in pairs.items():
-        other = sources.setdefault(target, source)
+        place = _place(target)
+        if place in given:
+            raise ValueError(f"{source} would be {target}, which is {given[place]}")
+        other = sources.setdefault(place, source)
         if other != source:
             raise ValueError(f"{other} and {source} would both be {target}")
     return pairs
+
+
+def _path(name: str) -> str:
+    """A name without what is asked of a server."""
+    return name.partition("?")[0] if name.startswith(("http://", "https://")) else name
+
+
+def _place(name: str) -> str:
+    """One name for a file, however it is named."""
+    if not is_url(name):
+        return os.path.realpath(local_path(name))
+    with suppress(OSError, LinrError):  # of what workers alone can open
+        return full_url(name)
+    return name
 
 
 def _images(folder: str) -> Iterator[tuple[str, str]]:

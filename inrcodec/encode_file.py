@@ -72,7 +72,6 @@ def encode_file(
     source, OSError as the file system does, LinrError where a URL's packages are missing, and any
     of encode or images.read_picture.
     """
-    refuse_same(source, target)
 
     def told(picture: Picture) -> None:
         if picture.left_out:
@@ -101,6 +100,7 @@ def encode_one(
     encode_file."""
     started = time.perf_counter()
     name, options = name_of(source), work.options
+    refuse_same(source, target)
     with opened(source) as file:
         status, given = status_of(file), file.read()
     prepare(target, force=work.force, make_folder=work.make_folder)

@@ -5,6 +5,7 @@ With it comes inrcodec.pillow, which knows what imageio's users call metadata.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from types import EllipsisType
 from typing import Any, BinaryIO
@@ -37,6 +38,7 @@ class LinrPlugin(PluginV3):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
+        self._opened: BinaryIO | None = None
         if request.mode.io_mode == IOMode.read:
             if self._file().read(len(SIGNATURE)) != SIGNATURE:
                 raise InitializationError("not a .linr file: the signature is missing")
@@ -116,9 +118,11 @@ class LinrPlugin(PluginV3):
 
     def _file(self) -> BinaryIO:
         """The file from its beginning."""
-        file: BinaryIO = self.request.get_file()
-        file.seek(0)
-        return file
+        if self._opened is None:
+            file: BinaryIO = self.request.get_file()
+            self._opened = file if file.seekable() else io.BytesIO(file.read())
+        self._opened.seek(0)
+        return self._opened
 
     def _contents(self, limits: Limits = DEFAULT) -> Contents:
         with told():

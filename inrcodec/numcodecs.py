@@ -46,10 +46,11 @@ class Linr(Chunks, Codec):  # type: ignore[misc]
         """The image in a .linr file, (H, W) or (H, W, 2..4), of the dtype that was encoded (but
         uint8 for bool); or `out` with it. Raises as inrcodec.decode, and CorruptError where `out`
         is of another size."""
-        image = self.decode_chunk(ensure_bytes(buf))
+        data = ensure_bytes(buf)
         if out is None:
-            return image
+            return self.decode_chunk(data)
         target = ensure_contiguous_ndarray(out)
+        image = self.decode_chunk(data, most=target.nbytes)
         if target.nbytes != image.nbytes:
             raise CorruptError(f"a chunk of {target.nbytes} bytes holds an image of {image.nbytes}")
         ndarray_copy(image, target)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .coding.backend import backend_for
 from .contents import parse, planes_of
 from .context.file import ContextImage
 from .context.learn import Image, learn
@@ -47,6 +48,8 @@ def train(
     """
     tell = progress or (lambda _: None)
     options = FitOptions(LEAST_EFFORT, "int", device, seed, threads or os.cpu_count() or 1)
+    if device != "auto":
+        backend_for(device)  # which says so if there is none
     found: list[Image] = []
     seen = 0
     for image in images:
@@ -68,6 +71,8 @@ def train(
 
 def _coded(image: np.ndarray | Picture, options: FitOptions, limits: Limits) -> Image | None:
     """What an encode makes of the middle of an image, where that is for networks."""
+    if not isinstance(image, np.ndarray | Picture):
+        raise ImageError(f"an image is a NumPy array or a Picture, not {type(image).__name__}")
     picture = image if isinstance(image, Picture) else Picture(image)
     if picture.unread or picture.type.space:
         return None

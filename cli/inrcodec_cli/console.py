@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import click
 
+from inrcodec.files.places import name_of
+
 STREAM = "-"
 
 
@@ -30,7 +32,7 @@ def _escape(character: str) -> str:
 
 def label(path: str, stream: str = "stdin") -> str:
     """Return the name of a file in messages, `stream` for '-'."""
-    return stream if path == STREAM else printable(path)
+    return stream if path == STREAM else printable(name_of(path))
 
 
 def tell(text: str) -> None:

@@ -210,25 +210,25 @@ def _number(given: float | None) -> float | None:
 
 def _encode_on(address: str, jobs: list[Job], run: _Run) -> None:
     """Encodes images on a Dask cluster, and says what became of them: last, what failed."""
-    known = {job.source: job for job in jobs}
-    failed: dict[str, str] = {}
+    known = {(job.source, job.target): job for job in jobs}
+    failed: list[tuple[str, str]] = []
     with client_of(address, run.work.options["threads"]) as client, ExitStack() as stack:
         from inrcodec.dask import outcomes  # which is there if a client is
 
         found = outcomes(((job.source, job.target) for job in jobs), run.work, client)
         step = stack.enter_context(count_bar(len(jobs), run.writing.quiet))
         for outcome in stack.enter_context(closing(found)):
-            job, facts = known[outcome.source], outcome.facts
+            job, facts = known[outcome.source, outcome.target], outcome.facts
             step()
             if outcome.error is not None:
-                failed[job.source] = outcome.reason
+                failed.append((job.source, outcome.reason))
             elif facts is None:
                 run.batch.skipped += 1
             else:
                 _tell(job, run, facts["left_out"], facts["unread"])
                 _say(job, run, facts)
-    for source in sorted(failed):
-        run.batch.fail(source, LinrError(failed[source]))
+    for source, reason in sorted(failed):
+        run.batch.fail(source, LinrError(reason))
 
 
 def _encode(job: Job, run: _Run) -> None:

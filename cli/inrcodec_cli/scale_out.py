@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,15 +43,17 @@ def client_of(address: str, threads: int | None) -> Iterator[Client]:
         raise click.UsageError("--dask needs Dask: pip install 'inrcodec[dask]'.") from None
     if address != LOCAL:
         # lost workers are told as images that fail
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        where = {"scheduler_file": address}
-        if not os.path.isfile(address):
-            where = {"address": address}
-            try:
-                get_address_host_port(address)
-            except ValueError:
-                text = f"{label(address)} is no address of a scheduler, and no file of one."
-                raise click.UsageError(text) from None
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        where = {"address": address}
+        try:  # what is none a client would ask for a minute
+            if os.path.isfile(address):
+                where = {"scheduler_file": address}
+                address = json.loads(Path(address).read_text())["address"]
+            get_address_host_port(address)
+        except (ValueError, TypeError, KeyError):
+            text = f"{label(address)} is no address of a scheduler, and no file of one."
+            raise click.UsageError(text) from None
         with Client(**where, set_as_default=False) as client:
             if not client.nthreads():
                 tell("the scheduler has no workers yet")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .batch import Batch
+from .batch import Batch, refuse_inputs
 from .files import OUTPUT, SOURCE, limit_option, open_input, threads_option, write_output
 
 
@@ -31,6 +31,7 @@ def thumbnail(file: str, output: str, size: int, **options: Any) -> None:
     from inrcodec.files.images import write_image
     from inrcodec.thumbnail import thumbnail as thumbnail_of
 
+    refuse_inputs([output], [file])
     batch = Batch()
     with batch.each(file):
         with open_input(file) as source:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .batch import Batch, refuse_inputs
-from .console import label
+from .console import STREAM, label
 from .files import (
     IMAGES,
     OTHER_IMAGES,
+    OUTPUT,
     PATH,
     check_output,
     fit_device_option,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", type=PATH, metavar="PATH...", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", type=PATH, metavar="FILE", required=True, help="The prior, NAME.prior say."
+    "-o", "--output", type=OUTPUT, metavar="FILE", required=True, help="The prior, NAME.prior say."
 )
 @fit_device_option
 @click.option(
@@ -67,10 +68,12 @@ def train(
     taken, at random; those that were JPEGs, and flat graphics, have no use for a prior. A CPU does
     without torch; --device cuda needs it.
     """
+    if output == STREAM:
+        raise click.UsageError("-o needs the name of a file.")
     batch = Batch(quiet, OTHER_IMAGES)
-    refuse_inputs([output], paths)
-    check_output(output, force)
     files = [file for file, _ in batch.find(paths, IMAGES, recursive=True)]
+    refuse_inputs([output], files)
+    check_output(output, force)
     if not files:
         raise click.UsageError("no images that are read here.")
     from inrcodec import train as train_prior
@@ -88,22 +91,23 @@ def train(
                 read += 1
                 yield picture
 
-    prior = None
+    written = None
     with batch.each(output):
         with progress_bar(label(output), quiet) as progress:
             prior = train_prior(pictures(), seed=seed, limits=limits, progress=progress, **options)
         write_output(output, prior.data, force)
-    if prior is None:
+        written = prior
+    if written is None:
         batch.end()
         return
     seconds = time.perf_counter() - started
     if as_json:
-        facts = {"output": output, "digest": prior.digest, "bytes": len(prior.data)}
+        facts = {"output": output, "digest": written.digest, "bytes": len(written.data)}
         facts |= {"images": read, "of": len(files), "seconds": seconds}
         batch.say(json.dumps(facts))
     elif not quiet:
         batch.say(
-            f"{label(output)}  {len(prior.data)} bytes  prior {prior.digest}"
+            f"{label(output)}  {len(written.data)} bytes  prior {written.digest}"
             f"  {read} of {len(files)} images  {seconds:.0f} s"
         )
     batch.end()

@@ -9,9 +9,11 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 
 from ..coding.backend import numpy_backend
 from ..coding.weights import Tensors, pack_weights, unpack_weights
@@ -118,24 +120,29 @@ def find_prior(digest: str, priors: Sequence[Prior] = ()) -> Prior:
         if prior.digest == digest:
             return prior
     for path in _known():
-        try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError:
-            continue  # then it is not that one
-        if digest_of(data) == digest:
-            return _read(data)
+        with suppress(OSError):  # what cannot be read is not that one
+            status = path.stat()
+            if not S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+                continue  # a pipe would keep one waiting
+            if _digest(path, status.st_size, status.st_mtime_ns) == digest:
+                return _read(path.read_bytes())
     raise PriorNotFoundError(digest)
-
-
-@lru_cache(maxsize=8)
-def _read(data: bytes) -> Prior:
-    return Prior.read(data)
 
 
 def _known() -> Iterator[Path]:
     """The files that the variable names."""
     for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        path = Path(name)
-        paths = sorted(path.glob(f"*{EXTENSION}")) if path.is_dir() else [path]
-        yield from (each for each in paths if each.is_file())  # a pipe would keep one waiting
+        with suppress(OSError):
+            path = Path(name)
+            yield from sorted(path.glob(f"*{EXTENSION}")) if path.is_dir() else [path]
+
+
+@lru_cache(maxsize=1 << 12)
+def _digest(path: Path, size: int, changed: int) -> str:
+    """That of a file as it is, of which size and time tell."""
+    return digest_of(path.read_bytes())
+
+
+@lru_cache(maxsize=8)
+def _read(data: bytes) -> Prior:
+    return Prior.read(data)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -17,11 +18,13 @@ from .urls import full_url, is_url, kind_of_url, local_path, open_url, prepare_u
 # is open: it is read from where it stands, and never closed.
 Place = str | os.PathLike[str] | BinaryIO
 
+_SECRET = re.compile("://[^/@]*:[^/@]*@")  # a user's password in a URL
+
 
 def name_of(place: Place) -> str:
-    """What a place is called in messages."""
+    """What a place is called in messages, without a password."""
     if isinstance(place, str | os.PathLike):
-        return os.fspath(place)
+        return _SECRET.sub("://***@", os.fspath(place))
     name = getattr(place, "name", None)  # which can be a descriptor's number
     return name if isinstance(name, str) else "the file"
 
@@ -52,7 +55,12 @@ def write(place: Place, data: bytes, *, force: bool, like: os.stat_result | None
     if not isinstance(place, str | os.PathLike):
         taken = 0
         while taken < len(data):  # of which a raw file may take a part
-            taken += place.write(data[taken:])
+            count = place.write(data[taken:])
+            if count is None and not isinstance(place, io.RawIOBase):
+                return  # as some do that take all
+            if not count:
+                raise OSError(f"cannot write {name_of(place)}: it takes no more")
+            taken += count
         return
     name = os.fspath(place)
     with _writing(name):

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from ..errors import LinrError, OutputExistsError, VerificationError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")  # a drive of Windows is one letter
-_LOCAL = re.compile(r"(file|local)://")
+_LOCAL = re.compile(r"(file|local)://", re.IGNORECASE)
 _BLOCK = 1 << 15  # bytes to ask for at least, of a file that is read in parts
 
 # File systems that have an object whole or not at all, and whether pipe_file can be told to leave

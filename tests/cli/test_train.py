@@ -99,3 +99,15 @@ def test_flat_images_are_no_use(tmp_path: Path) -> None:
     done = run("train", flat, "-o", tmp_path / "a.prior")
     assert done.exit_code == 1
     assert "as all 1 were" in done.stderr
+
+
+def test_no_image_is_written_over(prior: Path) -> None:
+    before = Path("some/a.png").read_bytes()
+    done = run("train", "some", "-o", "some/a.png", "-f")
+    assert done.exit_code == 2
+    assert "input and output" in done.stderr
+    assert Path("some/a.png").read_bytes() == before
+    for stream in ("-", "/dev/stdout"):
+        done = run("train", "some/a.png", "-o", stream)
+        assert done.exit_code == 2
+        assert done.stdout == ""

@@ -24,7 +24,7 @@ import inrcodec
 from inrcodec.errors import LinrError, OutputExistsError, VerificationError
 from inrcodec.files import urls
 from inrcodec.files.images import read_image, write_image
-from inrcodec.files.places import is_file, is_folder, opened, prepare, write
+from inrcodec.files.places import is_file, is_folder, name_of, opened, prepare, write
 from inrcodec.files.urls import files_in, is_url
 from tests.cli.running import photo
 
@@ -299,6 +299,28 @@ def test_file_objects(tmp_path: Path) -> None:
     with (tmp_path / "a.ppm").open("rb") as file:
         inrcodec.encode_file(file, tmp_path / "a.linr", model="stored")
     assert (tmp_path / "a.linr").stat().st_mtime == 1e9
+
+
+def test_writers_of_other_kinds() -> None:
+    class Odd:
+        def __init__(self, answer: int | None) -> None:
+            self.answer, self.taken = answer, b""
+
+        def write(self, data: bytes) -> int | None:
+            self.taken += data
+            return self.answer
+
+    odd: Any = Odd(None)
+    write(odd, b"all of it", force=False)
+    assert odd.taken == b"all of it"
+    odd = Odd(0)
+    with pytest.raises(OSError, match="takes no more"):
+        write(odd, b"all of it", force=False)
+
+
+def test_passwords_are_not_told() -> None:
+    assert name_of("https://me:secret@host/a.png") == "https://***@host/a.png"
+    assert name_of("s3://bucket/a@b:c.png") == "s3://bucket/a@b:c.png"
 
 
 def test_pipes_and_raw_files() -> None:

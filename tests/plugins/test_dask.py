@@ -246,6 +246,24 @@ def test_wrong_uses(album: dict[str, bytes], tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no groups of processes on this system")
+def test_no_source_is_written_over(album: dict[str, bytes], client: Client) -> None:
+    one, two = "in/0/0.pgm", "in/1/1.pgm"
+    for pairs in ({one: "in/./0/0.pgm"}, {one: two, two: "b.linr"}, {one: "a", two: "in/../a"}):
+        with pytest.raises(ValueError, match="would"):
+            encode_files(pairs, client=client, force=True, **STORED)
+    for name, data in album.items():
+        assert Path("in", name).read_bytes() == data
+
+
+def test_addresses_that_are_none(album: dict[str, bytes]) -> None:
+    Path("junk.json").write_text("junk")
+    for address in ("nonsense", "missing.json", "", "tcp://127.0.0.1", "tcp://h:x", "junk.json"):
+        done = run("encode", "-r", "in", "-o", "out/", "--dask", address, "--model", "stored")
+        assert done.exit_code == 2, address
+        assert "no address of a scheduler" in done.stderr
+    assert not Path("out").exists()
+
+
 def test_interrupted(album: dict[str, bytes]) -> None:
     """Ctrl-C goes to the command and its workers: all end, and what is there is whole."""
     noise = np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8)

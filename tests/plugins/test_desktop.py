@@ -118,6 +118,15 @@ def test_the_thumbnailer(tmp_path: Path) -> None:
     assert read_image(target.read_bytes()).shape == (32, 21, 3)
 
 
+def test_the_file_itself_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.linr"
+    path.write_bytes(inrcodec.encode(np.zeros((9, 9), np.uint8)))
+    before = path.read_bytes()
+    done = run("thumbnail", path, tmp_path / "." / "x.linr")
+    assert done.exit_code == 2
+    assert path.read_bytes() == before
+
+
 def test_a_file_that_fails(tmp_path: Path) -> None:
     (tmp_path / "x.linr").write_bytes(SIGNATURE)
     result = run("thumbnail", tmp_path / "x.linr", tmp_path / "x.png")
