@@ -73,7 +73,7 @@ def test_units_and_streams(size: tuple[int, int]) -> None:
     assert hold_together(layout, networks, planes) != data
 
 
-@pytest.mark.parametrize("exponent", range(9))
+@pytest.mark.parametrize("exponent", [0, 1, 4, 8])
 def test_exponents(exponent: int) -> None:
     rng = np.random.default_rng(exponent)
     steps = rng.integers(0, 30 << exponent, (14, 15, 3)) << (1 if exponent < 8 else 0)
