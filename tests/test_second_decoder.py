@@ -163,7 +163,7 @@ def test_golden_file(name: str) -> None:
         check_source(name, data, samples, planes)
 
 
-def check_source(name: str, data: bytes, samples: np.ndarray, planes: Planes | None) -> None:
+def check_source(name: str, data: bytes, samples: np.ndarray, planes: list[np.ndarray]) -> None:
     try:
         file = source_file(data, samples, planes)
     except NotHereError:
