@@ -15,6 +15,7 @@ from second_coding import (
     Shapes,
     Tensors,
     add_change,
+    clip,
     int_weights,
     log2,
     logistic,
@@ -128,7 +129,7 @@ class View:
         total = np.zeros_like(self.c[0])
         for n in range(8):
             place = PLACE[(n, v) if u is None else (u, n)]
-            real = np.clip(self.c[place] * self.steps[place], -(2**15), 2**15)
+            real = clip(self.c[place] * self.steps[place], -(2**15), 2**15)
             total += real * edge_one(n) * ((-1) ** n if behind else 1)
         return total
 
@@ -276,8 +277,8 @@ class Magnitudes:  # 10.6
 
 def decide(stream: RangeDecoder, a: int, b: int) -> int:
     g = log2(np.array(max(a, 1))) - log2(np.array(max(b, 1)))
-    p = logistic(64 * np.clip(g, -16384, 16383)) >> 3
-    return stream.bit(int(np.clip(p, 1, 65535)))
+    p = logistic(64 * clip(g, -16384, 16383)) >> 3
+    return stream.bit(min(max(int(p), 1), 65535))
 
 
 def references_of(n: int, components: list[Component]) -> list[int]:  # 10.3

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
-from second_coding import RangeDecoder, log2, logistic
+from second_coding import RangeDecoder, clip, log2, logistic
 from second_container import Array, Fields, check_keys, check_numbers, leb128
 from second_inputs import Points, View
 from second_networks import Mixture, Network, evaluate, read_networks
@@ -82,7 +82,7 @@ def plane_inputs(logit: Array, k: int, evidence: list[Array], lows: list[Array])
     ]
     lo, mid, hi = np.array(sources).swapaxes(0, 1)
     ones, zeros = np.minimum(hi - mid, 2**27 - 1), np.minimum(mid - lo, 2**27 - 1)
-    odds = np.clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384)
+    odds = clip(log2(8 * ones + 1) - log2(8 * zeros + 1), -16384, 16384)
     amount = np.minimum(log2(ones + zeros + 1), 16384)
     both = np.stack([odds, amount], axis=1).reshape(2 * len(sources), logit.size)
     return np.vstack([logit, np.full(logit.size, 1024 * k), both])
@@ -108,7 +108,7 @@ def decode_step(view: View, networks: list[Network], streams: list[RangeDecoder]
             unsure = abs(g) <= 13312
             lows = [keys[unsure] for keys in source_keys(lo, here)]
             g[unsure] = evaluate(networks[2], plane_inputs(g[unsure], k, evidence, lows))[0]
-            p = np.clip(logistic(64 * np.clip(g, -16384, 16383)) >> 3, 1, 65535)
+            p = clip(logistic(64 * clip(g, -16384, 16383)) >> 3, 1, 65535)
             bits = np.array([streams[stream].bit(v) for v in p.tolist()])
             lo += bits << k
             f_lo, f_hi = np.where(bits, [f_mid, f_hi], [f_lo, f_mid])

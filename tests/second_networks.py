@@ -17,6 +17,7 @@ from second_coding import (
     Shapes,
     Tensors,
     add_change,
+    clip,
     half_weights,
     int_weights,
     logistic,
@@ -111,7 +112,7 @@ def read_networks(
 
 
 class Layer(NamedTuple):
-    weights: Array  # (outputs, inputs)
+    weights: Array  # (outputs, inputs), as float64: their sums with inputs are below 2^31
     biases: Array
     shifts: Array  # of each row
 
@@ -136,7 +137,8 @@ def round_network(tensors: Tensors, plane: bool) -> Network:
                     break
             else:
                 raise AssertionError("weights that 16 bits do not hold")
-        network[name] = Layer(*(np.array(part, np.int64) for part in zip(*rows, strict=True)))
+        weights, *others = (np.array(part, np.int64) for part in zip(*rows, strict=True))
+        network[name] = Layer(weights.astype(np.float64), *others)
     return network
 
 
@@ -146,13 +148,14 @@ def nearest(v: Array, n: int) -> Array:
 
 
 def apply(layer: Layer, x: Array) -> Array:
-    return (layer.weights @ x + layer.biases[:, None]) >> layer.shifts[:, None]
+    sums = (layer.weights @ x.astype(np.float64)).astype(np.int64)
+    return (sums + layer.biases[:, None]) >> layer.shifts[:, None]
 
 
 def evaluate(network: Network, x: Array) -> Array:
     """The outputs, (number, points), of inputs alike."""
-    h1 = np.clip(apply(network["w1"], x), 0, 32767)
-    h2 = np.clip(apply(network["w2"], h1), 0, 32767)
+    h1 = clip(apply(network["w1"], x), 0, 32767)
+    h2 = clip(apply(network["w2"], h1), 0, 32767)
     y = apply(network["w3"], h2)
     y[:3] += apply(network["bypass"], x)  # a plane network's only one as well
     return y
@@ -161,11 +164,11 @@ def evaluate(network: Network, x: Array) -> Array:
 class Mixture:  # 4.8
     def __init__(self, y: Array, base: Array, exponent: int, planes: int) -> None:
         self.exponent, self.planes = exponent, planes
-        self.mean = np.clip(y[0:3], -(2**26), 2**26) + base * 2 ** (8 - exponent)
-        j = np.clip(y[3:6], -6144, 10240) + 6144
+        self.mean = clip(y[0:3], -(2**26), 2**26) + base * 2 ** (8 - exponent)
+        j = clip(y[3:6], -6144, 10240) + 6144
         scale = 2.0 ** (-11 - (j >> 10))
         self.rate = (POWER[j % 1024] * scale).astype(np.float32)  # exactly
-        logs = np.clip(y[6:9], -(2**26), 2**26)
+        logs = clip(y[6:9], -(2**26), 2**26)
         below = np.minimum(logs.max(axis=0) - logs, 10240)
         self.weight = POWER[below % 1024] >> (13 + (below >> 10))
         self.total = self.weight.sum(axis=0)
@@ -175,7 +178,7 @@ class Mixture:  # 4.8
         """The sum of weight_i * LOGISTIC(z_i(m)), of some of the mixtures."""
         exact = (2 * m - 1) * 2 ** (9 - self.exponent) - self.mean[:, of]
         product = exact.astype(np.float32) * self.rate[:, of]
-        z = np.clip(product, np.float32(-1048576), np.float32(1048575)).astype(np.int64)
+        z = clip(product, -1048576, 1048575).astype(np.int64)
         return (self.weight[:, of] * logistic(z)).sum(axis=0)
 
     def big_f(self, m: Array) -> Array:

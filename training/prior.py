@@ -1,7 +1,7 @@
 """Trains a shipped prior: the networks that an encode starts from.
 
-    python training/prior.py [--width N] [--passes N] [--samples N] [--seed N] [-o FILE]
-                             FOLDER[*TIMES] ...
+    python training/prior.py [--width N] [--passes N] [--plane-steps N] [--samples N] [--seed N]
+                             [-o FILE] FOLDER[*TIMES] ...
 
 The folders hold photographs and, for channels without references at least, scientific images of
 more than 8 bits. They are seen in many versions (versions.py), so that the networks know more
@@ -50,7 +50,6 @@ from inrcodec.history.planes import Planes
 
 PLANE_WIDTH = 16
 BATCH, LEARNING_RATE = 4096, 1e-2
-PLANE_STEPS = 6000
 PLANE_EVERY = 3  # versions: to see one takes a whole traversal
 VERSIONS = 700  # of the images of a folder together, at most one an image more
 THREADS = 2  # each with one network's samples
@@ -68,6 +67,7 @@ class Plan:
 
     width: int
     passes: int
+    plane_steps: int
     samples: int
     seed: int
 
@@ -299,7 +299,7 @@ def planes(
             start_plane(parameters)
             order = rng.permutation(len(rows)).astype(np.int32)
             engine = CompiledFit(library, parameters, Samples(rows, bits, None, 0.0, order))
-            course = Course(PLANE_STEPS, BATCH, LEARNING_RATE)
+            course = Course(plan.plane_steps, BATCH, LEARNING_RATE)
             return train(engine, parameters, len(rows), course, rng, reporter(f"plane {position}"))
 
         return list(threads.map(trained, range(POSITIONS)))
@@ -348,6 +348,7 @@ def main() -> None:
     parser.add_argument("folders", type=folder, nargs="+", metavar="FOLDER[*TIMES]")
     parser.add_argument("--width", type=int, default=32, help="of the trunk INRs")
     parser.add_argument("--passes", type=int, default=12)
+    parser.add_argument("--plane-steps", type=int, default=6000, help="of the plane INRs")
     parser.add_argument("--samples", type=int, default=6_000_000, help="per network, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.bin"))
@@ -357,7 +358,7 @@ def main() -> None:
         parser.error("there is no photograph, RGB of 8 bits, in the folders")
     if kernels.library() is None:
         parser.error("the compiled loops are not there: make kernels")
-    plan = Plan(options.width, options.passes, options.samples, options.seed)
+    plan = Plan(options.width, options.passes, options.plane_steps, options.samples, options.seed)
     options.output.write_bytes(pack_weights("int", prior(images, plan)))
 
 

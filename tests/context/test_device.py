@@ -7,7 +7,8 @@ the CPU can do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import array_api_compat.torch
@@ -15,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from inrcodec.coding.backend import CHUNK, Backend, Workers, numpy_backend, torch_backend
 from inrcodec.context.fit import Plan, fit_planes, fit_trunks
@@ -29,6 +29,33 @@ CUDA = torch.device("cuda", 0)
 ONE = torch.ones(2)
 # Indices may be on the CPU: of these the first tensor has to agree with the claimed ones only.
 INDEXING = ("aten.index.Tensor", "aten.index_put", "aten._index_put_impl")
+
+
+@cache
+def takes_indices(function: Any) -> bool:
+    return str(function).startswith(INDEXING)
+
+
+def tensors_in(values: Any) -> Iterator[torch.Tensor]:
+    """Those in lists of arguments and of lists."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from tensors_in(value)
+
+
+def with_tensors(change: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """An argument, or a list of such, with other tensors."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)([with_tensors(change, part) for part in value])
+    return value
+
+
+def kept_of(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.kept if isinstance(tensor, Claimed) else tensor
 
 
 class Claimed(torch.Tensor):
@@ -67,25 +94,24 @@ class Claimed(torch.Tensor):
     def __torch_dispatch__(
         cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        kwargs, name = kwargs or {}, str(function)
-        tensors = [v for v in tree_leaves((args, kwargs)) if isinstance(v, torch.Tensor)]
-        if name.startswith(INDEXING):
-            tensors = tensors[:1] + [t for t in tensors[1:] if isinstance(t, Claimed)]
+        kwargs = kwargs or {}
+        found = list(tensors_in((*args, *kwargs.values())))
+        if takes_indices(function):
+            found = found[:1] + [t for t in found[1:] if isinstance(t, Claimed)]
         # one number may stand beside a tensor on a GPU, but not one that is there beside others
-        there = {isinstance(tensor, Claimed) for tensor in tensors if tensor.dim()}
+        there = {isinstance(tensor, Claimed) for tensor in found if tensor.dim()}
         if len(there) > 1 or there == {False}:
-            found = ", ".join(f"{list(t.shape)} {t.device}" for t in tensors)
-            raise RuntimeError(f"{name}: tensors on cuda:0 and on the CPU: {found}")
-        args, kwargs = tree_map(lambda v: v.kept if isinstance(v, Claimed) else v, (args, kwargs))
-        owners = {id(t.kept): t for t in tensors if isinstance(t, Claimed)}
+            both = ", ".join(f"{list(t.shape)} {t.device}" for t in found)
+            raise RuntimeError(f"{function}: tensors on cuda:0 and on the CPU: {both}")
+        owners = {id(t.kept): t for t in found if isinstance(t, Claimed)}
+        args = with_tensors(kept_of, args)
+        kwargs = {key: with_tensors(kept_of, value) for key, value in kwargs.items()}
 
-        def claim(value: Any) -> Any:
-            if not isinstance(value, torch.Tensor):
-                return value
+        def claim(value: torch.Tensor) -> torch.Tensor:
             # in place: what was given
             return owners[id(value)] if id(value) in owners else Claimed(value)
 
-        return tree_map(claim, function(*args, **kwargs))
+        return with_tensors(claim, function(*args, **kwargs))
 
 
 class Machine(TorchFunctionMode):
@@ -199,7 +225,7 @@ def picture() -> tuple[Planes, Layout]:
 
 
 def test_inference() -> None:
-    planes = whole_planes(scene(5, 8, 3, np.uint8), 8)
+    planes = whole_planes(scene(3, 5, 3, np.uint8) >> 6, 2)
     layout = choose_layout(planes)
     data = coded(numpy_backend(), layout, prior_of(layout), planes)
     with Machine():
@@ -219,7 +245,7 @@ def test_a_fit(picture: tuple[Planes, Layout], form: str, prior: bool) -> None:
     planes, layout = picture
     start = prior_networks(layout, QUICK) if prior else None
     widths, rank = ((32, 16), 2) if prior else ((6, 5), 0)
-    plan = Plan(2, 10, *widths, 30, form, 0, start, rank)
+    plan = Plan(2, 4, *widths, 8, form, 0, start, rank)
 
     def fitted(backend: Backend) -> list[Any]:
         with Workers(backend, 2) as workers:

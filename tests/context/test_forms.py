@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inrcodec.coding.backend import torch_backend
 from inrcodec.context.layout import choose_layout
 from tests.context.forms import (
+    array_backend,
     coded,
     decoded,
     hold_together,
@@ -40,13 +41,13 @@ def deep(image: np.ndarray, bits: int) -> np.ndarray:
         ((31, 18), 3, 5),
     ],
 )
-@pytest.mark.parametrize("ycc", [False, True])
-def test_scenes_under_the_prior(size: tuple[int, int], channels: int, bits: int, ycc: bool) -> None:
+def test_scenes_under_the_prior(size: tuple[int, int], channels: int, bits: int) -> None:
     image = deep(scene(*size, channels, np.uint16), bits)
-    planes = whole_planes(image, bits, ycc and channels > 2)
-    layout = choose_layout(planes)
-    data = hold_together(layout, prior_of(layout), planes)
-    assert sum(map(len, data)) < 0.95 * image.size * bits / 8
+    for ycc in (False, True) if channels > 2 else (False,):
+        planes = whole_planes(image, bits, ycc)
+        layout = choose_layout(planes)
+        data = hold_together(layout, prior_of(layout), planes)
+        assert sum(map(len, data)) < 0.95 * image.size * bits / 8
 
 
 @pytest.mark.parametrize(
@@ -57,10 +58,12 @@ def test_odd_sizes(size: tuple[int, int], channels: int, bits: int) -> None:
     rng = np.random.default_rng(sum(size))
     planes = whole_planes(rng.integers(0, 1 << bits, (*size, channels)), bits)
     layout = choose_layout(planes)
-    hold_together(layout, random_networks(layout, rng, 0.3), planes)
+    networks = random_networks(layout, rng, 0.3)
+    data = hold_together(layout, networks, planes)
+    assert same(decoded(array_backend(), layout, networks, data), planes)
 
 
-@pytest.mark.parametrize("size", [(5, 2150), (67, 90), (2, 4100)])
+@pytest.mark.parametrize("size", [(5, 2150), (37, 70), (2, 4100)])
 def test_units_and_streams(size: tuple[int, int]) -> None:
     """Rows that are cut into units, bands that are empty, and sections of several streams."""
     planes = whole_planes(scene(*size, 3, np.uint8), 8)
@@ -70,10 +73,9 @@ def test_units_and_streams(size: tuple[int, int]) -> None:
         data = hold_together(layout, networks, planes)
     assert len(data) == 4
     assert data[-1][0] >= 5
-    assert hold_together(layout, networks, planes) != data
 
 
-@pytest.mark.parametrize("exponent", range(9))
+@pytest.mark.parametrize("exponent", [0, 1, 4, 8])
 def test_exponents(exponent: int) -> None:
     rng = np.random.default_rng(exponent)
     steps = rng.integers(0, 30 << exponent, (14, 15, 3)) << (1 if exponent < 8 else 0)
@@ -104,7 +106,7 @@ EDGES = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.tuples(st.integers(1, 19), st.integers(1, 19), st.sampled_from([1, 2, 3, 4])),
     st.integers(1, 16),

@@ -36,11 +36,11 @@ SIZES = [(13, 22), (14, 21), (1, 9), (8, 1), (2, 2), (1, 1), (3, 16)]
 @pytest.mark.parametrize("lattice", HALF, ids=str)
 def test_channels_of_half_size(lattice: Lattice) -> None:
     for n, (height, width) in enumerate(SIZES):
-        image = scene(height, width, 4, np.uint8)
+        image = scene(height, width, 4, np.uint8) >> 4
         lattices = (WHOLE, lattice, lattice, WHOLE)
-        planes = lattice_planes(YCC, 8, lattices, image, alpha=True)
+        planes = lattice_planes(YCC, 4, lattices, image, alpha=True)
         if n % 2:
-            planes = lattice_planes(YCC, 8, lattices[:3], image[:, :, :3])
+            planes = lattice_planes(YCC, 4, lattices[:3], image[:, :, :3])
         layout = choose_layout(planes)
         networks = prior_of(layout)
         data = hold_together(layout, networks, planes)
@@ -56,10 +56,10 @@ def test_channels_of_any_lattices(n: int) -> None:
     rng = np.random.default_rng(n)
     height, width = rng.integers(1, 40, 2).tolist()
     lattice = HALF[rng.integers(len(HALF))]
-    image = scene(height, width, 3, np.uint16, n)
+    image = scene(height, width, 3, np.uint16, n) >> 7
     if n % 2:
-        image[:, :, n % 3] = 700
-    planes = lattice_planes(YCC, 16, (WHOLE, lattice, lattice), image)
+        image[:, :, n % 3] = 300
+    planes = lattice_planes(YCC, 9, (WHOLE, lattice, lattice), image)
     layout = choose_layout(planes)
     networks = random_networks(layout, rng, 0.2)
     with many_streams(50):
@@ -80,7 +80,7 @@ def test_half_size_chroma_costs_less() -> None:
 
 @pytest.mark.parametrize("kept", [4, 3, 2, 1])
 def test_the_front_is_the_image_at_part_of_its_size(kept: int) -> None:
-    planes = whole_planes(scene(50, 61, 4, np.uint8), 8)
+    planes = whole_planes(scene(50, 61, 4, np.uint8) >> 4, 4)
     layout = choose_layout(planes)
     networks = random_networks(layout, np.random.default_rng(0), 0.2)
     with many_streams():

@@ -16,6 +16,7 @@ from inrcodec.errors import ImageError, NotLinrError, TruncatedError
 from inrcodec.files.picture import Picture, PixelType
 from inrcodec.napari import get_reader, write_image
 
+pytest_plugins = ["npe2._pytest_plugin"]  # which pyproject.toml keeps from all other tests
 MANIFEST = Path(inrcodec.__file__).with_name("napari.yaml")
 GOLDEN = Path(__file__).parents[1] / "golden"
 

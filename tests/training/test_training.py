@@ -25,8 +25,9 @@ def train(tmp_path: Path, images: dict[str, np.ndarray], name: str) -> subproces
         folders.append(tmp_path / str(number))
         folders[-1].mkdir(exist_ok=True)
         (folders[-1] / "image.png").write_bytes(write_image(image, ".png"))
-    options = ["--width", "8", "--passes", "1", "--samples", "9000", "-o", str(tmp_path / name)]
-    command = [sys.executable, str(SCRIPT), *options, *map(str, folders)]
+    options = ["--width", "8", "--passes", "1", "--plane-steps", "60", "--samples", "9000"]
+    output = ["-o", str(tmp_path / name)]
+    command = [sys.executable, str(SCRIPT), *options, *output, *map(str, folders)]
     return subprocess.run(command, capture_output=True, text=True)
 
 

@@ -160,13 +160,16 @@ def decoded(
 
 
 def hold_together(parts: Parts, networks: Networks, bands: int = 1) -> list[list[bytes]]:
-    """All forms write the same bytes, and each reads them; returns them."""
+    """All forms write the same bytes, and each compiled one reads them; returns them. Of the plain
+    form golden files prove that."""
     written: list[list[list[bytes]]] = []
     for isa in FORMS:
         with in_form(isa):
             for threads in (1,) if isa is None or bands == 1 else (1, 3):
                 written.append(coded(parts, networks, bands, threads))
                 assert written[-1] == written[0], isa
+                if isa is None:
+                    continue
                 found = decoded(parts, networks, written[0], threads)
                 assert all(map(np.array_equal, found, parts.coefficients)), isa
                 assert all(own.dtype == np.int16 for own in found)
