@@ -140,8 +140,8 @@ class Chunks:
         self, data: bytes, shape: tuple[int, ...] | None = None, most: float = math.inf
     ) -> np.ndarray:
         """The image in a .linr file, as decode has it; a chunk in its shape, where that is known.
-        most: pixels that there is room for at most. Raises as decode, and CorruptError where the file holds
-        another image than the chunk."""
+        most: pixels that there is room for at most. Raises as decode, and CorruptError where the
+        file holds another image than the chunk."""
         contents = parse(data)
         found = contents.picture
         if contents.images > 1:
