@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.errors import LinrError
+from inrcodec.errors import LinrError, PriorNotFoundError
 
 from .batch import Batch, refuse_inputs
 from .console import label, printable
@@ -83,14 +83,20 @@ def info(
     for path, _ in batch.find(files, LINR, recursive):
         with batch.each(path):
             data = read_input(path)
+            missing = None
             if plot is None:
-                facts = describe(data, planes=not no_planes, **options)
+                try:
+                    facts = describe(data, planes=not no_planes, **options)
+                except PriorNotFoundError as error:  # all but the planes can be told
+                    facts, missing = describe(data, planes=False, **options), error
             else:
                 facts, image, bits = survey(data, **options)
             if as_json:
                 batch.say(json.dumps({"file": path, **facts}))
             else:
                 show(label(path), facts, batch.say)
+            if missing is not None:
+                raise missing
             if plot is not None:
                 if bits is None:
                     raise LinrError("stored, not coded in bit planes: there is nothing to draw")

@@ -47,6 +47,7 @@ def test_files_name_their_prior(prior: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert missing.exit_code == 1
         assert missing.stderr.count("\n") == 1
         assert digest in missing.stderr
+        assert ("70 x 60" in missing.stdout) == (command[0] == "info")
         other = GOLDEN / "own1.prior"
         assert run(*command, "--prior", other).exit_code == 1
         assert run(*command, "--prior", other, "--prior", "my.prior").exit_code == 0
