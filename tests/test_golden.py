@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent / "golden"
 WANT = json.loads((FOLDER / "golden.json").read_text())
 NAMES = sorted(WANT)
 # What is slow takes a part of the files, of each kind some: names that sort together are alike.
-WITHOUT_LIBRARY, WITH_TORCH = NAMES[2::4], NAMES[1::24]
+WITHOUT_LIBRARY, WITH_TORCH = NAMES[2::6], NAMES[1::36]
 SCALES = (2, 4, 8)
 
 

@@ -43,7 +43,7 @@ import inrcodec
 from inrcodec.context.prior import QUICK
 from tests.pictures import jpeg_scene, scene
 import numpy as np
-for image in (scene(90, 80, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, np.uint16)):
+for image in (scene(40, 30, 3, np.uint8), jpeg_scene(34, 30), scene(20, 20, 1, np.uint16)):
     for options in ({"effort": 1}, {"effort": 5}, {"effort": 1, "weights": "ternary"}):
         data = inrcodec.encode(image, model="context", **options)
         assert (inrcodec.decode(data) == image).all()
@@ -59,7 +59,7 @@ for image in (scene(90, 80, 3, np.uint8), jpeg_scene(60, 50), scene(20, 20, 1, n
 def test_changes_to_the_prior_decode_alike_with_loops_and_arrays(
     channels: int, dtype: type, prior: int
 ) -> None:
-    image = scene(31, 26, channels, dtype)
+    image = scene(13, 10, channels, dtype)
     data = changed_prior_file(image, prior=prior)
     assert len(parse(data).model.weights) > 100
     assert inrcodec.info(data, planes=False)["rank"] == 3

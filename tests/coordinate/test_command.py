@@ -12,7 +12,7 @@ from inrcodec.files.images import read_image, write_image
 from tests.cli.test_cli import run
 from tests.pictures import scene
 
-SMALL = ("--model", "coordinate", "--width", "16", "--depth", "2", "--steps", "30", "-q")
+SMALL = ("--model", "coordinate", "--width", "16", "--depth", "2", "--steps", "8", "-q")
 
 
 @pytest.fixture

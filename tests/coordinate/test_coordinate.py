@@ -114,9 +114,9 @@ def test_pieces_of_any_size(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_every_kind_of_image(dtype: type, channels: int) -> None:
-    for size in ((6, 5), (1, 4), (1, 1)):
+    for size, *others in (((6, 5), {}, {"batch": 7}), ((1, 4), {}), ((1, 1), {})):
         image = scene(*size, channels, dtype)
-        for options in ({}, {"layout": "per-plane"}, {"layout": "value"}, {"batch": 7}):
+        for options in (*others, {"layout": "per-plane"}, {"layout": "value"}):
             assert np.array_equal(inrcodec.decode(coded(image, steps=3, **options)), image)
 
 
@@ -226,7 +226,7 @@ def test_damaged_files(kind: str) -> None:
     assert [tag for tag, _ in chain] == [b"H", b"W", b"D"]
     rng = np.random.default_rng(0)
     for number, (tag, payload) in enumerate(chain):
-        for at in range(len(payload)):
+        for at in range(0, len(payload), 1 if tag == b"H" else 2):
             damaged = bytearray(payload)
             damaged[at] ^= int(rng.integers(1, 256))
             # behind a checksum that holds
@@ -307,10 +307,9 @@ def test_damaged_files_of_several_images() -> None:
         check(data[:length])
     for number, (tag, payload) in enumerate(chain):
         for at in range(len(payload)):
-            for change in (0x01, 0x80, 0xFF):
-                damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
-                others = [*chain[:number], (tag, damaged), *chain[number + 1 :]]
-                check(sealed(others))
+            change = (0x01, 0x80, 0xFF)[at % 3]
+            damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
+            check(sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]]))
     for wrong in (b"", b"\0", chain[2][1][:-1], chain[2][1] + b"\0", chain[2][1][:1]):
         with pytest.raises(inrcodec.LinrError):
             inrcodec.decode(sealed([*chain[:2], (b"A", wrong), chain[3]]))

@@ -61,7 +61,7 @@ def exceptions_of(image: np.ndarray, source: Source | None = None) -> int:
     return step.facts()["exceptions"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     st.sampled_from(CONVERSIONS), st.sampled_from([COSITED, REPEATED]), st.sampled_from(LATTICES),
     st.integers(24, 50), st.integers(24, 50), st.integers(0, 50), st.sampled_from([0, 1, 2]),

@@ -96,14 +96,14 @@ def test_fields_of_other_values(name: str) -> None:
         for key in place[1:]:
             value = value[key]
         others = changes(value)
-        for other in others[:: 1 + len(others) // 20]:
+        for other in others[:: 1 + len(others) // 12]:
             try:
                 made = changed(data, place, other)
             except OverflowError:
                 continue
             tried += 1
             said += refused(made, want)
-    assert said > 0.9 * tried > 100
+    assert said > 0.9 * tried > 70
     # keys that there are not
     for key in ("z", "f", "c", "g", "o", "u", "l", "r", "a", "k"):
         for place in (("t", key), ("m", key), ("m", "d", key)):
@@ -229,7 +229,7 @@ def test_sections_that_are_missing_doubled_or_swapped(name: str) -> None:
 @pytest.mark.parametrize("name", ["turned", "420", "changes"])
 def test_cuts_and_flipped_bits(name: str) -> None:
     data, want = good()[name], wanted(name)
-    for end in range(0, len(data), 7 + len(data) // 25):
+    for end in range(0, len(data), 7 + len(data) // 12):
         assert refused(data[:end], want)
     for at in range(0, len(data), 5 + len(data) // 25):
         damaged = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
@@ -237,10 +237,9 @@ def test_cuts_and_flipped_bits(name: str) -> None:
     chain, read = sections(data), 0
     for number, (tag, payload) in enumerate(chain):
         for at in range(0, len(payload), 7 + len(payload) // 12):
-            for change in (0x01, 0xFF):
-                damaged = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
-                made = sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]])
-                read += not refused(made, want)
+            damaged = payload[:at] + bytes([payload[at] ^ (0x01, 0xFF)[at % 2]]) + payload[at + 1 :]
+            made = sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]])
+            read += not refused(made, want)
     assert read < len(data) / 2
 
 

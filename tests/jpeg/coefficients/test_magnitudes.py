@@ -54,7 +54,7 @@ def coded(mixture: list[int], exponent: int, values: list[int]) -> Told:
     return told
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     MIXTURE,
     st.integers(0, MAX_EXPONENT),
@@ -118,7 +118,7 @@ def test_probabilities_are_those_of_the_mixture() -> None:
         def cdf(value: int, unit: float = unit) -> float:
             # outputs are in 1/1024 of a unit
             z = ((value - 0.5) / unit - mean) / 2.0**scale
-            parts = 2.0**weight / (1 + 2.0**-z)
+            parts = 2.0 ** (weight - np.logaddexp2(0, -z))
             return float(parts.sum() / (2.0**weight).sum())
 
         want = np.array([cdf(v + 1) - cdf(v) for v in values])

@@ -65,9 +65,9 @@ def test_a_file_comes_back(name: str) -> None:
     decoded = inrcodec.decode_picture(data, threads=1)
     assert same(decoded, picture)
     assert restore(decoded) == ALL[name]
-    for scale in (2, 8):
-        small = inrcodec.decode_picture(data, scale=scale, threads=1).samples
-        assert np.array_equal(small, picture.samples[::scale, ::scale])
+    scale = (2, 4, 8)[list(ALL).index(name) % 3]
+    small = inrcodec.decode_picture(data, scale=scale, threads=1).samples
+    assert np.array_equal(small, picture.samples[::scale, ::scale])
 
 
 @pytest.mark.parametrize("isa", [None, *ISAS])
@@ -246,9 +246,10 @@ def test_the_largest_coefficients() -> None:
     picture = source_picture(file, "it")
     assert picture.jpeg is not None
     assert np.array_equal(picture.jpeg.coefficients[0], own)
+    data = unfitted(picture)
     for isa in (None, *ISAS[-1:]):
         with in_form(isa):
-            assert restore(inrcodec.decode_picture(unfitted(picture))) == file
+            assert restore(inrcodec.decode_picture(data)) == file
     for value in (16384, -16384, 32767, -32767):
         own[1, 1, 9] = value
         with pytest.raises(ImageError, match="it: JPEG with coefficients"):
