@@ -62,10 +62,11 @@ class RangeDecoder:  # 6.2
         self.code = int.from_bytes(stream[:7].ljust(7, b"\0"), "big")
 
     def bit(self, p: int = 32768) -> int:
-        bound = (self.range >> 16) * p
-        bit = int(self.code < bound)
-        self.range = bound if bit else self.range - bound
-        self.code -= 0 if bit else bound
+        bound, bit = (self.range >> 16) * p, 1
+        if self.code < bound:
+            self.range = bound
+        else:
+            self.range, self.code, bit = self.range - bound, self.code - bound, 0
         while self.range < 2**48:
             byte = self.stream[self.at] if self.at < len(self.stream) else 0
             self.range, self.code, self.at = self.range * 256, self.code * 256 + byte, self.at + 1

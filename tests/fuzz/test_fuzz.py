@@ -42,10 +42,10 @@ def test_damaged_images(tmp_path: Path) -> None:
     rng, read = Random(1), 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert all(images.check(data) for data in seeds[::2])
-        for _ in range(300):
+        assert all(images.check(data) for data in seeds[::4])
+        for _ in range(200):
             read += images.check(images.mutate(rng.choice(seeds), rng))
-    assert 3 < read < 270
+    assert 3 < read < 180
 
 
 def test_files_are_taken_apart_and_put_together() -> None:
@@ -65,5 +65,5 @@ def test_lengths_with_more_bytes_than_they_need() -> None:
 
 
 def test_the_corpus(tmp_path: Path) -> None:
-    make_corpus(tmp_path / "seeds", every=6)
-    assert len(list((tmp_path / "seeds").iterdir())) > 60
+    make_corpus(tmp_path / "seeds", every=20)
+    assert len(list((tmp_path / "seeds").iterdir())) > 20

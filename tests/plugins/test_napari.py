@@ -59,7 +59,7 @@ def test_manifest() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_back_and_forth(tmp_path: Path, channels: int, dtype: type) -> None:
-    image = scene(20, 25, channels, dtype)
+    image = scene(9, 10, channels, dtype)
     if dtype == np.int16:
         image -= 9000
     layer = (image, {"rgb": channels > 1, "name": "cells", "opacity": 0.5}, "image")
