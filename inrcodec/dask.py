@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,8 +24,8 @@ from .encode_file import Work, check_skipped, encode_one
 from .errors import LinrError, OutputExistsError
 from .files.images import EXTENSIONS
 from .files.others import extensions_read
-from .files.places import is_file, is_folder, joined
-from .files.urls import files_in, full_url, is_url, local_path
+from .files.places import identity, is_file, is_folder, joined
+from .files.urls import files_in, full_url, is_url, local_path, without_query
 
 # Tasks that the scheduler holds at once: enough for thousands of cores, and for it to see that more
 # workers are worth while, but not a million.
@@ -220,31 +220,17 @@ def _pairs(urls: str | Iterable[str] | Mapping[str, str], out: str | None) -> di
         pairs = {source: _target(out, name) for source, name in _images(urls)}
     else:
         names = [urls] if isinstance(urls, str) else list(map(os.fspath, urls))
-        pairs = {name: _target(out, os.path.basename(_path(name))) for name in names}
-    given = {_place(source): source for source in pairs}
+        pairs = {name: _target(out, os.path.basename(without_query(name))) for name in names}
+    given = {identity(source): source for source in pairs}
     sources: dict[str, str] = {}
     for source, target in pairs.items():
-        place = _place(target)
+        place = identity(target)
         if place in given:
             raise ValueError(f"{source} would be {target}, which is {given[place]}")
         other = sources.setdefault(place, source)
         if other != source:
             raise ValueError(f"{other} and {source} would both be {target}")
     return pairs
-
-
-def _path(name: str) -> str:
-    """A name without what is asked of a server."""
-    return name.partition("?")[0] if name.startswith(("http://", "https://")) else name
-
-
-def _place(name: str) -> str:
-    """One name for a file, however it is named."""
-    if not is_url(name):
-        return os.path.realpath(local_path(name))
-    with suppress(OSError, LinrError):  # of what workers alone can open
-        return full_url(name)
-    return name
 
 
 def _images(folder: str) -> Iterator[tuple[str, str]]:

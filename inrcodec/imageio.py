@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from types import EllipsisType
 from typing import Any, BinaryIO
 
@@ -21,7 +22,7 @@ from .contents import Contents
 from .decode import SCALES, decode, read_contents
 from .encode import encode
 from .files.metadata import Metadata
-from .files.picture import PLAIN, Picture, PixelType
+from .files.picture import Picture
 from .limits import DEFAULT, Limits
 from .pillow import EXTENSION, FORMAT, info_of, told
 
@@ -110,9 +111,11 @@ class LinrPlugin(PluginV3):
             if len(ndimage) != 1:
                 raise ValueError(f"{len(ndimage)} images in one .linr file")
             (ndimage,) = ndimage
-        samples, pixels = _unsigned(np.asarray(ndimage))
+        image = np.asarray(ndimage)
+        signed = image.dtype.kind == "i" and image.itemsize <= 2
+        picture = Picture.of_numbers(image) if signed else Picture(image)
         with told():
-            data = encode(Picture(samples, pixels, metadata), **options)
+            data = encode(replace(picture, metadata=metadata), **options)
         self.request.get_file().write(data)
         return data if self.request._uri_type == URI_BYTES else None
 
@@ -136,15 +139,6 @@ class LinrPlugin(PluginV3):
         if index is not ... and not 0 <= index < images:
             raise ValueError(f"index is {index}; the file has {images} images")
         return index
-
-
-def _unsigned(image: np.ndarray) -> tuple[np.ndarray, PixelType]:
-    """An array and, of signed numbers, how they are kept."""
-    if image.dtype.kind != "i" or image.dtype.itemsize > 2:
-        return image, PLAIN
-    bits = 8 * image.dtype.itemsize
-    samples = image.astype(np.int32) + (1 << bits - 1)
-    return samples.astype(f"u{image.dtype.itemsize}"), PixelType(signed=True)
 
 
 def register() -> None:

@@ -75,4 +75,6 @@ class Linr(Chunks, ArrayBytesCodec):
         return await asyncio.to_thread(self._decode_sync, chunk_bytes, chunk_spec)
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
+        """Raises NotImplementedError, by which zarr's interface has codecs say that their sizes
+        depend on the samples: sharding asks it of the codecs of an index, which this cannot be."""
         raise NotImplementedError

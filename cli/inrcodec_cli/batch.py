@@ -13,8 +13,8 @@ import click
 
 from inrcodec.errors import LinrError
 from inrcodec.files.atomic import written_in_place
-from inrcodec.files.places import exists, is_file, is_folder, joined
-from inrcodec.files.urls import files_in, full_url, is_url
+from inrcodec.files.places import exists, identity, is_file, is_folder, joined
+from inrcodec.files.urls import files_in, is_url, without_query
 
 from .console import STREAM, label, report, silence_stdout, tell
 from .files import OUTPUT, force_option, quiet_option, recursive_option, refuse_terminal
@@ -93,8 +93,7 @@ class Batch:
     """A run over several files. What is wrong with one is told in a line, and the run goes on.
 
     others: endings of files in folders that are not worked on, and counted; what: these are, in
-    words. failures: the names of
-    what failed so far, and what is wrong."""
+    words. failures: the names of what failed so far, and what is wrong."""
 
     def __init__(
         self,
@@ -244,7 +243,7 @@ class Batch:
         for mark in _marks(target):
             if mark in self._inputs:
                 raise LinrError(f"{label(self._inputs[mark])} is input and output")
-        place = _place(target)
+        place = identity(target)
         if place in self._outputs:
             raise LinrError(f"{label(target)} is the output of {label(self._outputs[place])}")
         self._outputs[place] = source
@@ -258,18 +257,16 @@ def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
         for mark in _marks(path):
             if mark in known:
                 raise click.UsageError(f"{label(known[mark])} is input and output.")
-        if _place(path) in taken:
+        if identity(path) in taken:
             raise click.UsageError(f"{label(path)} would be written twice.")
-        taken.add(_place(path))
+        taken.add(identity(path))
 
 
 def _target(source: str, top: str | None, folder: str | None, suffix: str) -> str:
     """The output beside a source, or in a folder, where the tree of `top` is mirrored."""
     if source == STREAM:
         return STREAM if folder is None else joined(folder, f"stdin{suffix}")
-    name = source
-    if source.startswith(("http://", "https://")):
-        name = source.partition("?")[0]  # what is asked of the server
+    name = without_query(source)
     beside = os.path.splitext(name)[0] + suffix if os.path.basename(name) else source
     if folder is None:
         return beside
@@ -284,19 +281,11 @@ def _target(source: str, top: str | None, folder: str | None, suffix: str) -> st
     return joined(folder, os.path.join(place, os.path.relpath(beside, top)))
 
 
-def _place(path: str) -> str:
-    """One name for a file, however it is named."""
-    try:
-        return full_url(path) if is_url(path) else os.path.realpath(path)
-    except (LinrError, OSError):  # there is no current folder, or nothing that opens the URL
-        return path if is_url(path) else os.path.normpath(path)
-
-
 def _marks(path: str) -> list[object]:
     """What tells a file from all others: its place, and its number if it exists (hard links)."""
     if path == STREAM:
         return []
-    marks: list[object] = [_place(path)]
+    marks: list[object] = [identity(path)]
     if is_url(path):
         return marks
     with contextlib.suppress(OSError):

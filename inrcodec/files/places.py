@@ -124,6 +124,14 @@ def joined(folder: str, name: str) -> str:
     return os.path.normpath(os.path.join(folder, name))
 
 
+def identity(name: str) -> str:
+    """One name for a file, however it is named: its real path or whole URL."""
+    try:
+        return full_url(name) if is_url(name) else os.path.realpath(local_path(name))
+    except (LinrError, OSError):  # there is no current folder, or nothing here that opens the URL
+        return name if is_url(name) else os.path.normpath(local_path(name))
+
+
 def same(one: Place, other: Place) -> bool:
     """Whether two places are one file."""
     if not isinstance(one, str | os.PathLike) or not isinstance(other, str | os.PathLike):

@@ -39,6 +39,11 @@ def local_path(name: str) -> str:
     return _LOCAL.sub("", name, count=1)
 
 
+def without_query(name: str) -> str:
+    """A name without what is asked of a server of HTTP."""
+    return name.partition("?")[0] if name.startswith(("http://", "https://")) else name
+
+
 def open_url(url: str, *, whole: bool) -> BinaryIO:
     """A file, read at once; or else in parts as they are asked for, where its file system can."""
     system, path = _file_system(url)

@@ -241,7 +241,7 @@ addEventListener("load", () => {
 </script>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
 def test_page_in_a_browser(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
     """It loads without an error, its pictures are shown, and a click sorts its table."""
     watched = tmp_path / "watched.html"

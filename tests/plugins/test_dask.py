@@ -245,7 +245,6 @@ def test_wrong_uses(album: dict[str, bytes], tmp_path: Path) -> None:
         assert run("encode", *arguments).exit_code == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no groups of processes on this system")
 def test_no_source_is_written_over(album: dict[str, bytes], client: Client) -> None:
     one, two = "in/0/0.pgm", "in/1/1.pgm"
     for pairs in ({one: "in/./0/0.pgm"}, {one: two, two: "b.linr"}, {one: "a", two: "in/../a"}):
