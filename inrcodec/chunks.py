@@ -21,11 +21,11 @@ import numpy as np
 from .coding.backend import numpy_backend
 from .contents import parse
 from .context.own_prior import Prior, find_prior
-from .decode import picture_of
 from .encode import encode
 from .errors import CorruptError, ImageError
 from .files.picture import Picture
 from .options import DEFAULT_EFFORT, Reading
+from .reconstruct import picture_of
 
 DIGEST = re.compile("[0-9a-f]{32}")  # of a prior
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16")

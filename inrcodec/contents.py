@@ -1,7 +1,7 @@
 """What a .linr file holds, room by room: a picture's facts, the steps, the model of their planes.
 
 Each model and each step is a class that packs and unpacks its own fields and sections; a new one is
-put into one of the two lists.
+put into one of the two lists. A file of parts (frames/) has its own contents, and each part has.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import msgpack
 from .coding.stored_file import StoredImage
 from .container import linr
 from .container.fields import Fields
-from .container.linr import Part, Section, Sections
+from .container.linr import Container, Part, Section, Sections, Window
 from .context.file import ContextImage
-from .coordinate.file import CoordinateImage
+from .coordinate.file import IMAGES, CoordinateImage
 from .errors import ChecksumError, CorruptError, UnsupportedVersionError
 from .files.metadata import Metadata, pack_metadata, unpack_metadata
 from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
+from .frames.file import Frames, PageSize
 from .history.chain import STEPS
 from .history.planes import DCT, INDEX, Geometry, Planes
 from .history.step import Step
@@ -75,12 +76,13 @@ class Model(Protocol):
 
 
 MODELS: tuple[type[Model], ...] = (
-    StoredImage, ContextImage, CoordinateImage, CoefficientImage, Copy,
+    StoredImage, ContextImage, CoordinateImage, CoefficientImage, Copy, Frames,
 )  # fmt: skip
 ALL_STEPS: tuple[type[Step], ...] = (*STEPS, Jpeg)
 TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_STEPS)}).union(
     *(m.tags for m in MODELS)
 )
+TAGS_OF_PARTS = TAGS - {SOURCE, IMAGES, *Frames.tags}
 ENTIRE = frozenset(step.number for step in ALL_STEPS if step.all_data)
 
 
@@ -90,7 +92,8 @@ class Contents:
 
     picture: the geometry of its samples; digest: BLAKE2b-128 of them, little-endian, in C order;
     type, metadata, left_out, source: what a Picture has besides; steps: as they were applied;
-    model: of their planes.
+    model: of their planes. Of a file of parts picture is that of the first page, and digest of all
+    parts' digests. end: where in the file the last section ends that was read.
     """
 
     picture: Geometry
@@ -102,10 +105,13 @@ class Contents:
     left_out: tuple[str, ...] = ()
     source: Skeleton | None = None
     version: str = f"{linr.MAJOR}.{linr.MINOR}"
+    end: int = 0
 
     @property
     def images(self) -> int:
         """How many there are."""
+        if isinstance(self.model, Frames):
+            return len(self.model.sizes)
         return max(1, len(self.model.digests))
 
 
@@ -133,10 +139,20 @@ def digest_of_digests(digests: tuple[bytes, ...]) -> bytes:
 
 
 def pack(contents: Contents) -> bytes:
-    """The bytes of a file."""
+    """The bytes of a file; of a file of parts those before the parts."""
+    return linr.pack(*_packed(contents, contents.type))
+
+
+def pack_part(contents: Contents, outer: PixelType) -> bytes:
+    """The bytes of a part of a file whose pages are all of a type, PLAIN if they are not."""
+    return linr.pack_part(*_packed(contents, contents.type if outer == PLAIN else PLAIN))
+
+
+def _packed(contents: Contents, pixels: PixelType) -> tuple[linr.Header, list[Section]]:
+    """A header and the sections behind it; pixels: the type that is to be said."""
     picture, sections = contents.picture, []
-    if contents.type != PLAIN:
-        sections.append(Section(TYPE, pack_type(contents.type)))
+    if pixels != PLAIN:
+        sections.append(Section(TYPE, pack_type(pixels)))
     if contents.source is not None:
         sections.append(Section(SOURCE, pack_skeleton(contents.source)))
     elif contents.metadata is not None:
@@ -158,34 +174,52 @@ def pack(contents: Contents) -> bytes:
         Part(contents.model.number, fields),
         tuple(steps),
     )
-    return linr.pack(header, [*sections, *its])
+    return header, [*sections, *its]
 
 
 def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Contents:
-    """Takes a file apart and checks it, short of its pixels; arguments and errors are
-    container.linr.parse's."""
-    container = linr.parse(source, limits, data, ENTIRE)
+    """Takes a file apart and checks it, short of its pixels, or of its parts; arguments and errors
+    are container.linr.parse's."""
+    return _contents(linr.parse(source, limits, data, ENTIRE), limits, TAGS)
+
+
+def parse_part(
+    file: BinaryIO,
+    window: Window,
+    outer: Contents,
+    limits: Limits = DEFAULT,
+    data: int | None = None,
+) -> Contents:
+    """Takes a part apart that stands in a window of a file of parts; as parse."""
+    container = linr.parse_part(file, window, limits, data, ENTIRE, outer.version)
+    return _contents(container, limits, TAGS_OF_PARTS, outer.type)
+
+
+def _contents(
+    container: Container, limits: Limits, tags: frozenset[bytes], pixels: PixelType = PLAIN
+) -> Contents:
+    """What a container holds; tags: of the sections that may be there; pixels: the type of pages
+    whose parts do not say it."""
     header, sections = container.header, Sections(container.sections)
-    sections.check(TAGS)
-    pixels = PLAIN
+    sections.check(tags)
     packed = sections.optional(TYPE)
     if packed is not None:
+        if pixels != PLAIN:
+            raise CorruptError("a part with a type of its own beside that of all pages")
         pixels = unpack_type(packed, header.channels, header.bits)
+    elif pixels.problem(header.channels, header.bits) is not None:
+        raise CorruptError("a part that cannot be of the type of all pages")
     metadata_packed, metadata = sections.optional(METADATA), None
     if metadata_packed is not None:
         metadata = unpack_metadata(metadata_packed, limits.metadata)
-    packed, skeleton = sections.optional(SOURCE), None
-    if packed is not None:
-        samples = header.height * header.width * header.channels * header.bits // 8
-        if metadata_packed is not None:
-            raise CorruptError("metadata beside the source file that has them")
-        skeleton = unpack_skeleton(packed, samples, limits.metadata)
-        metadata = metadata if skeleton is None else metadata_of(skeleton, pixels)
-    if not pixels.allows(metadata):
-        raise CorruptError("metadata of another type of picture")
+    source = sections.optional(SOURCE)
+    if source is not None and metadata_packed is not None:
+        raise CorruptError("metadata beside the source file that has them")
     left_out = _left_out(sections.optional(LEFT_OUT))
-    if header.model[0] == Copy.number and (skeleton is None or header.steps):
+    if header.model[0] == Copy.number and (source is None or header.steps):
         raise CorruptError("a copy of a file without the file, or with steps")
+    if header.model[0] == Frames.number and header.steps:
+        raise CorruptError("a file of parts with steps of its own")
     size = header.height, header.width, header.channels, header.bits
     picture = geometry = geometry_of(*size, pixels)
     steps: list[Step] = []
@@ -212,11 +246,23 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     model = room.unpack(fields, sections, geometry, limits)
     fields.end()
     sections.end()
+    skeleton = None
+    if source is not None:
+        first = PageSize(*size)
+        sizes = model.sizes if isinstance(model, Frames) else (first,)
+        samples = sum(size.bytes for size in sizes)
+        skeleton = unpack_skeleton(source, samples, limits.metadata)
+        if skeleton is not None:
+            metadata = metadata_of(skeleton, pixels)
+        elif header.model[0] == Copy.number:
+            raise CorruptError("a copy of a file of a kind that is not known")
+    if not pixels.allows(metadata):
+        raise CorruptError("metadata of another type of picture")
     if model.digests and digest_of_digests(model.digests) != header.digest:
         raise ChecksumError("the digests of the images do not match the file's")
     return Contents(
         picture, header.digest, pixels, metadata, tuple(steps), model, left_out, skeleton,
-        container.version,
+        container.version, container.end,
     )  # fmt: skip
 
 

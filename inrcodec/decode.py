@@ -1,98 +1,99 @@
-"""Decoding: file bytes -> contents -> model -> planes -> steps, the last one first -> picture.
-
-A CPU decoder imports no torch.
+"""Decoding: file bytes -> contents (contents.py) -> planes -> picture (reconstruct.py); of files of
+parts frame by frame and tile by tile (frames/reader.py).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from .coding.backend import backend_for
 from .contents import Contents, parse
 from .context.own_prior import Prior
-from .errors import ChecksumError, CorruptError, LinrError, LinrWarning
+from .errors import LinrError, LinrWarning
 from .files.atomic import status_of
 from .files.images import write_picture
 from .files.metadata import TIFF, Metadata
-from .files.picture import Picture, digest
+from .files.picture import Picture
 from .files.places import Place, extension_of, opened, refuse_same, write
-from .history.chain import undo
-from .jpeg.step import Jpeg
+from .frames.reader import EachFrame, LinrFile, Region
 from .limits import DEFAULT, Limits
 from .options import Reading
-from .source.copy import Copy
+from .reconstruct import picture_of, read_contents
 from .source.restore import extensions_of, restore
-
-# How many sections of data there are to read at most, for each scale; None: all.
-SCALES: dict[int, int | None] = {1: None, 2: 3, 4: 2, 8: 1}
 
 
 def decode(
-    data: bytes,
+    data: bytes | Place,
     *,
-    index: int = 0,
+    frame: int | None = None,
+    region: Region | None = None,
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
     priors: Sequence[Prior] = (),
     limits: Limits = DEFAULT,
 ) -> np.ndarray:
-    """The image in a .linr file.
+    """The image in a .linr file, or its frames.
 
-    index: which, of a file of several (info(data)["images"] of them); ValueError beyond. scale: 1,
-    or 2, 4 or 8 for every scale-th row and column alone, pixel (i, j) being pixel (i * scale,
-    j * scale) of the image (where chroma is subsampled, with that of a sample next to it); what is
-    behind the data for these may be missing, and the digest, which is of all samples, cannot be
-    checked. device: "cpu" (NumPy) or "cuda" (torch); threads: how many
-    to use, default all cores. Neither changes a bit of the result. priors: those of one's own that
-    the file may have been made from, beside those in the files and folders that the environment's
-    INRCODEC_PRIORS names; PriorNotFoundError where its own is not there. limits: what the file may
-    ask for; LimitError above.
+    data: the file's bytes; or a path, a URL or a binary file object, of which no more is read than
+    is asked for. frame: which, of a file of several (info(data)["frames"] of them); None: all of
+    them in one array. region: (top, left, height, width) in pixels of the image, of which tiles
+    that it does not touch are not decoded. scale: 1, or 2, 4 or 8 for every scale-th row and column
+    of the image alone, pixel (i, j) of it being pixel (i * scale, j * scale) (where chroma is
+    subsampled, with that of a sample next to it); what is behind the data for these may be missing,
+    and the digest, which is of all samples, cannot be checked. ValueError for what there is not.
+    device: "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither
+    changes a bit of the result. priors: those of one's own that the file may have been made from,
+    beside those in the files and folders that the environment's INRCODEC_PRIORS names;
+    PriorNotFoundError where its own is not there. limits: what the file may ask for; LimitError
+    above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
-    (RGBA); palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them;
-    of a JPEG whose colours are no grey or RGB here (CMYK, 4:1:1) its components as they are, which
+    (RGBA), of several frames (N, H, W) or (N, H, W, C), ImageError if these differ in size or type;
+    palettes as RGB or RGBA, grey of fewer bits scaled to 8, as images.read_image has them; of a
+    JPEG whose colours are no grey or RGB here (CMYK, 4:1:1) its components as they are, which
     decode_picture(data).type.space tells. Of a file that is kept unread ImageError is raised.
-    Raises a LinrError where the data is no whole, undamaged .linr file.
+    Raises a LinrError where the data is no whole, undamaged .linr file, OSError as the file system
+    does.
     """
-    return decode_picture(
-        data,
-        index=index,
-        scale=scale,
-        device=device,
-        threads=threads,
-        priors=priors,
-        limits=limits,
-    ).array()
+    with LinrFile(data, device=device, threads=threads, priors=priors, limits=limits) as file:
+        if frame is None:
+            return file.stack(region, scale)
+        return file.array(frame, region, scale)
+
+
+def frames(data: bytes | Place, **options: Any) -> Iterator[np.ndarray]:
+    """The frames of a .linr file one by one, as decode has them; behind one that is damaged, which
+    raises, the iterator goes on. options: as LinrFile's."""
+    return EachFrame(LinrFile(data, **options))
 
 
 def imread(source: Place, **options: Any) -> np.ndarray:
     """The image in a .linr file: a path, a URL or a binary file object, as encode_file takes them.
     What asks for an `imread=` (Dask, tifffile) takes this. options: as decode's. Raises as decode,
     and OSError as the file system does."""
-    with opened(source) as file:
-        return decode(file.read(), **options)
+    return decode(source, **options)
 
 
 def decode_picture(
-    data: bytes,
+    data: bytes | Place,
     *,
-    index: int = 0,
+    frame: int = 0,
+    region: Region | None = None,
     scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
     priors: Sequence[Prior] = (),
     limits: Limits = DEFAULT,
 ) -> Picture:
-    """The picture in a .linr file, with its palette, depth and metadata; arguments and errors are
-    decode's."""
-    contents = read_contents(bytes(data), scale, limits)
-    return picture_of(contents, Reading(backend_for(device), threads, limits, index, scale, priors))
+    """The picture in a .linr file, or that of a frame, with its palette, depth and metadata;
+    arguments and errors are decode's."""
+    with LinrFile(data, device=device, threads=threads, priors=priors, limits=limits) as file:
+        return file.picture(frame, region, scale)
 
 
 def read_metadata(data: bytes, *, limits: Limits = DEFAULT) -> Metadata | None:
@@ -159,54 +160,3 @@ def file_of(
         except LinrError as error:
             warn(f"{error}; picture and metadata do")
     return write_picture(picture, extension)
-
-
-def read_contents(source: bytes | BinaryIO, scale: int, limits: Limits) -> Contents:
-    """What a file holds, short of its pixels; of a file that is open no more is read than a picture
-    of that scale needs. Raises as decode."""
-    if scale not in SCALES:
-        raise ValueError(f"scale is {scale}; it can be {', '.join(map(str, SCALES))}")
-    return parse(source, limits, SCALES[scale])
-
-
-def picture_of(contents: Contents, reading: Reading) -> Picture:
-    """The picture of a parsed file. Raises as decode."""
-    if isinstance(contents.model, Copy):
-        return _unread(contents, contents.model)
-    samples, jpeg = decode_whole(contents, reading)
-    source = contents.source if reading.scale == 1 else None
-    return Picture(samples, contents.type, contents.metadata, contents.left_out, source, jpeg)
-
-
-def _unread(contents: Contents, model: Copy) -> Picture:
-    """The picture of a file that is kept as it is."""
-    nothing = np.zeros((), contents.picture.dtype)
-    samples = np.broadcast_to(nothing, contents.picture.shape)
-    return Picture(samples, source=contents.source, unread=model.why)
-
-
-def decode_samples(contents: Contents, reading: Reading) -> np.ndarray:
-    """The samples of a parsed file; as decode_whole."""
-    return decode_whole(contents, reading)[0]
-
-
-def decode_whole(contents: Contents, reading: Reading) -> tuple[np.ndarray, Jpeg | None]:
-    """The samples of a parsed file, or of every scale-th row and column of it, and the JPEG of
-    which the whole ones are made. Raises ValueError for an index beyond its images, and
-    ChecksumError where the digest of all samples differs."""
-    if not 0 <= reading.index < contents.images:
-        raise ValueError(f"index is {reading.index}; the file has {contents.images} images")
-    entire = any(step.all_data for step in contents.steps)
-    planes = contents.model.decode(replace(reading, scale=1) if entire else reading)
-    jpeg = next((step for step in contents.steps if isinstance(step, Jpeg)), None)
-    if jpeg is not None:
-        jpeg = replace(jpeg, coefficients=planes.channels)
-    planes = undo(contents.steps, planes)
-    samples = planes.array()
-    if planes.scale == 1:
-        want = [contents.digest, *contents.model.digests]
-        if digest(samples) != want[reading.index + bool(contents.model.digests)]:
-            raise ChecksumError("the decoded samples do not match the file's digest")
-    if not contents.type.fits(samples):
-        raise CorruptError("a decoded sample is beyond its depth or its palette")
-    return (planes.reduced(reading.scale).array() if entire else samples), jpeg

@@ -13,41 +13,30 @@ from typing import Any
 
 import numpy as np
 
+from .candidates import MODEL_CHOICES, Wanted, tried
 from .coding.backend import backend_for, can_fit, fresh_backend, require_torch
-from .coding.stored_file import StoredImage, estimate
+from .coding.stored_file import StoredImage
 from .coding.weights import FORMS
 from .contents import Contents, Model, pack, parse, planes_of
-from .context.encode import EFFORTS, encode_context
+from .context.encode import EFFORTS
 from .context.own_prior import Prior
 from .coordinate.encode import encode_coordinate
 from .coordinate.model import Coordinate
-from .decode import picture_of
-from .errors import DeviceError, ImageError, LinrError, LinrWarning, VerificationError
+from .errors import ImageError, LinrError, LinrWarning, VerificationError
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
 from .files.places import Place
-from .history.chain import Chain, beginnings, chains, doubtful
-from .history.colour_table import ColourTable
+from .history.chain import Chain
 from .info import describe
-from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
 from .limits import DEFAULT, Limits, check_size
 from .options import LEAST_EFFORT, FitOptions, Reading, default_effort
 from .progress import CODE, Progress
+from .reconstruct import picture_of
 from .source.copy import Copy, copy_of
 from .source.restore import CHANGED, OF_COEFFICIENTS, keep, metadata_of, restore
 from .source.skeleton import JPEG, Skeleton
 from .verification import BROKEN, verify
-
-MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
-# A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
-TINY = 1024
-# Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
-# and not at all where the estimate is that many times what the networks take.
-LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
-
-# Of a JPEG file that takes more than this part of it at the least effort, a fit is tried.
-LITTLE_GAINED = 0.85
 
 # The search for a history takes so long a sample at worst, and half of a time limit at most.
 SEARCH_SECONDS = 3e-6
@@ -101,32 +90,12 @@ def encode(
         return _copied(picture, limits, report)
     picture = replace(picture, samples=checked_image(picture.samples, limits))
     picture.check("the image")
-    for name, value, choices in (
-        ("effort", effort, (None, *EFFORTS)),
-        ("weights", weights, FORMS),
-        ("model", model, MODEL_CHOICES),
-    ):
-        if value not in choices:
-            raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
-    if prior is not None and (weights != "int" or model not in ("auto", "context")):
-        raise ValueError("a prior is for context images with int weights")
-    if prior is not None and not isinstance(prior, Prior):
-        prior = Prior.read(prior)
-    tell = progress or (lambda _: None)
-    if effort is None:
-        effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
-    options = FitOptions(
-        effort, weights, device, seed, threads or os.cpu_count() or 1, deadline_of(time_limit),
-        tell, watch, prior,
+    options, wanted = options_of(
+        samples=picture.samples.size, effort=effort, weights=weights, device=device, seed=seed,
+        threads=threads, model=model, time_limit=time_limit, history=history, prior=prior,
+        progress=progress, watch=watch,
     )  # fmt: skip
-    if model == "coordinate":
-        require_torch("the coordinate model")
-    elif model != "stored" and not can_fit() and (effort, weights) != (LEAST_EFFORT, "int"):
-        require_torch(f"effort {effort} with weights {weights}, without the compiled loops,")
-    if device != "auto":
-        backend_for(device)  # which says so if there is none
-    if time_limit is not None and picture.samples.size * SEARCH_SECONDS > time_limit / 2:
-        history = False
+    tell = options.tell
     given = digest(picture.samples)  # before anything else has seen them
     if picture.source is not None:
         picture = _with_source(picture, picture.source, given, limits)
@@ -153,49 +122,14 @@ def encode(
             )
         )
 
-    def stored() -> bytes:
-        return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
-
     candidates: list[bytes] = []
-    past, blocks = picture.jpeg, None
-    if past is None and history and model in ("auto", "context"):
-        past = Jpeg.find(plain.planes)
-    if past is not None:
-        blocks = Chain((past,), past.forward(plain.planes))
-        candidates.append(encode_coefficients(blocks, options, seal))
-        given_bytes = _jpeg_bytes(picture)
-        if effort == LEAST_EFFORT and 0 < LITTLE_GAINED * given_bytes < len(candidates[0]):
-            fitted = replace(options, effort=LEAST_EFFORT + 1)
-            candidates.append(encode_coefficients(blocks, fitted, seal))
     if model == "coordinate":
-        storable = [plain]
         networks = coordinate or Coordinate()
         candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options)))
         if networks.optimize == "size":
-            candidates.append(stored())
-    elif blocks is None or doubtful(blocks, plain):
-        begun = beginnings(plain) if history else [plain]
-        indexed = [start.then(ColourTable) for start in begun]
-        tables = [chain for chain in indexed if chain is not None]
-        storable = begun + tables
-        likely = min(estimate(chain.planes) for chain in storable)
-        size = sum(plane.nbytes for plane in begun[-1].planes.channels)
-        if model == "stored" or (model == "auto" and likely < size * LIKELY_STORED + TINY):
-            tell(Progress("store", 0.0, None))
-            candidates.append(stored())
-        if model == "context" or (
-            model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
-        ):
-            ways = [way for start in begun for way in chains(start, history)] + tables
-            try:
-                candidates.append(encode_context(ways, options, seal))
-            except RuntimeError as error:
-                if "out of memory" in str(error):  # torch has several classes for it
-                    raise DeviceError("the device has too little memory for this image") from error
-                raise
-            alone = model == "auto" and len(candidates) == 1
-            if alone and likely < len(candidates[0]) * UNLIKELY_STORED:
-                candidates.append(stored())
+            candidates.append(seal(plain, StoredImage.encode(plain.planes)))
+    else:
+        candidates += tried(plain, picture, options, wanted, seal)
     data = min(candidates, key=len)
     bpsp = 8 * len(data) / picture.samples.size
     tell(Progress("verify", CODE, bpsp))
@@ -204,6 +138,50 @@ def encode(
         report(facts)
     tell(Progress("verify", 1.0, bpsp))
     return data
+
+
+def options_of(
+    *,
+    samples: int = 0,
+    effort: int | None = None,
+    weights: str = "int",
+    device: str = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    model: str = "auto",
+    time_limit: float | None = None,
+    history: bool = True,
+    prior: Prior | bytes | Place | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    watch: Callable[[Any], None] | None = None,
+) -> tuple[FitOptions, Wanted]:
+    """The options of an encode of so many samples, checked. Raises as encode."""
+    for name, value, choices in (
+        ("effort", effort, (None, *EFFORTS)),
+        ("weights", weights, FORMS),
+        ("model", model, MODEL_CHOICES),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}; it can be {', '.join(map(str, choices))}")
+    if prior is not None and (weights != "int" or model not in ("auto", "context")):
+        raise ValueError("a prior is for context images with int weights")
+    if prior is not None and not isinstance(prior, Prior):
+        prior = Prior.read(prior)
+    if effort is None:
+        effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
+    options = FitOptions(
+        effort, weights, device, seed, threads or os.cpu_count() or 1, deadline_of(time_limit),
+        progress or (lambda _: None), watch, prior,
+    )  # fmt: skip
+    if model == "coordinate":
+        require_torch("the coordinate model")
+    elif model != "stored" and not can_fit() and (effort, weights) != (LEAST_EFFORT, "int"):
+        require_torch(f"effort {effort} with weights {weights}, without the compiled loops,")
+    if device != "auto":
+        backend_for(device)  # which says so if there is none
+    if time_limit is not None and samples * SEARCH_SECONDS > time_limit / 2:
+        history = False
+    return options, Wanted(model, history)
 
 
 def _copied(
@@ -240,12 +218,6 @@ def _with_source(picture: Picture, source: Skeleton, given: bytes, limits: Limit
         pass  # samples, or what is read of the file, are others by now
     _warn(f"left out is {CHANGED}")
     return replace(picture, source=None, left_out=(*picture.left_out, CHANGED))
-
-
-def _jpeg_bytes(picture: Picture) -> int:
-    """Of the file that a picture comes from, if that is a JPEG; else 0."""
-    source = picture.source
-    return len(source.sparse) if source is not None and source.kind == JPEG else 0
 
 
 def pixels_alone(picture: Picture) -> Picture:

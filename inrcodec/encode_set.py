@@ -38,7 +38,7 @@ def encode_set(
     watch: Callable[[Any], None] | None = None,
 ) -> bytes:
     """Encodes several images of one shape and type into one file, from shared sets of coordinate
-    networks' weights (a mixture); decode(data, index=i) gives the i-th.
+    networks' weights (a mixture); decode(data, frame=i) gives the i-th.
 
     sets: of weights, 1 to 16; other options as encode's, the layout being joint. Each image was
     decoded and compared before the file is returned. Raises as encode, and ImageError for images

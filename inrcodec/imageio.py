@@ -19,12 +19,13 @@ from PIL import ExifTags, Image
 
 from .container.linr import SIGNATURE
 from .contents import Contents
-from .decode import SCALES, decode, read_contents
+from .decode import decode
 from .encode import encode
 from .files.metadata import Metadata
 from .files.picture import Picture
 from .limits import DEFAULT, Limits
 from .pillow import EXTENSION, FORMAT, info_of, told
+from .reconstruct import SCALES, read_contents
 
 Index = int | EllipsisType | None
 
@@ -62,7 +63,7 @@ class LinrPlugin(PluginV3):
             return np.stack(list(self.iter(**options)))
         data = self._file().read()
         with told():
-            return decode(data, index=index, **options)
+            return decode(data, frame=index, **options)
 
     def iter(
         self, *, scale: int = 1, threads: int | None = None, limits: Limits = DEFAULT

@@ -15,7 +15,6 @@ from .context.own_prior import Prior
 from .context.step import Codes
 from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
-from .decode import decode_samples
 from .errors import LinrError
 from .files.metadata import pack_metadata
 from .history.enlarged import Enlarged
@@ -23,6 +22,7 @@ from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .jpeg.coefficients.file import CoefficientImage
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .reconstruct import decode_samples
 from .source.copy import Copy
 from .source.restore import source_facts
 from .source.skeleton import pack_skeleton

@@ -66,7 +66,7 @@ def _image(name: str) -> tuple[np.ndarray, bool]:
     with opened(name) as file:
         data = file.read()
     count = info(data, planes=False)["images"]
-    images = np.stack([decode(data, index=index) for index in range(count)])
+    images = np.stack([decode(data, frame=index) for index in range(count)])
     if images.ndim == 4 and images.shape[3] == 2:
         images = images[..., [0, 0, 0, 1]]
     return images[0] if count == 1 else images, images.ndim == 4

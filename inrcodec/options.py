@@ -55,7 +55,7 @@ class Reading:
     backend: Backend
     threads: int | None = None
     limits: Limits = DEFAULT
-    index: int = 0
+    frame: int = 0
     scale: int = 1
     priors: Sequence[Prior] = ()
     observe: Observer | None = None

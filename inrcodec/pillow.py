@@ -21,7 +21,6 @@ from PIL import Image, ImageFile, ImagePalette, PngImagePlugin, UnidentifiedImag
 from .coding.backend import backend_for
 from .container.linr import SIGNATURE
 from .contents import Contents
-from .decode import SCALES, picture_of, read_contents
 from .encode import encode
 from .errors import LinrError, LinrWarning
 from .files.images import as_png, read_picture, write_picture
@@ -29,6 +28,7 @@ from .files.metadata import FIELD_BYTES, TIFF, Tag
 from .files.picture import ALPHA, PREMULTIPLIED, UNSPECIFIED, Picture, PixelType
 from .limits import DEFAULT
 from .options import Reading
+from .reconstruct import SCALES, picture_of, read_contents
 from .source.copy import Copy
 
 FORMAT, EXTENSION, MIME = "LINR", ".linr", "image/x-linr"

@@ -8,7 +8,6 @@ import numpy as np
 
 from .coding.backend import backend_for
 from .contents import Contents
-from .decode import SCALES, picture_of, read_contents
 from .errors import ImageError
 from .files.images import as_png
 from .files.metadata import TIFF, Metadata
@@ -16,6 +15,7 @@ from .files.picture import Picture
 from .files.tiff_directory import Whole, read_directory
 from .limits import DEFAULT, Limits
 from .options import Reading
+from .reconstruct import SCALES, picture_of, read_contents
 
 # Rows and columns are left out until so many times the size is left, and averaged from there.
 _GAP = 2

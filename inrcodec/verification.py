@@ -11,12 +11,12 @@ from .coding.backend import fresh_backend
 from .contents import Contents, parse
 from .context.own_prior import Prior
 from .context.prior import forget_prior
-from .decode import decode_whole
 from .errors import ChecksumError, CorruptError, VerificationError
 from .files.picture import Picture
 from .info import Decisions, PlaneStatistics, describe
 from .limits import Limits
 from .options import FitOptions, Reading
+from .reconstruct import decode_whole
 from .source.skeleton import JPEG
 
 BROKEN = "the encoded image does not decode to itself; please report this"

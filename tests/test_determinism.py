@@ -15,7 +15,7 @@ import inrcodec
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.contents import parse
-from inrcodec.decode import decode_samples
+from inrcodec.reconstruct import decode_samples
 from inrcodec.files.images import write_image
 from inrcodec.options import Reading
 from tests.pictures import scene, unfitted_file
@@ -54,7 +54,7 @@ import hashlib, sys
 from pathlib import Path
 from inrcodec.coding.backend import torch_backend
 from inrcodec.contents import parse
-from inrcodec.decode import decode_samples
+from inrcodec.reconstruct import decode_samples
 from inrcodec.options import Reading
 image = decode_samples(parse(Path(sys.argv[1]).read_bytes()), Reading(torch_backend("cpu"), 1))
 print(hashlib.sha256(image.tobytes()).hexdigest())

@@ -20,7 +20,7 @@ import inrcodec
 from inrcodec import kernels
 from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.contents import Contents, parse
-from inrcodec.decode import decode_samples
+from inrcodec.reconstruct import decode_samples
 from inrcodec.options import Reading
 from inrcodec.source.restore import restore
 

@@ -178,7 +178,7 @@ def test_all_images_of_a_set() -> None:
     images = [decode(data, index)[0] for index in range(3)]
     assert len({image.tobytes() for image in images}) == 3
     for index, image in enumerate(images):
-        assert same(image, inrcodec.decode(data, index=index))
+        assert same(image, inrcodec.decode(data, frame=index))
 
 
 def test_examples_of_the_specification() -> None:

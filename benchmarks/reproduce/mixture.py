@@ -31,7 +31,7 @@ def quality(run: Experiment, files: list[bytes]) -> tuple[float, float]:
     squares, wrong, count = 0.0, 0, 0
     for number, crop in enumerate(run.crops):
         data, index = (files[0], number) if len(files) == 1 else (files[number], 0)
-        picture = inrcodec.resample(data, index=index).reshape(crop.samples.shape).astype(np.int64)
+        picture = inrcodec.resample(data, frame=index).reshape(crop.samples.shape).astype(np.int64)
         squares += float(((picture - crop.samples) ** 2).mean()) / len(run.crops)
         different = (picture ^ crop.samples.astype(np.int64)).reshape(-1)
         wrong += sum(int((different >> plane & 1).sum()) for plane in range(crop.bits))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.decode import SCALES
+from inrcodec.reconstruct import SCALES
 from inrcodec.errors import LinrError, VerificationError
 from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
@@ -117,7 +117,8 @@ def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
 def _suffix(source: str, limits: Limits) -> str:
     """The ending of the file that a .linr was made of; PNG where it does not say, or cannot be read
     twice."""
-    from inrcodec.decode import extension_encoded, read_contents
+    from inrcodec.decode import extension_encoded
+    from inrcodec.reconstruct import read_contents
 
     if source == STREAM or not (is_url(source) or os.path.isfile(source)):
         return ".png"
@@ -134,7 +135,8 @@ def _nameless(target: str) -> bool:
 
 def _decode(job: Job, work: _Work) -> None:
     """Decodes one file, of one image or several, and says what became of it."""
-    from inrcodec.decode import extension_encoded, file_of, read_contents
+    from inrcodec.decode import extension_encoded, file_of
+    from inrcodec.reconstruct import read_contents
 
     started = time.perf_counter()
     writing = work.writing
@@ -191,10 +193,10 @@ def _decode(job: Job, work: _Work) -> None:
 def _picture(contents: Contents, data: bytes, index: int, work: _Work) -> Picture:
     from inrcodec import Picture, resample
     from inrcodec.coding.backend import backend_for
-    from inrcodec.decode import picture_of
+    from inrcodec.reconstruct import picture_of
     from inrcodec.options import Reading
 
-    options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "index": index}
+    options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "frame": index}
     if work.original:
         backend = backend_for(work.device)
         return picture_of(

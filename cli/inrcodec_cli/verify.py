@@ -79,7 +79,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
     limits = options["limits"]
     data = read_input(file)
     count = describe(data, planes=False, limits=limits)["images"]
-    pictures = [decode_picture(data, index=i, **options) for i in range(count)]
+    pictures = [decode_picture(data, frame=i, **options) for i in range(count)]
     source, said = pictures[0].source, "OK"
     if source is not None:
         try:

@@ -1,9 +1,10 @@
 """The .linr container: bytes <-> header and sections. format_spec.md is normative.
 
 A file is a signature, a version and a chain of sections, each with its length and CRC-32: the
-header first, the pixels' data last. What the models and steps in the header are, and what is in the
-sections besides the header, is for those to say that wrote them. Parsing is a flat chain of named
-checks; nothing is allocated from a stated size before it is bounded.
+header first, the pixels' data last; or, in a file of parts (frames/), the index, behind which parts
+follow, chains each. What the models and steps in the header are, and what is in the sections
+besides the header, is for those to say that wrote them. Parsing is a flat chain of named checks;
+nothing is allocated from a stated size before it is bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .leb128 import pack_length, read_length
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
 MAJOR, MINOR = 2, 0
-HEADER, DATA = b"H", b"D"
+HEADER, DATA, INDEX = b"H", b"D", b"F"
 MAX_HEADER = 1024
 MAX_STEPS = 8
 DIGEST_BYTES = 16
@@ -114,15 +115,22 @@ class Sections:
 
 @dataclass(frozen=True)
 class Container:
-    """A parsed file: version, header, and the other sections in their order."""
+    """A parsed file, or part of one: version, header, and the other sections in their order; end:
+    where the last one that was read ends."""
 
     version: str
     header: Header
     sections: tuple[Section, ...]
+    end: int = 0
 
 
 def pack(header: Header, sections: Iterable[Section]) -> bytes:
     """The bytes of a file; sections: all but the header's, in their order."""
+    return SIGNATURE + bytes((MAJOR, MINOR)) + pack_part(header, sections)
+
+
+def pack_part(header: Header, sections: Iterable[Section]) -> bytes:
+    """The bytes of a part of a file; as pack."""
     fields: dict[str, Any] = {
         "s": [header.height, header.width, header.channels],
         "b": header.bits,
@@ -132,7 +140,7 @@ def pack(header: Header, sections: Iterable[Section]) -> bytes:
     if header.steps:
         fields["t"] = [list(step) for step in header.steps]
     chain = [Section(HEADER, msgpack.packb(fields)), *sections]
-    return SIGNATURE + bytes((MAJOR, MINOR)) + b"".join(map(_packed, chain))
+    return b"".join(map(_packed, chain))
 
 
 def _packed(section: Section) -> bytes:
@@ -166,7 +174,31 @@ def parse(
         raise UnsupportedVersionError(f"a file of format 1.{minor}; inrcodec 0.3 reads it")
     if major != MAJOR:
         raise UnsupportedVersionError(f"format version {major}.{minor}; this reader knows {MAJOR}")
-    chain = _sections(file, limits)
+    at = file.tell()
+    window = Window(at, file.seek(0, io.SEEK_END))
+    file.seek(at)
+    return parse_part(file, window, limits, data, entire, f"{major}.{minor}")
+
+
+class Window(NamedTuple):
+    """Where in a file a chain of sections stands."""
+
+    start: int
+    end: int
+
+
+def parse_part(
+    file: BinaryIO,
+    window: Window,
+    limits: Limits = DEFAULT,
+    data: int | None = None,
+    entire: Collection[int] = (),
+    version: str = f"{MAJOR}.{MINOR}",
+) -> Container:
+    """Takes the chain of sections in a window of a file apart; as parse. The index of a file of
+    parts is the last section that is read."""
+    file.seek(window.start)
+    chain = _sections(file, window.end, limits)
     first = next(chain, None)
     if first is None or first.tag != HEADER:
         raise CorruptError("the file does not begin with a header")
@@ -177,20 +209,19 @@ def parse(
         if section.tag == HEADER:
             raise CorruptError(f"section {HEADER!r} appears twice")
         sections.append(section)
+        if section.tag == INDEX:
+            break
         if left is not None and section.tag == DATA:
             left -= 1
             if not left:
                 break
-    return Container(f"{major}.{minor}", header, tuple(sections))
+    return Container(version, header, tuple(sections), file.tell())
 
 
-def _sections(file: BinaryIO, limits: Limits) -> Iterator[Section]:
-    """The sections from where the file stands; every checksum is checked."""
-    at = file.tell()
-    size = file.seek(0, io.SEEK_END)
-    file.seek(at)
+def _sections(file: BinaryIO, size: int, limits: Limits) -> Iterator[Section]:
+    """The sections from where the file stands up to `size`; every checksum is checked."""
     count = 0
-    while tag := file.read(1):
+    while file.tell() < size and (tag := file.read(1)):
         count += 1
         limits.check("sections", count, f"the file: {count} or more sections")
         length = read_length(file, "a section")

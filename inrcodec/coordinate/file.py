@@ -97,8 +97,8 @@ class CoordinateImage:
         height, width, channels = geometry.height, geometry.width, geometry.channels
         data, mixed = self.data, None
         if self.members:
-            member = self.members[reading.index]
-            first = sum(m.length for m in self.members[: reading.index])
+            member = self.members[reading.frame]
+            first = sum(m.length for m in self.members[: reading.frame])
             data, mixed = data[first : first + member.length], member.coefficients
         check_bits(height * width * channels * len(model.modes), len(data))
         check_work(model, height * width, channels, reading.limits)

@@ -23,7 +23,7 @@ def resample(
     *,
     scale: int = 1,
     bits: int | None = None,
-    index: int = 0,
+    frame: int = 0,
     device: str = "cpu",
     threads: int | None = None,
     limits: Limits = DEFAULT,
@@ -33,7 +33,7 @@ def resample(
 
     scale: samples along each side for one of the image's, from corner to corner. bits: per sample;
     more than the image has are the planes that a joint model continues to (bit-depth expansion, Han
-    et al. 2025). index: as decode's; limits: as decode's, of pixels and work also to the picture.
+    et al. 2025). frame: as decode's; limits: as decode's, of pixels and work also to the picture.
     Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError for a file of another model or
     with planes that no network codes, and as parse and decode do.
     """
@@ -56,14 +56,14 @@ def resample(
     if extra and model.layout != "joint":
         raise LinrError("only a joint model goes beyond the bits of its image")
     height, width, channels = picture.height * scale, picture.width * scale, picture.channels
-    if not 0 <= index < file.images:
-        raise ValueError(f"index is {index}; the file has {file.images} images")
+    if not 0 <= frame < file.images:
+        raise ValueError(f"frame is {frame}; the file has {file.images} frames")
     check_size(width, height, "the picture", limits)
     check_work(model, height * width, channels, limits)
     backend = backend_for(device)
     ys, xs = coordinates(0, height, height - 1), coordinates(0, width, width - 1)
     with Workers(backend, threads or os.cpu_count() or 1) as workers:
-        mixed = coded.members[index].coefficients if coded.members else None
+        mixed = coded.members[frame].coefficients if coded.members else None
         tensors = read_tensors(model, channels, coded.weights, mixed)
         evaluation = Evaluation(model, tensors, picture.sample_bits, backend, workers)
         if model.transform is not None:

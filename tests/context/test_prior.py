@@ -24,7 +24,7 @@ from inrcodec.context.networks import TENSORS, TRUNK_INPUT_BITS, Network, Tensor
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.context.step import trunk_shape
-from inrcodec.decode import decode_samples
+from inrcodec.reconstruct import decode_samples
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.limits import DEFAULT
 from inrcodec.options import Reading

@@ -25,7 +25,7 @@ from inrcodec.coordinate.networks import (
     network_inputs,
 )
 from inrcodec.coordinate.transforms import TRANSFORMS
-from inrcodec.decode import decode_samples
+from inrcodec.reconstruct import decode_samples
 from inrcodec.options import Reading
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections, with_fields
 from tests.pictures import scene
@@ -279,15 +279,15 @@ def test_several_images_from_shared_weights(form: str, coefficients: str) -> Non
         images, sets=2, coordinate=options, weights=form, device="cpu", threads=1
     )
     for index, image in enumerate(images):
-        assert np.array_equal(inrcodec.decode(data, index=index), image)
-        assert inrcodec.resample(data, index=index).shape == image.shape
+        assert np.array_equal(inrcodec.decode(data, frame=index), image)
+        assert inrcodec.resample(data, frame=index).shape == image.shape
     file = parse(data)
     found = np.array([member.coefficients for member in file.model.members]) / 65536
     fixed = np.array([[1, 0], [1, 0.5], [1, 1]])
     assert np.array_equal(found, fixed) == (coefficients == "fixed")
     assert inrcodec.info(data)["images"] == 3
     with pytest.raises(ValueError, match="index"):
-        inrcodec.decode(data, index=3)
+        inrcodec.decode(data, frame=3)
 
 
 def test_damaged_files_of_several_images() -> None:
@@ -300,7 +300,7 @@ def test_damaged_files_of_several_images() -> None:
     def check(damaged: bytes) -> None:
         for index, image in enumerate(images):
             try:
-                decoded = inrcodec.decode(damaged, index=index, threads=1)
+                decoded = inrcodec.decode(damaged, frame=index, threads=1)
             except (inrcodec.LinrError, ValueError):
                 continue
             assert np.array_equal(decoded, image)

@@ -21,7 +21,7 @@ from inrcodec.contents import Contents, pack, parse, planes_of
 from inrcodec.context.encode import code
 from inrcodec.context.file import Models
 from inrcodec.context.layout import choose_layout
-from inrcodec.decode import read_contents
+from inrcodec.reconstruct import read_contents
 from inrcodec.files.picture import digest
 from inrcodec.history.chain import Chain, beginnings
 from inrcodec.history.colour_table import ColourTable

@@ -136,7 +136,7 @@ def test_indices_of_one_image(path: Path) -> None:
 
 def test_files_of_several_images() -> None:
     path = GOLDEN / "coordinate_set_int_2_of_3x1.linr"
-    images = [inrcodec.decode(path.read_bytes(), index=index) for index in range(3)]
+    images = [inrcodec.decode(path.read_bytes(), frame=index) for index in range(3)]
     assert np.array_equal(iio.imread(path), images)
     assert np.array_equal(iio.imread(path, index=2), images[2])
     assert np.array_equal(list(iio.imiter(path)), images)

@@ -115,7 +115,7 @@ def test_a_file_of_several_images() -> None:
     data, options = read(str(path))
     assert data.shape == (3, *inrcodec.decode(path.read_bytes()).shape)
     assert options["rgb"] == (data.ndim == 4)
-    assert np.array_equal(data[2], inrcodec.decode(path.read_bytes(), index=2))
+    assert np.array_equal(data[2], inrcodec.decode(path.read_bytes(), frame=2))
 
 
 def test_files_that_are_not_read(tmp_path: Path) -> None:

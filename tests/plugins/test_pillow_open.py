@@ -229,7 +229,7 @@ def test_every_image_of_a_file_of_several() -> None:
     for frame in (1, 0, 2):
         image.seek(frame)
         assert image.tell() == frame
-        assert np.array_equal(np.asarray(image), inrcodec.decode(data, index=frame))
+        assert np.array_equal(np.asarray(image), inrcodec.decode(data, frame=frame))
     with pytest.raises(EOFError):
         image.seek(3)
     with pytest.raises(OSError, match="several images"):

@@ -1,0 +1,102 @@
+"""What is worth a trial for a picture: chains of steps, and models of the planes behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .coding.stored_file import StoredImage, estimate
+from .contents import Model
+from .context.encode import encode_context
+from .errors import DeviceError
+from .files.picture import Picture
+from .history.chain import Chain, beginnings, chains, doubtful
+from .history.colour_table import ColourTable
+from .jpeg.coefficients.encode import encode_coefficients
+from .jpeg.step import Jpeg
+from .options import LEAST_EFFORT, FitOptions
+from .progress import Progress
+from .source.skeleton import JPEG
+
+MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
+# A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
+TINY = 1024
+# Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
+# and not at all where the estimate is that many times what the networks take.
+LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
+
+# Of a JPEG file that takes more than this part of it at the least effort, a fit is tried.
+LITTLE_GAINED = 0.85
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is tried: model: one of MODEL_CHOICES; history: whether one is looked for."""
+
+    model: str
+    history: bool
+
+
+# Makes a file, or a part of one, of a chain and its coded planes.
+Seal = Callable[[Chain, Model], bytes]
+# Codes the best of some ways with the context model.
+CodeContext = Callable[[list[Chain], FitOptions, Seal], bytes]
+
+
+def tried(
+    plain: Chain,
+    picture: Picture,
+    options: FitOptions,
+    wanted: Wanted,
+    seal: Seal,
+    code_context: CodeContext = encode_context,
+) -> list[bytes]:
+    """Files of a picture, from its planes, with what is worth a trial; one at least. Raises
+    DeviceError where a device has too little memory."""
+    candidates: list[bytes] = []
+    model, history = wanted.model, wanted.history
+    past, blocks = picture.jpeg, None
+    if past is None and history and model in ("auto", "context"):
+        past = Jpeg.find(plain.planes)
+    if past is not None:
+        blocks = Chain((past,), past.forward(plain.planes))
+        candidates.append(encode_coefficients(blocks, options, seal))
+        given_bytes = _jpeg_bytes(picture)
+        if options.effort == LEAST_EFFORT and 0 < LITTLE_GAINED * given_bytes < len(candidates[0]):
+            fitted = replace(options, effort=LEAST_EFFORT + 1)
+            candidates.append(encode_coefficients(blocks, fitted, seal))
+        if not doubtful(blocks, plain):
+            return candidates
+    begun = beginnings(plain) if history else [plain]
+    indexed = [start.then(ColourTable) for start in begun]
+    tables = [chain for chain in indexed if chain is not None]
+    storable = begun + tables
+
+    def stored() -> bytes:
+        return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
+
+    likely = min(estimate(chain.planes) for chain in storable)
+    size = sum(plane.nbytes for plane in begun[-1].planes.channels)
+    if model == "stored" or (model == "auto" and likely < size * LIKELY_STORED + TINY):
+        options.tell(Progress("store", 0.0, None))
+        candidates.append(stored())
+    if model == "context" or (
+        model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
+    ):
+        ways = [way for start in begun for way in chains(start, history)] + tables
+        try:
+            candidates.append(code_context(ways, options, seal))
+        except RuntimeError as error:
+            if "out of memory" in str(error):  # torch has several classes for it
+                raise DeviceError("the device has too little memory for this image") from error
+            raise
+        alone = model == "auto" and len(candidates) == 1
+        if alone and likely < len(candidates[0]) * UNLIKELY_STORED:
+            candidates.append(stored())
+    return candidates
+
+
+def _jpeg_bytes(picture: Picture) -> int:
+    """Of the file that a picture comes from, if that is a JPEG; else 0."""
+    source = picture.source
+    return len(source.sparse) if source is not None and source.kind == JPEG else 0

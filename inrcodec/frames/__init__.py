@@ -1,0 +1,1 @@
+"""Files of parts: frames (pages, slices, times) and tiles that decode alone."""

@@ -1,0 +1,152 @@
+"""What of a file of parts is neither a page's nor a part's: pages, tiles, shared networks, index.
+
+format_spec.md, 12.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, ClassVar, NamedTuple, NoReturn
+
+from ..container.fields import Fields
+from ..container.leb128 import pack_length, read_length
+from ..container.linr import INDEX, Section, Sections
+from ..context.shared import SharedNetworks
+from ..errors import CorruptError, ImageError
+from ..history.planes import Geometry
+from ..limits import Limits, check_size
+from ..options import Reading
+from .tiles import TILE_STEP, Box, Grid
+
+SHARED = b"N"
+MAX_SHARED = 32
+MAX_PAGES, MAX_TILE = 1 << 24, 1 << 16
+MAX_CHANNELS = 4
+
+
+class PageSize(NamedTuple):
+    """Of a page's samples."""
+
+    height: int
+    width: int
+    channels: int
+    bits: int
+
+    @property
+    def bytes(self) -> int:
+        """That its samples take."""
+        return self.height * self.width * self.channels * self.bits // 8
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The model of a file of parts.
+
+    geometry: of the first page's samples; sizes: of each page; tile: (height, width) of tiles, None
+    where each page is one; shared: sets of networks that parts use; lengths: bytes of each part,
+    those of a page tile by tile.
+    """
+
+    geometry: Geometry
+    sizes: tuple[PageSize, ...]
+    tile: tuple[int, int] | None
+    shared: tuple[SharedNetworks, ...]
+    lengths: tuple[int, ...]
+
+    number: ClassVar[int] = 5
+    name: ClassVar[str] = "frames"
+    tags: ClassVar[frozenset[bytes]] = frozenset({SHARED, INDEX})
+    digests: ClassVar[tuple[bytes, ...]] = ()
+    data: ClassVar[bytes] = b""
+
+    @property
+    def weights(self) -> bytes:
+        """Of all sets."""
+        return b"".join(shared.weights for shared in self.shared)
+
+    def grid(self, page: int) -> Grid:
+        """The tiles of a page."""
+        size = self.sizes[page]
+        return Grid(size.height, size.width, self.tile)
+
+    @cached_property
+    def first_parts(self) -> list[int]:
+        """The number of each page's first part, and at last of all parts."""
+        return list(accumulate((len(self.grid(n)) for n in range(len(self.sizes))), initial=0))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(self.lengths, initial=0))
+
+    def place(self, part: int) -> tuple[int, int]:
+        """Where a part begins and ends behind the index."""
+        return self._ends[part], self._ends[part + 1]
+
+    def page_of(self, part: int) -> tuple[int, Box]:
+        """The page and the box in it that a part holds."""
+        page = bisect_right(self.first_parts, part) - 1
+        return page, self.grid(page)[part - self.first_parts[page]]
+
+    def pack(self) -> tuple[dict[str, Any], list[Section]]:
+        """The numbers of pages and tiles; shared networks and the index."""
+        fields: dict[str, Any] = {"p": len(self.sizes)}
+        if self.tile is not None:
+            fields["g"] = list(self.tile)
+        numbers = list[int]()
+        if len(set(self.sizes)) > 1:
+            fields["v"] = 1
+            numbers += [number for size in self.sizes for number in size]
+        sections = [Section(SHARED, shared.pack()) for shared in self.shared]
+        payload = b"".join(map(pack_length, [*numbers, *self.lengths]))
+        return fields, [*sections, Section(INDEX, payload)]
+
+    @classmethod
+    def unpack(
+        cls, fields: Fields, sections: Sections, geometry: Geometry, limits: Limits
+    ) -> Frames:
+        """Undoes pack."""
+        pages, tile = fields.integer("p", 1, MAX_PAGES), None
+        if "g" in fields:
+            rows, cols = fields.integers("g", 2, TILE_STEP, MAX_TILE)
+            if rows % TILE_STEP or cols % TILE_STEP:
+                raise CorruptError(f"tiles of {rows} x {cols}: multiples of {TILE_STEP} are legal")
+            tile = rows, cols
+        several = "v" in fields and bool(fields.integer("v", 1, 1))
+        packed = sections.all(SHARED)
+        if len(packed) > MAX_SHARED:
+            raise CorruptError(f"{len(packed)} sets of networks: {MAX_SHARED} are legal")
+        shared = tuple(SharedNetworks.unpack(payload, limits) for payload in packed)
+        payload = sections.one(INDEX)
+        index = io.BytesIO(payload)
+        first = PageSize(geometry.height, geometry.width, geometry.channels, geometry.sample_bits)
+        if pages > len(payload):  # each has a length of a byte or more
+            raise CorruptError(f"an index of {len(payload)} bytes for {pages} pages")
+        sizes = tuple(_size(index, limits) for _ in range(pages)) if several else (first,) * pages
+        if sizes[0] != first:
+            raise CorruptError("the first page is of another size than the header says")
+        parts = sum(len(Grid(size.height, size.width, tile)) for size in sizes)
+        if parts > len(payload):
+            raise CorruptError(f"an index of {len(payload)} bytes for {parts} parts")
+        lengths = tuple(read_length(index, "a part") for _ in range(parts))
+        if index.read(1):
+            raise CorruptError("an index that goes on behind its last part")
+        return cls(geometry, sizes, tile, shared, lengths)
+
+    def decode(self, reading: Reading) -> NoReturn:
+        """Raises ImageError: its parts have planes (reader.py)."""
+        raise ImageError("a file of parts has no planes of its own")
+
+
+def _size(index: io.BytesIO, limits: Limits) -> PageSize:
+    """The size of a page that stands next in an index."""
+    size = PageSize(*(read_length(index, "the size of a page") for _ in range(4)))
+    if not (size.height and size.width and 1 <= size.channels <= MAX_CHANNELS):
+        raise CorruptError(f"a page of {size.height} x {size.width}, {size.channels} channels")
+    if size.bits not in (8, 16):
+        raise CorruptError(f"{size.bits} bits per sample: 8 or 16 are legal")
+    check_size(size.width, size.height, "the file", limits)
+    return size

@@ -1,0 +1,346 @@
+"""Reading of .linr files: any frame, any region of it, at any scale, and nothing else of the file.
+
+A part is decoded behind the frames that it sees, of which the last few are kept.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Self
+
+import numpy as np
+
+from ..coding.backend import Workers, backend_for
+from ..container.linr import Window
+from ..contents import Contents, digest_of_digests, parse_part
+from ..context.file import ContextImage
+from ..context.own_prior import Prior
+from ..errors import (
+    ChecksumError,
+    CorruptError,
+    DeviceError,
+    ImageError,
+    LinrError,
+    PriorNotFoundError,
+    TruncatedError,
+)
+from ..files.picture import Picture
+from ..files.places import Place, opened
+from ..history.planes import Planes
+from ..limits import DEFAULT, Limits
+from ..options import Reading
+from ..reconstruct import SCALES, picture_of, planes_of_model, read_contents, samples_of
+from .file import Frames, PageSize
+from .plan import MAX_OTHERS
+from .tiles import Box, Grid
+
+KEPT = MAX_OTHERS + 2  # pages whose planes are kept for those that see them
+Region = tuple[int, int, int, int]  # top, left, height, width
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The planes of a part, and the numbers of all parts that it needed."""
+
+    planes: Planes
+    needs: frozenset[int]
+
+
+class LinrFile:
+    """A .linr file that is open: its frames, whole or in part.
+
+    source: the file's bytes, or a path, a URL or a binary file object, of which no more is read
+    than is asked for. device, threads, priors, limits: as decode's. damaged: told of each part (a
+    frame, or a tile of one) that cannot be decoded, whose samples are then 0, instead of the error.
+    Safe for several threads. Raises as decode where the file is none, OSError as its file system
+    does. Close it, or use it in a `with` block.
+    """
+
+    def __init__(
+        self,
+        source: bytes | Place,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        priors: Sequence[Prior] = (),
+        limits: Limits = DEFAULT,
+        damaged: Callable[[LinrError], None] | None = None,
+    ) -> None:
+        self._reading = Reading(backend_for(device), threads, limits, priors=priors)
+        self._damaged, self._stack = damaged, ExitStack()
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
+        with ExitStack() as stack:
+            if isinstance(source, bytes | bytearray | memoryview):
+                self._file: BinaryIO = io.BytesIO(source)
+            else:
+                self._file = stack.enter_context(opened(source, whole=False))
+            self._start = self._file.tell()
+            self._scale = max(SCALES)
+            self.contents = self._read(self._scale)
+            self._stack = stack.pop_all()
+
+    def _read(self, scale: int) -> Contents:
+        self._file.seek(self._start)
+        return read_contents(self._file, scale, self._reading.limits)
+
+    def close(self) -> None:
+        """Closes what it opened."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return self.contents.images
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def size(self, frame: int = 0) -> PageSize:
+        """Of a frame's samples: height, width, channels, bits."""
+        self._check(frame)
+        if isinstance(self.contents.model, Frames):
+            return self.contents.model.sizes[frame]
+        picture = self.contents.picture
+        return PageSize(picture.height, picture.width, picture.channels, picture.sample_bits)
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Height and width of the tiles that decode alone; None where frames are whole."""
+        model = self.contents.model
+        return model.tile if isinstance(model, Frames) else None
+
+    def grid(self, frame: int = 0) -> Grid:
+        """The tiles of a frame."""
+        size = self.size(frame)
+        return Grid(size.height, size.width, self.tile)
+
+    def array(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> np.ndarray:
+        """A frame, or a region of it, as decode has it."""
+        return self.picture(frame, region, scale).array()
+
+    def picture(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> Picture:
+        """A frame, or a region of it, with its palette and depth; metadata of whole frames alone.
+        Raises ValueError for a frame, region or scale that there is not, else as decode."""
+        self._check(frame)
+        if scale not in SCALES:
+            raise ValueError(f"scale is {scale}; it can be {', '.join(map(str, SCALES))}")
+        whole = self.grid(frame).whole
+        box = whole if region is None else _box(region, whole)
+        if not box.reduced(scale).height or not box.reduced(scale).width:
+            raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
+        if not isinstance(self.contents.model, Frames):
+            picture = self._single(frame, scale)
+            if region is None:
+                return picture
+            rows, cols = box.reduced(scale).slices(whole.reduced(scale))
+            return Picture(picture.samples[rows, cols], picture.type, unread=picture.unread)
+        return self._of_parts(frame, box, scale, region is None)
+
+    def stack(self, region: Region | None = None, scale: int = 1) -> np.ndarray:
+        """All frames, or a region of each, in one array (N, H, W) or (N, H, W, C); of a file of one
+        that alone. Raises ImageError where they are not alike, LimitError where they have more
+        pixels together than one image may."""
+        if self.frames == 1:
+            return self.array(0, region, scale)
+        first = self.size(0)
+        box = _box(region, self.grid(0).whole) if region is not None else self.grid(0).whole
+        target = box.reduced(scale)
+        pixels = self.frames * target.height * target.width
+        self._reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
+        result: np.ndarray | None = None
+        for frame in range(self.frames):
+            image = self.array(frame, region, scale) if self.size(frame) == first else None
+            if result is None and image is not None:
+                result = np.empty((self.frames, *image.shape), image.dtype)
+            assert result is not None
+            if image is None or (image.shape, image.dtype) != (result.shape[1:], result.dtype):
+                raise ImageError(
+                    "the frames of this file differ in size or type: decode them one by one"
+                )
+            result[frame] = image
+        assert result is not None
+        return result
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.array(frame) for frame in range(self.frames))
+
+    def _check(self, frame: int) -> None:
+        if not 0 <= frame < self.frames:
+            raise ValueError(f"frame is {frame}; the file has {self.frames} frames")
+
+    def _single(self, frame: int, scale: int) -> Picture:
+        """A picture of a file without parts."""
+        with self._lock:
+            if scale < self._scale:
+                self.contents, self._scale = self._read(scale), scale
+        return picture_of(self.contents, replace(self._reading, frame=frame, scale=scale))
+
+    def _of_parts(self, frame: int, box: Box, scale: int, entire: bool) -> Picture:
+        model, outer = self._frames(), self.contents
+        size, grid = model.sizes[frame], model.grid(frame)
+        first, target = model.first_parts[frame], box.reduced(scale)
+        shape = (target.height, target.width) + ((size.channels,) if size.channels > 1 else ())
+        samples = np.zeros(shape, np.uint8 if size.bits == 8 else np.uint16)
+        numbers, found = list(grid.touched(box)), dict[int, Contents]()
+        threads = self._reading.threads or os.cpu_count() or 1
+        each = max(1, threads // len(numbers))
+
+        def fill(number: int) -> None:
+            try:
+                part, decoded = self._part(first + number, scale, each)
+            except (DeviceError, PriorNotFoundError):
+                raise  # which no part is to blame for
+            except LinrError as error:
+                named = self._named(error, frame, number)
+                if self._damaged is None:
+                    raise named from error
+                self._damaged(named)
+                return
+            found[number] = part
+            wanted = grid[number].within(box).reduced(scale)
+            if wanted.height and wanted.width:
+                into, of = wanted.slices(target), wanted.slices(grid[number].reduced(scale))
+                samples[into] = decoded[of]
+
+        with Workers(self._reading.backend, min(threads, len(numbers))) as workers:
+            workers.map(fill, numbers)
+        types = {part.type for part in found.values()} or {outer.type}
+        if len(types) > 1:
+            raise CorruptError(f"frame {frame}: tiles of several types of samples")
+        head = found.get(0)
+        metadata = (head.metadata if head else None) or outer.metadata
+        left_out = (*outer.left_out, *(head.left_out if head else ()))
+        return Picture(samples, types.pop(), metadata if entire else None, left_out)
+
+    def _named(self, error: LinrError, frame: int, number: int) -> LinrError:
+        """An error that says which part it is of."""
+        where = f"frame {frame}"
+        if self.tile is not None:
+            box = self.grid(frame)[number]
+            where += f", tile {number} at row {box.top}, column {box.left}"
+        return type(error)(f"{where}: {error}")
+
+    def _frames(self) -> Frames:
+        model = self.contents.model
+        assert isinstance(model, Frames)
+        return model
+
+    def contents_of(self, part: int, scale: int = 1) -> Contents:
+        """A part, by its number, taken apart. Raises a LinrError where it is damaged."""
+        model, outer = self._frames(), self.contents
+        begin, end = model.place(part)
+        window = Window(outer.end + begin, outer.end + end)
+        with self._lock:
+            self._file.seek(0, os.SEEK_END)
+            size = self._file.tell()
+            if window.end > size:
+                raise TruncatedError("the file ends before it, or within it")
+            limits = self._reading.limits
+            found = parse_part(self._file, window, outer, limits, SCALES[scale])
+        page, box = model.page_of(part)
+        size_ = model.sizes[page]
+        picture = found.picture
+        if (picture.height, picture.width, picture.channels, picture.sample_bits) != (
+            box.height, box.width, size_.channels, size_.bits,
+        ):  # fmt: skip
+            raise CorruptError("it is of another size than its frame says")
+        return found
+
+    def _part(self, number: int, scale: int, threads: int) -> tuple[Contents, np.ndarray]:
+        """A part and its samples."""
+        part = self.contents_of(number, scale)
+        planes = self._planes(part, number, scale, threads, ()).planes
+        reading = replace(self._reading, scale=scale)
+        return part, samples_of(part, planes, reading)[0]
+
+    def _planes(
+        self, part: Contents, number: int, scale: int, threads: int, within: tuple[int, ...]
+    ) -> _Seen:
+        """The planes of a part's model; within: the numbers of those that need it."""
+        with self._lock:
+            kept = self._kept.get((number, scale))
+            if kept is not None:
+                self._kept.move_to_end((number, scale))
+                return kept
+        model, frames = self._frames(), part.model
+        beside, needs = list[Planes](), set[int]()
+        if isinstance(frames, ContextImage) and frames.beside:
+            page, _ = model.page_of(number)
+            for distance in frames.beside:
+                other = self._beside(number, page, page + distance)
+                if other == number or other in within:
+                    raise CorruptError("a frame that sees itself")
+                if len(within) > MAX_OTHERS:
+                    raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
+                seen = self._planes(
+                    self.contents_of(other, scale), other, scale, threads, (*within, number)
+                )
+                beside.append(seen.planes)
+                needs |= {other, *seen.needs}
+            if len(needs) > MAX_OTHERS:
+                raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
+        reading = replace(
+            self._reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
+        )
+        seen = _Seen(planes_of_model(part, reading), frozenset(needs))
+        if any(shared.frames for shared in model.shared):
+            with self._lock:
+                self._kept[number, scale] = seen
+                while len(self._kept) > KEPT * len(model.grid(0)):
+                    self._kept.popitem(last=False)
+        return seen
+
+    def _beside(self, number: int, page: int, other: int) -> int:
+        """The number of the same tile of another page."""
+        model = self._frames()
+        if not 0 <= other < len(model.sizes) or model.sizes[other] != model.sizes[page]:
+            raise CorruptError("a frame that sees one of another size, or none")
+        return number - model.first_parts[page] + model.first_parts[other]
+
+    def check_digest(self) -> None:
+        """Raises ChecksumError where the parts are not those that the file was made of, whatever
+        each by itself says; reads all of them."""
+        parts = self._frames().first_parts[-1]
+        digests = tuple(self.contents_of(n, max(SCALES)).digest for n in range(parts))
+        if digest_of_digests(digests) != self.contents.digest:
+            raise ChecksumError("the digests of the parts do not match the file's")
+
+
+class EachFrame(Iterator[np.ndarray]):
+    """The frames of a file one by one; goes on behind one that is damaged. Closes the file behind
+    the last one."""
+
+    def __init__(self, file: LinrFile) -> None:
+        self._file, self._next = file, 0
+
+    def __next__(self) -> np.ndarray:
+        if self._next >= self._file.frames:
+            self._file.close()
+            raise StopIteration
+        self._next += 1
+        return self._file.array(self._next - 1)
+
+
+def _box(region: Region, whole: Box) -> Box:
+    """A region of a page; ValueError where it is none."""
+    if len(region) != 4 or not all(isinstance(n, int | np.integer) for n in region):
+        raise ValueError(f"region is {region!r}; it can be (top, left, height, width)")
+    box = Box(*(int(n) for n in region))
+    if box.height < 1 or box.width < 1 or min(box.top, box.left) < 0 or box.within(whole) != box:
+        raise ValueError(
+            f"region {tuple(region)} does not lie in the {whole.height} x {whole.width} pixels"
+        )
+    return box
