@@ -212,6 +212,8 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     model = room.unpack(fields, sections, geometry, limits)
     fields.end()
     sections.end()
+    if isinstance(model, ContextImage) and model.shared is not None:
+        raise CorruptError("shared networks in a file of one image")
     if model.digests and digest_of_digests(model.digests) != header.digest:
         raise ChecksumError("the digests of the images do not match the file's")
     return Contents(
