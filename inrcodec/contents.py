@@ -180,7 +180,10 @@ def _packed(contents: Contents, pixels: PixelType) -> tuple[linr.Header, list[Se
 def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Contents:
     """Takes a file apart and checks it, short of its pixels, or of its parts; arguments and errors
     are container.linr.parse's."""
-    return _contents(linr.parse(source, limits, data, ENTIRE), limits, TAGS)
+    contents = _contents(linr.parse(source, limits, data, ENTIRE), limits, TAGS)
+    if isinstance(contents.model, ContextImage) and contents.model.shared is not None:
+        raise CorruptError("shared networks in a file of one image")
+    return contents
 
 
 def parse_part(

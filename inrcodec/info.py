@@ -141,7 +141,7 @@ def describe(
         # why there are no pixels, where there are none
         "unread": model.why if isinstance(model, Copy) else None,
     }
-    if isinstance(model, ContextImage):
+    if isinstance(model, ContextImage) and model.models is not None:
         models = model.models
         result |= {
             "weights": models.form, "prior": models.prior or None, "rank": models.rank or None

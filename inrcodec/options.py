@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from .context.own_prior import Prior
 from .context.step import Observer
 from .limits import DEFAULT, Limits
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from .context.shared import SharedNetworks
+    from .history.planes import Planes
 
 DEFAULT_EFFORT, LEAST_EFFORT = 5, 1
 
@@ -50,6 +54,8 @@ class Reading:
     priors: read, too, beside those that are known by the environment.
     observe: told of all that is coded of a context image (context.step.Observer), decided: of the
     planes of a coordinate image.
+    shared: networks that images of a file share, and beside: the planes of the frames that one of
+    them sees, of that scale.
     """
 
     backend: Backend
@@ -60,6 +66,8 @@ class Reading:
     priors: Sequence[Prior] = ()
     observe: Observer | None = None
     decided: Decided | None = None
+    shared: Sequence[SharedNetworks] = ()
+    beside: Sequence[Planes] = ()
 
     def workers(self) -> Workers:
         """Threads to work on, for a `with` block."""

@@ -11,8 +11,9 @@ import numpy as np
 from .coding.backend import backend_for
 from .contents import parse, planes_of
 from .context.file import ContextImage
-from .context.learn import Image, learn
+from .context.learn import learn
 from .context.own_prior import Prior
+from .context.samples import Scene
 from .encode import encode, pixels_alone
 from .errors import ImageError
 from .files.picture import Picture
@@ -50,7 +51,7 @@ def train(
     options = FitOptions(LEAST_EFFORT, "int", device, seed, threads or os.cpu_count() or 1)
     if device != "auto":
         backend_for(device)  # which says so if there is none
-    found: list[Image] = []
+    found: list[Scene] = []
     seen = 0
     for image in images:
         coded = _coded(image, options, limits)
@@ -69,7 +70,7 @@ def train(
     return learn(found, replace(options, tell=fitting))
 
 
-def _coded(image: np.ndarray | Picture, options: FitOptions, limits: Limits) -> Image | None:
+def _coded(image: np.ndarray | Picture, options: FitOptions, limits: Limits) -> Scene | None:
     """What an encode makes of the middle of an image, where that is for networks."""
     if not isinstance(image, np.ndarray | Picture):
         raise ImageError(f"an image is a NumPy array or a Picture, not {type(image).__name__}")
@@ -90,4 +91,4 @@ def _coded(image: np.ndarray | Picture, options: FitOptions, limits: Limits) -> 
     planes = planes_of(picture)
     for step in contents.steps:
         planes = step.forward(planes)
-    return contents.model.layout, planes
+    return Scene(contents.model.layout, planes)

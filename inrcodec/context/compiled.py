@@ -15,9 +15,8 @@ from ..kernels import Library
 from ..kernels.context import INT, PTR, BandStruct, ColoursStruct
 from .evidence import evidence_inputs
 from .lattice import Phases
-from .neighbours import input_count
 from .pyramid import Grid, Unit
-from .step import Codes, Observer, StepJob
+from .step import Codes, Observer, StepJob, trunk_of
 
 TABLE, RUNS, KEYS = range(3)
 # Of keys of so many bits counts are kept for each; of longer ones whose references' part has so
@@ -108,13 +107,14 @@ def _band(tables: np.ndarray, job: StepJob, grid: Grid, rows: range) -> BandStru
     """What the loops need to see of a band's surroundings; tables: Backend.packed_tables. All that
     it points to has to be kept by the caller."""
     own = job.own.planes
-    references, between = (
-        [phases.planes.ctypes.data for phases in each] for each in (job.references, job.between)
+    seen, between = (
+        [phases.planes.ctypes.data for phases in each]
+        for each in ([*job.references, *job.frames], job.between)
     )
     return BandStruct(
         grid.row, grid.col, grid.cols, rows.start, rows.stop, grid.level, *job.channel.size,
-        job.channel.planes, job.exponent, job.own_base, len(references),
-        job.channel.fine, (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 2)(*references),
+        job.channel.planes, job.exponent, job.own_base, len(job.references), len(job.frames),
+        job.channel.fine, (INT * 2)(*job.reference_bits), own.ctypes.data, (PTR * 4)(*seen),
         (PTR * 3)(*between),
         own.strides[0] // 2, own.strides[1] // 2, tables=tables.ctypes.data,
     )  # fmt: skip
@@ -190,7 +190,7 @@ def band_inputs(
     (n, f)."""
     samples = len(rows) * grid.cols
     base = np.empty(samples, dtype=np.int32)
-    inputs = np.empty((samples, input_count(len(job.references), job.channel.fine)), dtype=np.int16)
+    inputs = np.empty((samples, trunk_of(job.channel.kind, 1).inputs), dtype=np.int16)
     tables = numpy_backend().packed_tables
     band = _band(tables, job, grid, rows)
     if library.band_inputs(ctypes.addressof(band), base, inputs):

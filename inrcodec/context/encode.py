@@ -14,10 +14,11 @@ from ..history.planes import Planes
 from ..options import LEAST_EFFORT, FitOptions
 from ..progress import FIT_PLANES, FIT_TRUNKS, Progress
 from .file import ContextImage, Models, read_networks, start_of
-from .fit import Plan, fit_planes, fit_trunks
+from .fit import Material, Plan, fit_planes, fit_trunks
 from .layout import Layout, choose_layout
 from .own_prior import Prior
 from .prior import MAX_RANK, PRIORS, QUICK, THOROUGH
+from .samples import Scene
 from .scans import ScanEncoder
 from .traversal import traverse
 
@@ -149,8 +150,9 @@ def encode_context(chains: list[Chain], options: FitOptions, seal: Seal) -> byte
                 max(left, MIN_SECONDS) * TRUNKS_SHARE,
                 max(left, MIN_SECONDS) * (1 - TRUNKS_SHARE),
             )
-            trunks = fit_trunks(backend, workers, layout, chain.planes, plan, fitting)
-            planes = fit_planes(backend, workers, layout, chain.planes, trunks, plan, correcting)
+            material = Material.alone(Scene(layout, chain.planes))
+            trunks = fit_trunks(backend, workers, material, plan, fitting)
+            planes = fit_planes(backend, workers, material, trunks, plan, correcting)
             pairs = zip(trunks, planes, strict=True)
             tensors = [tensor for (a, b), plane in pairs for tensor in (a, b, plane)]
             tell(Progress("code", FIT_PLANES, rate))

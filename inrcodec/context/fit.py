@@ -1,4 +1,5 @@
-"""The fit: overfits the networks of one image in floating point, and hands back their integers.
+"""The fit: overfits networks to one image, or to some, in floating point, and hands back their
+integers.
 
 The loss is the size of the file in bits: -log2 of the mixture's probability of each sample for the
 trunk INRs, binary cross-entropy for the plane INRs, and the weights' own cost. schedule.py has the
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,14 +20,13 @@ import numpy as np
 from .. import kernels
 from ..coding.backend import Backend, Workers, numpy_backend, require_torch
 from ..coding.weights import Tensors
-from ..history.planes import Planes
 from .compiled_fit import CompiledFit
-from .layout import Layout
+from .layout import Kind
 from .mixture import FLOOR_BITS
 from .networks import Network, Shape, Tensor
 from .parameters import Parameters
 from .prior import add
-from .samples import MAX_SAMPLES, plane_samples, trunk_samples
+from .samples import MAX_SAMPLES, Scene, plane_samples, trunk_samples
 from .schedule import Course, Engine, Report, Samples, best, train
 from .step import ChannelNetworks, plane_shape, trunk_of
 
@@ -53,12 +53,38 @@ class Plan:
     tries: int = 1  # of each trunk INR
     trunk_seconds: float = math.inf  # time for each of the two fits, if their steps take longer
     plane_seconds: float = math.inf
+    samples: int = MAX_SAMPLES  # of each network, of all images together
+    batch: int = BATCH  # of trunk INRs
 
     def learning_rate(self, width: int) -> float:
         """Of networks of a width."""
         if self.prior is None:
             return LEARNING_RATE
         return LEARNING_RATE_FROM_WIDE if width >= WIDE else LEARNING_RATE_FROM_PRIOR
+
+
+@dataclass(frozen=True)
+class Material:
+    """Images, and whose networks code them.
+
+    kinds: of the channels that have networks; seats: per image, which of these each of its channels
+    has, by the channel's index.
+    """
+
+    scenes: Sequence[Scene]
+    kinds: Sequence[Kind]
+    seats: Sequence[Mapping[int, int]]
+
+    @classmethod
+    def alone(cls, scene: Scene) -> Material:
+        """An image that has networks of its own."""
+        coded = [channel for channel in scene.layout.channels if channel.planes]
+        return cls([scene], scene.layout.kinds, [{c.index: n for n, c in enumerate(coded)}])
+
+
+# What a network learns from, of each image: rows, low, high and floor of schedule.Samples, or rows
+# and low of those of a plane INR.
+_Parts = list[tuple[np.ndarray, ...]]
 
 
 def uniform_floor(planes: int) -> float:
@@ -140,102 +166,93 @@ def logit_itself(shape: Shape) -> Tensors:
 
 
 def fit_trunks(
-    backend: Backend,
-    workers: Workers,
-    layout: Layout,
-    image: Planes,
-    plan: Plan,
-    report: Report,
+    backend: Backend, workers: Workers, material: Material, plan: Plan, report: Report
 ) -> list[tuple[Tensors, Tensors]]:
-    """Fits the trunk INRs of steps A and B of every coded channel, in coding order; what it returns
-    are changes to the plan's prior if it has one.
+    """Fits the trunk INRs of steps A and B of every channel that has networks; what it returns are
+    changes to the plan's prior if it has one.
 
-    image: the planes. Runs on CUDA if the backend is there, else on the CPU, one network a thread.
-    report is called with the fraction done and the bits per sample so far.
+    Runs on CUDA if the backend is there, else on the CPU, one network a thread. report is called
+    with the fraction done and the bits per sample so far.
     """
-    coded = [i for i, c in enumerate(layout.channels) if c.planes]
+    shapes = [trunk_of(kind, plan.trunk_width) for kind in material.kinds]
+    found = _trunk_parts(workers, material, plan)
     # the largest first, so that no thread is left with one at the end
-    jobs = [(i, step) for step in (1, 0) for i in reversed(coded)]
-    shapes = {i: trunk_of(layout.channels[i], plan.trunk_width) for i in coded}
-    weights = [(1.0 + step) * shapes[i].inputs for i, step in jobs]
+    jobs = [(seat, step) for step in (1, 0) for seat in reversed(range(len(shapes)))]
+    weights = [float(_count(found[job]) * shapes[job[0]].inputs + 1) for job in jobs]
     meter = Meter(workers, report, weights)
     seconds = [plan.trunk_seconds * workers.threads * w / sum(weights) for w in weights]
 
-    found = trunk_samples(workers, layout, image, _generator(plan, "samples", 0))
-
     def work(number: int) -> Tensors:
-        position, step = jobs[number]
-        rng = _generator(plan, "trunk", 2 * position + step)
-        samples = found.pop((layout.channels[position].index, step), None)
-        if samples is None:
-            return untrained(shapes[position], plan.rank)
-        rows, low, high = samples
-        prior = plan.prior[3 * coded.index(position) + step] if plan.prior else None
-        floor = uniform_floor(layout.channels[position].planes)
-        steps = max(round(plan.passes * len(rows) / BATCH), plan.steps)
+        seat, step = job = jobs[number]
+        rng = _generator(plan, "trunk", 2 * seat + step)
+        parts = found.pop(job)
+        if not parts:
+            return untrained(shapes[seat], plan.rank)
+        rows, low, high, floor = map(_joined, zip(*parts, strict=True))
+        prior = plan.prior[3 * seat + step] if plan.prior else None
+        steps = max(round(plan.passes * len(rows) / plan.batch), plan.steps)
         rate = plan.learning_rate(plan.trunk_width)
-        course = Course(steps, BATCH, rate, seconds[number], plan.tries)
+        course = Course(steps, plan.batch, rate, seconds[number], plan.tries)
 
         def start() -> tuple[Engine, Parameters]:
-            parameters = Parameters(shapes[position], plan.form, rows, rng, prior, plan.rank)
+            parameters = Parameters(shapes[seat], plan.form, rows, rng, prior, plan.rank)
             if not prior:
                 start_trunk(parameters)
             order = _order(len(rows), rng)
+            same = float(floor[0]) if np.all(floor == floor[0]) else floor
             return engine_for(
-                backend, parameters, Samples(rows, low, high, floor, order)
+                backend, parameters, Samples(rows, low, high, same, order)
             ), parameters
 
         return best(start, len(rows), course, rng, meter.part(number))
 
     with one_thread_each(backend):
         fitted = dict(zip(jobs, workers.map(work, list(range(len(jobs)))), strict=True))
-    return [(fitted[i, 0], fitted[i, 1]) for i in coded]
+    return [(fitted[seat, 0], fitted[seat, 1]) for seat in range(len(shapes))]
+
+
+def _trunk_parts(workers: Workers, material: Material, plan: Plan) -> dict[tuple[int, int], _Parts]:
+    """What trunk INRs learn from, by seat and step."""
+    most = max(1, plan.samples // len(material.scenes))
+    found: dict[tuple[int, int], _Parts] = {
+        (seat, step): [] for seat in range(len(material.kinds)) for step in (0, 1)
+    }
+    for at, (scene, seats) in enumerate(zip(material.scenes, material.seats, strict=True)):
+        rng = _generator(plan, "samples", 2 * at)
+        planes = {channel.index: channel.planes for channel in scene.layout.channels}
+        for (index, step), part in trunk_samples(workers, scene, rng, most).items():
+            floor = np.full(len(part[0]), uniform_floor(planes[index]), dtype=np.float32)
+            if len(floor):
+                found[seats[index], step].append((*part, floor))
+    return found
 
 
 def fit_planes(
     backend: Backend,
     workers: Workers,
-    layout: Layout,
-    image: Planes,
+    material: Material,
     trunks: list[tuple[Tensors, Tensors]],
     plan: Plan,
     report: Report,
 ) -> list[Tensors]:
-    """Fits the plane INR of every coded channel, given its trunk INRs; as fit_trunks. Where the
-    plan has no steps for them those of a prior stay as they are."""
-    networks: list[ChannelNetworks | None] = []
-    shapes, coding = [], numpy_backend()
-    left = iter(trunks)
-    for channel in layout.channels:
-        if not channel.planes:
-            networks.append(None)
-            continue
-        references = len(channel.references)
-        trunk = trunk_of(channel, plan.trunk_width)
-        shape = plane_shape(references, plan.plane_width)
-        shapes.append(shape)
-        pair = next(left)
-        if plan.prior is not None:
-            at = 3 * (len(shapes) - 1)
-            pair = (add(plan.prior[at], pair[0]), add(plan.prior[at + 1], pair[1]))
-        a, b = (Network(trunk, t, coding) for t in pair)
-        networks.append(ChannelNetworks((a, b), Network(shape, logit_itself(shape), coding)))
+    """Fits the plane INR of every channel that has networks, given its trunk INRs; as fit_trunks.
+    Where the plan has no steps for them those of a prior stay as they are."""
+    kinds = material.kinds
+    shapes = [plane_shape(kind.references, plan.plane_width) for kind in kinds]
     if plan.prior is not None and not plan.plane_steps:
         return [untrained(shape, plan.rank) for shape in shapes]
-    coded = [c for c in layout.channels if c.planes]
-    rng = _generator(plan, "samples", 1)
-    most = min(MAX_SAMPLES, SEEN * PLANE_BATCH * plan.plane_steps)
-    found = plane_samples(workers, layout, image, networks, rng, most)
-    meter = Meter(workers, report, [1.0] * len(coded))
-    seconds = plan.plane_seconds / max(1, math.ceil(len(coded) / workers.threads))
+    found = _plane_parts(workers, material, _with_logits(material, trunks, plan), plan)
+    meter = Meter(workers, report, [_count(parts) + 1.0 for parts in found])
+    seconds = plan.plane_seconds / max(1, math.ceil(len(kinds) / workers.threads))
 
-    def work(number: int) -> Tensors:
-        index, shape = coded[number].index, shapes[number]
-        if index not in found:
+    def work(seat: int) -> Tensors:
+        parts, shape = found[seat], shapes[seat]
+        if not parts:
             return untrained(shape, plan.rank)
-        rng = _generator(plan, "plane", number)
-        rows, bits = found.pop(index)
-        prior = plan.prior[3 * number + 2] if plan.prior else None
+        rng = _generator(plan, "plane", seat)
+        rows, bits = map(_joined, zip(*parts, strict=True))
+        parts.clear()
+        prior = plan.prior[3 * seat + 2] if plan.prior else None
         parameters = Parameters(shape, plan.form, rows, rng, prior, plan.rank)
         if not prior:
             start_plane(parameters)
@@ -243,10 +260,52 @@ def fit_planes(
         engine = engine_for(backend, parameters, samples)
         rate = plan.learning_rate(plan.plane_width)
         course = Course(plan.plane_steps, PLANE_BATCH, rate, seconds)
-        return train(engine, parameters, len(rows), course, rng, meter.part(number))
+        return train(engine, parameters, len(rows), course, rng, meter.part(seat))
 
     with one_thread_each(backend):
-        return workers.map(work, list(range(len(coded))))
+        return workers.map(work, list(range(len(kinds))))
+
+
+def _with_logits(
+    material: Material, trunks: list[tuple[Tensors, Tensors]], plan: Plan
+) -> list[ChannelNetworks]:
+    """Networks of each seat with these trunk INRs, whose plane INRs hand the logit on."""
+    networks, coding = [], numpy_backend()
+    for seat, kind in enumerate(material.kinds):
+        pair, trunk = trunks[seat], trunk_of(kind, plan.trunk_width)
+        if plan.prior is not None:
+            a, b = plan.prior[3 * seat : 3 * seat + 2]
+            pair = add(a, pair[0]), add(b, pair[1])
+        plane = plane_shape(kind.references, plan.plane_width)
+        one, other = (Network(trunk, tensors, coding) for tensors in pair)
+        networks.append(ChannelNetworks((one, other), Network(plane, logit_itself(plane), coding)))
+    return networks
+
+
+def _plane_parts(
+    workers: Workers, material: Material, networks: list[ChannelNetworks], plan: Plan
+) -> list[_Parts]:
+    """What plane INRs learn from, by seat."""
+    most = min(plan.samples, SEEN * PLANE_BATCH * plan.plane_steps)
+    most = max(1, most // len(material.scenes))
+    found: list[_Parts] = [[] for _ in material.kinds]
+    for at, (scene, seats) in enumerate(zip(material.scenes, material.seats, strict=True)):
+        rng = _generator(plan, "samples", 2 * at + 1)
+        its = [networks[seats[c.index]] if c.planes else None for c in scene.layout.channels]
+        for index, part in plane_samples(workers, scene, its, rng, most).items():
+            if len(part[0]):
+                found[seats[index]].append(part)
+    return found
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """One array of all; of one, itself."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _count(parts: _Parts) -> int:
+    """Of samples."""
+    return sum(len(part[0]) for part in parts)
 
 
 def _generator(plan: Plan, what: str, number: int) -> np.random.Generator:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..history.planes import RGB, WHOLE, YCC, Geometry, Lattice, Planes
 
 MAX_EXPONENT = 8
+MAX_FRAMES = 2  # that a channel sees of others
 EXPONENT_SAMPLES = 1 << 22  # about so many tell the exponent of a larger image
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the networks of a channel are made for."""
+
+    references: int  # earlier channels that it sees,
+    fine: bool  # the last of which is a Y of more samples,
+    frames: int  # and itself in so many other frames
 
 
 @dataclass(frozen=True)
@@ -22,11 +33,17 @@ class Channel:
     references: tuple[int, ...]  # positions in the coding order, the nearest first
     lattice: Lattice
     size: tuple[int, int]  # rows and columns of its samples
+    frames: int = 0  # others that it sees itself in
 
     @property
     def fine(self) -> bool:
         """Whether its last reference is Y, with samples between its own, which it sees, too."""
         return bool(self.references) and self.lattice != WHOLE
+
+    @property
+    def kind(self) -> Kind:
+        """That of its networks."""
+        return Kind(len(self.references), self.fine, self.frames)
 
 
 @dataclass(frozen=True)
@@ -47,16 +64,44 @@ class Layout:
         """Which networks of a prior: 0, 1 for Y, Cb, Cr, or 2 where chroma is subsampled."""
         return 0 if not self.chroma else 1 if self.geometry.whole else 2
 
+    @property
+    def frames(self) -> int:
+        """How many other frames each channel sees."""
+        return self.channels[0].frames
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Those of the channels that are coded, in coding order."""
+        return [channel.kind for channel in self.channels if channel.planes]
+
+
+class Networked(Protocol):
+    """What has networks: the channels of a layout that are coded, or all of a set that layouts
+    share."""
+
+    @property
+    def kinds(self) -> list[Kind]: ...
+
+    @property
+    def conversion(self) -> int: ...
+
 
 def lay_out(
-    geometry: Geometry, order: tuple[int, ...], lowest: list[int], planes: list[int], exponent: int
+    geometry: Geometry,
+    order: tuple[int, ...],
+    lowest: list[int],
+    planes: list[int],
+    exponent: int,
+    frames: int = 0,
 ) -> Layout:
-    """The layout of planes of a geometry; lowest and planes: in coding order."""
+    """The layout of planes of a geometry; lowest and planes: in coding order; frames: how many
+    others are seen, MAX_FRAMES at most."""
     lattices = [geometry.lattices[index] for index in order]
     sizes = [lattice.size(geometry.height, geometry.width) for lattice in lattices]
     channels = map(
-        Channel, order, lowest, planes, references(order, geometry.alpha), lattices, sizes
-    )
+        Channel, order, lowest, planes, references(order, geometry.alpha), lattices, sizes,
+        [frames] * len(order),
+    )  # fmt: skip
     return Layout(geometry, tuple(channels), exponent)
 
 
@@ -72,15 +117,16 @@ def references(order: tuple[int, ...], alpha: bool) -> list[tuple[int, ...]]:
     ]
 
 
-def choose_layout(planes: Planes) -> Layout:
-    """The layout of planes: G, R, B, or Y, Cb, Cr, and alpha last."""
+def choose_layout(planes: Planes, frames: int = 0) -> Layout:
+    """The layout of planes: G, R, B, or Y, Cb, Cr, and alpha last; frames: as in lay_out."""
     geometry = planes.geometry
     natural = tuple(range(geometry.channels))
     order = (1, 0, *natural[2:]) if geometry.kind == RGB else natural
     lowest = [int(planes.channels[index].min()) for index in order]
     ranges = [int(planes.channels[i].max()) - low for i, low in zip(order, lowest, strict=True)]
     bits = [most.bit_length() for most in ranges]
-    return lay_out(geometry, order, lowest, bits, _choose_exponent(planes.channels[order[0]]))
+    exponent = _choose_exponent(planes.channels[order[0]])
+    return lay_out(geometry, order, lowest, bits, exponent, frames)
 
 
 def _choose_exponent(plane: np.ndarray) -> int:

@@ -13,7 +13,7 @@ from ..coding.backend import Backend
 from .lattice import NEAR, tap
 from .networks import INPUT_CLIP
 from .pyramid import Unit
-from .windows import statistics_count, window_statistics
+from .windows import OWN_STATISTICS, STATISTICS, window_statistics
 
 INPUT_UNIT = 256
 
@@ -27,13 +27,14 @@ OWN_OFFSETS = (
     + ((-3, -2), (-3, 2), (-2, -3), (-2, 3), (2, -3), (2, 3), (3, -2), (3, 2))
     + ((-4, -1), (-4, 1), (-1, -4), (-1, 4), (1, -4), (1, 4), (4, -1), (4, 1)),
 )
-# Offsets of the neighbours in an earlier channel, of which every sample is known: a ring of 8, and
-# 12 of the ring about it.
+# Offsets of the neighbours in an earlier channel, or in another frame, of which every sample is
+# known: a ring of 8, and 12 of the ring about it.
 REFERENCE_OFFSETS = (
     tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
     + ((-2, 0), (0, -2), (0, 2), (2, 0))
     + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
 )
+FRAME_OFFSETS = REFERENCE_OFFSETS
 
 # Offsets in half lattice units of the samples of a Y at its full size between those: a ring of 8,
 # and 8 of the ring about it.
@@ -45,18 +46,18 @@ FINE_OFFSETS = (
 ODD = {(0, 1): 0, (1, 0): 1, (1, 1): 2}
 
 
-def input_count(references: int, fine: bool = False) -> int:
+def input_count(references: int, fine: bool = False, frames: int = 0) -> int:
     """How many inputs the trunk INR of a channel with that many earlier channels has; fine: the
-    last of which is a Y of more samples."""
-    own = len(NEAR[0]) + len(OWN_OFFSETS[0]) + 1 + 4
-    of_references = references * (len(REFERENCE_OFFSETS) + 1) + (2 if references else 0)
-    of_references += len(FINE_OFFSETS) if fine else 0
-    return own + of_references + statistics_count(references)
+    last of which is a Y of more samples; frames: others that it sees itself in."""
+    own = len(NEAR[0]) + len(OWN_OFFSETS[0]) + 1 + 4 + OWN_STATISTICS
+    of_references = references * (len(REFERENCE_OFFSETS) + 1 + STATISTICS)
+    of_references += (2 if references else 0) + (len(FINE_OFFSETS) if fine else 0)
+    return own + of_references + frames * (len(FRAME_OFFSETS) + 2 + STATISTICS)
 
 
 def coordinates_at(references: int, fine: bool = False) -> slice:
     """Which inputs are y and x."""
-    end = input_count(references, fine) - statistics_count(references)
+    end = input_count(references, fine) - OWN_STATISTICS - references * STATISTICS
     return slice(end - 3, end - 1)
 
 
@@ -66,7 +67,8 @@ class Surroundings:
 
     own: planes of the level's phases of this channel, valid where earlier steps have been;
     references: those of earlier channels, whole, the nearest first; between: of a fine channel, of
-    the last one half a lattice step to the right, below, and both; int64 on the backend's device.
+    the last one half a lattice step to the right, below, and both; frames: this channel's in other
+    frames, whole; int64 on the backend's device.
     size: (H, W) of the channel; bits: bit planes of this channel; exponent: the unit is 2^exponent
     samples; own_base: predict from this channel's neighbours alone, as suits chroma.
     """
@@ -74,6 +76,7 @@ class Surroundings:
     own: Any
     references: list[Any]
     between: list[Any]
+    frames: list[Any]
     size: tuple[int, int]
     bits: int
     exponent: int
@@ -92,7 +95,8 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
     """Base prediction and trunk inputs of the n points of a unit.
 
     Returns (base, inputs): base int64 (n,) in quarter samples, inputs int64 (f, n) with
-    f = input_count(len(seen.references), bool(seen.between)), at most INPUT_CLIP in magnitude.
+    f = input_count(len(seen.references), bool(seen.between), len(seen.frames)), at most INPUT_CLIP
+    in magnitude.
     """
     own, references, e, step = seen.own, seen.references, seen.exponent, unit.grid.step
     xp = backend.xp
@@ -138,7 +142,16 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
         base << 12 - seen.bits if seen.bits <= 12 else base >> seen.bits - 12
     ) - 32 * INPUT_UNIT
     features += [*activities, level, *_coordinates(backend, unit, seen.size)]
-    features += window_statistics(backend, unit, own, references, e, base, own_sum, scaled)
+    statistics, beside = window_statistics(
+        backend, unit, own, [*references, *seen.frames], e, base, own_sum, scaled
+    )
+    features += statistics + [each for its in beside[: len(references)] for each in its]
+    for frame, its in zip(seen.frames, beside[len(references) :], strict=True):
+        there = tap(frame, unit, (0, 0))
+        ring = [tap(frame, unit, o) - there for o in FRAME_OFFSETS]
+        features += [scaled(value * 4) for value in ring]
+        features.append(scaled(there * 4 - base))
+        features += [log2(sum(xp.abs(value) for value in ring[:8]) * 2), *its]
     return base, xp.clip(xp.stack(features), -INPUT_CLIP, INPUT_CLIP)
 
 

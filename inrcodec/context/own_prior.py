@@ -28,7 +28,7 @@ from ..errors import (
     UnsupportedVersionError,
 )
 from ..files.places import Place, opened
-from .layout import Layout
+from .layout import Networked
 from .networks import Network
 from .prior import NETWORKS, PRIORS, add, all_networks, numbers_of, shapes_of
 
@@ -95,14 +95,14 @@ class Prior:
         body = head + pack_weights("int", [changes[number] for number in sorted(changes)])
         return cls.read(body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little"))
 
-    def covers(self, layout: Layout) -> bool:
-        """Whether all networks of a file were trained, and none is the shipped one."""
-        return self.networks.keys() >= set(numbers_of(layout))
+    def covers(self, of: Networked) -> bool:
+        """Whether all networks were trained, and none is the shipped one."""
+        return self.networks.keys() >= set(numbers_of(of))
 
-    def networks_of(self, layout: Layout) -> list[Tensors]:
+    def networks_of(self, of: Networked) -> list[Tensors]:
         """As prior.prior_networks."""
         shipped = all_networks(self.base)
-        return [self.networks.get(number, shipped[number]) for number in numbers_of(layout)]
+        return [self.networks.get(number, shipped[number]) for number in numbers_of(of)]
 
     def __reduce__(self) -> tuple[object, tuple[bytes]]:
         return Prior.read, (self.data,)

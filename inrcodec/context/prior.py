@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+import numpy as np
+
 from ..coding.weights import MAX_SHIFT, Tensors, unpack_weights
 from ..errors import CorruptError
-from .layout import Layout
+from .layout import Networked
 from .networks import TENSORS, Shape, Tensor, factors
 from .step import plane_shape, trunk_shape
 
@@ -73,21 +75,33 @@ def forget_prior() -> None:
     all_networks.cache_clear()
 
 
-def numbers_of(layout: Layout) -> list[int]:
-    """Which of a prior's networks a file's start from: trunk A, trunk B and plane INR of each
-    channel with planes, in coding order."""
+def numbers_of(of: Networked) -> list[int]:
+    """Which of a prior's networks others start from: trunk A, trunk B and plane INR of each
+    channel, in coding order."""
     found: list[int] = []
-    for channel in layout.channels:
-        if channel.planes:
-            at = 3 * (POSITIONS * layout.conversion + len(channel.references))
-            found += range(at, at + 3)
+    for kind in of.kinds:
+        at = 3 * (POSITIONS * of.conversion + kind.references)
+        found += range(at, at + 3)
     return found
 
 
-def prior_networks(layout: Layout, prior: int) -> list[Tensors]:
-    """A prior of each of a file's networks, in the order of numbers_of."""
+def prior_networks(of: Networked, prior: int) -> list[Tensors]:
+    """A prior of each network, in the order of numbers_of; of those that see other frames, too,
+    without the inputs that are of these."""
     networks = all_networks(prior)
-    return [networks[number] for number in numbers_of(layout)]
+    return [networks[number] for number in numbers_of(of)]
+
+
+def widened(tensors: Tensors, inputs: int) -> Tensors:
+    """A network that takes no notice of the inputs that it has beyond those of `tensors`."""
+    more = inputs - tensors["bypass"].values.shape[1]
+    if not more:
+        return tensors
+    wide = {
+        name: Tensor(np.pad(tensors[name].values, ((0, 0), (0, more))), tensors[name].shift)
+        for name in ("w1", "bypass")
+    }
+    return {**tensors, **wide}
 
 
 def add(prior: Tensors, changes: Tensors) -> Tensors:

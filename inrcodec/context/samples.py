@@ -6,6 +6,7 @@ On the CPU, wherever the fit is.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,10 @@ from ..coding.rangecoder import Encoder
 from ..history.planes import Planes
 from .compiled import band_inputs, code_bands
 from .layout import Layout
-from .neighbours import context_inputs, input_count
+from .neighbours import context_inputs
 from .pyramid import Grid, Unit
 from .scans import ScanEncoder
-from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob
+from .step import NOT_ASKED, ChannelNetworks, Codes, StepJob, trunk_of
 from .traversal import traverse, walk
 
 MAX_SAMPLES = 1 << 19  # per network: beyond, a random subset is fitted
@@ -31,6 +32,16 @@ AT_ONCE = 1 << 14  # points whose inputs are made at a time
 # Of some points: inputs int16 (n, f) as networks have them, and the bounds float32 (n,) of each
 # sample relative to its base in units.
 TrunkSamples = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Planes of an image, how they are laid out, and those of the layout.frames others that it
+    sees, the nearest first."""
+
+    layout: Layout
+    planes: Planes
+    beside: Sequence[Planes] = ()
 
 
 class _Silent:
@@ -79,15 +90,11 @@ class _Piece:
 
 
 def trunk_samples(
-    workers: Workers,
-    layout: Layout,
-    planes: Planes,
-    rng: np.random.Generator,
-    most: int = MAX_SAMPLES,
+    workers: Workers, scene: Scene, rng: np.random.Generator, most: int = MAX_SAMPLES
 ) -> dict[tuple[int, int], TrunkSamples]:
     """What the trunk INRs learn from, by channel index and step; most: about how many samples of
     each, a random subset if there are more."""
-    library = kernels.library()
+    library, layout = kernels.library(), scene.layout
     found: dict[tuple[int, int], _Found] = {}
     unit = 1 << layout.exponent
 
@@ -99,7 +106,7 @@ def trunk_samples(
         keep = most / size
         if (channel.index, step) not in found:
             room = size if keep >= 1 else most + 8 * math.isqrt(most) + 64
-            inputs = input_count(len(job.references), channel.fine)
+            inputs = trunk_of(channel.kind, 1).inputs
             found[channel.index, step] = _Found.of(room, inputs)
         into = found[channel.index, step]
 
@@ -134,7 +141,8 @@ def trunk_samples(
         workers.map(fill, pieces)
         _know(job, truth)
 
-    walk(layout, [None] * len(layout.channels), _Silent(), look, planes)
+    nets: list[ChannelNetworks | None] = [None] * len(layout.channels)
+    walk(layout, nets, _Silent(), look, scene.planes, beside=scene.beside)
     return {
         key: (of.rows[: of.count], of.low[: of.count], of.high[: of.count])
         for key, of in found.items()
@@ -173,8 +181,7 @@ class _Asked:
 
 def plane_samples(
     workers: Workers,
-    layout: Layout,
-    planes: Planes,
+    scene: Scene,
     networks: list[ChannelNetworks | None],
     rng: np.random.Generator,
     most: int = MAX_SAMPLES,
@@ -182,7 +189,7 @@ def plane_samples(
     """Per channel index, what its plane INR learns from: inputs int16 (n, f) as networks have them,
     and bits float32 (n,); a random subset of about `most` if there are more. networks: on
     numpy_backend."""
-    backend, library = numpy_backend(), kernels.library()
+    backend, library, layout = numpy_backend(), kernels.library(), scene.layout
     numbers = {c.index: c.size[0] * c.size[1] * max(1, c.planes) for c in layout.channels}
     # of the bits of a sample about half are asked for
     part = min(1.0, 2 * most / max(numbers.values())) if library is not None else 1.0
@@ -198,10 +205,12 @@ def plane_samples(
         _know(job, truth)
 
     if part < 1:
-        walk(layout, networks, _Silent(), code, planes)
+        walk(layout, networks, _Silent(), code, scene.planes, beside=scene.beside)
     else:
-        scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
-        traverse(backend, workers, layout, networks, scans, planes, asked)
+        scans = ScanEncoder(layout.geometry.height, layout.geometry.width)
+        traverse(
+            backend, workers, layout, networks, scans, scene.planes, asked, beside=scene.beside
+        )
     found = {}
     for index, (inputs, bits) in asked.found.items():
         rows, answers = np.concatenate(inputs), np.concatenate(bits)

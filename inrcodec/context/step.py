@@ -11,7 +11,7 @@ from ..coding.backend import Backend
 from ..coding.tables import UNIT
 from .evidence import evidence_inputs
 from .lattice import Phases
-from .layout import Channel
+from .layout import Channel, Kind
 from .mixture import COMPONENTS, OUTPUTS
 from .neighbours import Surroundings, input_count
 from .networks import PLANE_INPUT_BITS, TRUNK_INPUT_BITS, Network, Shape
@@ -22,14 +22,16 @@ UNDECIDED = 13 * UNIT
 NOT_ASKED = -32768  # in place of the first input where it was not
 
 
-def trunk_shape(references: int, width: int, fine: bool = False) -> Shape:
-    """The trunk INR of a channel with that many references, fine or not: context -> mixture."""
-    return Shape(input_count(references, fine), width, OUTPUTS, COMPONENTS, TRUNK_INPUT_BITS)
+def trunk_shape(references: int, width: int, fine: bool = False, frames: int = 0) -> Shape:
+    """The trunk INR of a channel with that many references, fine or not, that sees so many frames:
+    context -> mixture."""
+    inputs = input_count(references, fine, frames)
+    return Shape(inputs, width, OUTPUTS, COMPONENTS, TRUNK_INPUT_BITS)
 
 
-def trunk_of(channel: Channel, width: int) -> Shape:
-    """The trunk INR of a channel."""
-    return trunk_shape(len(channel.references), width, channel.fine)
+def trunk_of(kind: Kind, width: int) -> Shape:
+    """The trunk INR of a channel of a kind."""
+    return trunk_shape(kind.references, width, kind.fine, kind.frames)
 
 
 def plane_shape(references: int, width: int) -> Shape:
@@ -80,7 +82,7 @@ class Observer(Protocol):
 class StepJob:
     """A step of a level of one channel. own is coded; references are whole, the nearest first;
     between, of a fine channel, is what the last one has half a lattice step to the right, below,
-    and both."""
+    and both; frames are the channel in other frames, whole."""
 
     channel: Channel
     exponent: int
@@ -91,17 +93,19 @@ class StepJob:
     references: list[Phases]
     between: list[Phases]
     reference_bits: list[int]
+    frames: list[Phases]
 
     def surroundings(self, backend: Backend) -> Surroundings:
         """What its points see, on a backend's device."""
-        own, references, between = (
+        own, references, between, frames = (
             [backend.whole(phases.planes) for phases in each]
-            for each in ([self.own], self.references, self.between)
+            for each in ([self.own], self.references, self.between, self.frames)
         )
         channel = self.channel
         return Surroundings(
-            own[0], references, between, channel.size, channel.planes, self.exponent, self.own_base
-        )
+            own[0], references, between, frames, channel.size, channel.planes, self.exponent,
+            self.own_base,
+        )  # fmt: skip
 
     @property
     def known(self) -> list[int]:

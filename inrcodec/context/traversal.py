@@ -6,7 +6,7 @@ to a coder: an encoder's coder takes bits, a decoder's returns them. They cannot
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,12 +45,14 @@ def traverse(
     truth: Planes | None = None,
     observe: Observer | None = None,
     scale: int = 1,
+    beside: Sequence[Planes] = (),
 ) -> Planes:
     """Codes planes, and returns them.
 
     networks: one entry per channel in coding order, None where no plane is coded. truth: the planes
     for an encoder, None for a decoder. scale: 1, 2, 4 or 8; where to stop, what is returned is of
-    that scale. Raises CorruptError where a decoded value is none of the planes'.
+    that scale. beside: the planes of layout.frames other frames, the nearest first, of the same
+    geometry and scale. Raises CorruptError where a decoded value is none of the planes'.
     """
     library = kernels.library() if backend.compiled else None
 
@@ -60,7 +62,7 @@ def traverse(
         else:
             code_bands(library, backend, workers, job, streams, known, observe)
 
-    return walk(layout, networks, scans, code, truth, observe, scale)
+    return walk(layout, networks, scans, code, truth, observe, scale, beside)
 
 
 def walk(
@@ -71,12 +73,18 @@ def walk(
     truth: Planes | None = None,
     observe: Observer | None = None,
     scale: int = 1,
+    beside: Sequence[Planes] = (),
 ) -> Planes:
     """The order of traverse, whatever is done in each step; the networks are for that to use."""
+    if len(beside) != layout.frames:
+        raise ValueError(f"{len(beside)} frames beside one that sees {layout.frames}")
     passes = [
-        _Pass(layout, channel, nets, None if truth is None else truth.channels[channel.index])
+        _Pass(
+            layout, channel, nets, None if truth is None else truth.channels[channel.index],
+            [planes.channels[channel.index] for planes in beside], scale,
+        )
         for channel, nets in zip(layout.channels, networks, strict=True)
-    ]
+    ]  # fmt: skip
     levels = levels_of(layout)
     first = scans.streams(max(levels - 1, 0))[0]
     for each in passes:
@@ -112,8 +120,11 @@ class _Pass:
         channel: Channel,
         networks: ChannelNetworks | None,
         truth: np.ndarray | None,
+        frames: list[np.ndarray],
+        scale: int,
     ) -> None:
         self.layout, self.channel, self.networks, self.truth = layout, channel, networks, truth
+        self._frames, self._scale = frames, scale
         self.size = channel.size
         self.levels = top_level(*self.size)
         self.level = self.levels
@@ -148,6 +159,7 @@ class _Pass:
             self.phases = lattice
             bits = [reference.channel.planes for reference in references]
             seen, between = [reference.as_seen(size) for reference in references], list[Phases]()
+            frames = [self._frame(samples, size) for samples in self._frames]
             if self.channel.fine:
                 seen[-1], *between = references[-1].beside(self.channel.lattice, size)
             for grid in grids(*self.size, level):
@@ -156,7 +168,7 @@ class _Pass:
                     layout = self.layout
                     job = StepJob(
                         self.channel, layout.exponent, layout.chroma, self.networks, grid,
-                        self.phases, seen, between, bits,
+                        self.phases, seen, between, bits, frames,
                     )  # fmt: skip
                     code(job, streams, self._values(level))
             self.phases.pad()
@@ -166,6 +178,15 @@ class _Pass:
         if self.truth is None:
             return None
         return self.truth[:: 1 << level, :: 1 << level]
+
+    def _frame(self, samples: np.ndarray, size: tuple[int, int]) -> Phases:
+        """The current level, of a size, of this channel in another frame."""
+        step = (1 << self.level) // self._scale
+        values = samples[::step, ::step].astype(np.int32) - self.channel.lowest
+        phases = Phases(*size)
+        phases.put(np.clip(values, 0, None))
+        phases.pad()
+        return phases
 
     def as_seen(self, size: tuple[int, int]) -> Phases:
         """The phases, of a size, that a later channel of the same lattice sees."""

@@ -30,9 +30,7 @@ RIDGE = (128, 256)  # as if so much (error in quarter units)^2 had a slope of 1,
 TAPS = (((-2, 0), (0, -2), (0, 2), (2, 0)), ((-1, -1), (-1, 1), (1, -1), (1, 1)))
 
 
-def statistics_count(references: int) -> int:
-    """How many inputs the windows give to a trunk INR."""
-    return len(HALVES) + references * (len(HALVES) + 1)
+OWN_STATISTICS, STATISTICS = len(HALVES), len(HALVES) + 1  # inputs of this channel and each other
 
 
 def _extent(unit: Unit, parity: tuple[int, int], half: int) -> tuple[range, range]:
@@ -78,17 +76,19 @@ def window_statistics(
     backend: Backend,
     unit: Unit,
     own: Any,
-    references: list[Any],
+    others: list[Any],
     exponent: int,
     base: Any,
     own_sum: Any,
     scaled: Callable[[Any], Any],
-) -> list[Any]:
-    """statistics_count(len(references)) inputs, int64 (n,), of the n points of a unit.
+) -> tuple[list[Any], list[list[Any]]]:
+    """OWN_STATISTICS inputs of the n points of a unit, and STATISTICS for each of the others, int64
+    (n,).
 
-    own, references, exponent: as in neighbours.Surroundings; base: the prediction that inputs are
-    relative to, own_sum: the sum of the four nearest known samples of this channel, both (n,) in
-    quarter samples; scaled: brings differences of these to the unit of inputs.
+    own, others, exponent: as in neighbours.Surroundings, the others being references and frames;
+    base: the prediction that inputs are relative to, own_sum: the sum of the four nearest known
+    samples of this channel, both (n,) in quarter samples; scaled: brings differences of these to
+    the unit of inputs.
     """
     xp, step = backend.xp, unit.grid.step
     parities = ((0, 0),) if step == 0 else ((0, 0), (1, 1))
@@ -110,13 +110,13 @@ def window_statistics(
         return xp.astype(_sum(unit, products, SLOPE_HALF) + RIDGE[step], xp.float64)
 
     own_errors = errors(own)
-    features = logarithms(own_errors)
-    for reference in references:
-        others = errors(reference)
-        features += logarithms([a - b for a, b in zip(own_errors, others, strict=True)])
-        quotient = regression(own_errors, others) * SLOPE_ONE / regression(others, others)
+    features = []
+    for planes in others:
+        its = errors(planes)
+        logs = logarithms([a - b for a, b in zip(own_errors, its, strict=True)])
+        quotient = regression(own_errors, its) * SLOPE_ONE / regression(its, its)
         slope = xp.astype(xp.clip(xp.floor(quotient), -SLOPE_LIMIT, SLOPE_LIMIT), xp.int64)
-        here, *near = (tap(reference, unit, o) for o in ((0, 0), *NEAR[step]))
+        here, *near = (tap(planes, unit, o) for o in ((0, 0), *NEAR[step]))
         error = here * 4 - (near[0] + near[1] + near[2] + near[3])
-        features.append(scaled(own_sum + (slope * error >> 10) - base))
-    return features
+        features.append([*logs, scaled(own_sum + (slope * error >> 10) - base)])
+    return logarithms(own_errors), features

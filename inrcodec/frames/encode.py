@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -32,7 +33,7 @@ from ..source.skeleton import Skeleton
 from ..verification import BROKEN
 from .file import MAX_TILE, Frames, PageSize
 from .pages import ArrayPage, Page, size_of
-from .part import CodedPart, Known, PartEncoder, Seen
+from .part import CodedPart, Job, Known, PartEncoder, Seen
 from .plan import INTERVAL, Stage, stages
 from .sets import Sample, fit_sets
 from .tiles import TILE_STEP, Box, Grid
@@ -186,13 +187,14 @@ class _Encoder:
         prior = self.options.prior and Prior.read(self.options.prior.data)
         assert isinstance(contents.model, Frames)
         shared = contents.model.shared
+        see = any(each.frames for each in shared)
         encoder = PartEncoder(
             contents, shared, replace(self.options, prior=prior), self.wanted, self.limits,
             fresh_backend(),
         )  # fmt: skip
         with Workers(encoder.backend, self.options.threads) as workers:
-            for group, plan in groups(rest, any(each.frames for each in shared)):
-                self._code(group, plan, encoder, workers)
+            for group, plan in groups(rest, see):
+                self._code(group, plan, encoder, workers, see)
                 done = min(1.0, len(self.places) / total)
                 self.options.tell(Progress("code", FIT_PLANES + (1 - FIT_PLANES) * done, None))
         parts = sorted(self.places)
@@ -226,13 +228,18 @@ class _Encoder:
         )
 
     def _code(
-        self, group: dict[int, Page], plan: Iterable[Stage], encoder: PartEncoder, workers: Workers
+        self,
+        group: dict[int, Page],
+        plan: list[Stage],
+        encoder: PartEncoder,
+        workers: Workers,
+        see: bool,
     ) -> None:
-        """Codes pages that are alike: tiles side by side where there are several, else frames."""
+        """Codes pages that are alike: tiles side by side where there are several, else frames;
+        see: whether the next group sees the last one."""
         for number, page in group.items():
             self.sizes[number] = size_of(page)
         tiles = range(len(self._grid(next(iter(group.values())))))
-        plan = list(plan)
         for first in range(0, len(tiles), workers.threads):
             some = tiles[first : first + workers.threads]
             pictures = [
@@ -240,20 +247,16 @@ class _Encoder:
                 for tile in some
             ]
 
-            if len(some) > 1:
-
-                def work(at: int) -> dict[int, CodedPart]:
-                    return self._behind(some[at], pictures[at], plan, encoder, None)
-
-                found = workers.map(work, list(range(len(some))))
-            else:
-                found = [self._behind(some[0], pictures[0], plan, encoder, workers)]
+            alone = workers if len(some) == 1 else None
+            work = partial(self._behind, plan=plan, encoder=encoder, workers=alone)
+            found = workers.map(work, list(zip(some, pictures, strict=True)))
             for tile, coded in zip(some, found, strict=True):
                 for number, part in coded.items():
                     self.places[number, tile] = self.spool.tell(), len(part.data)
                     self.digests[number, tile] = part.digest
                     self.spool.write(part.data)
-                self.known[tile] = coded[max(coded)].known
+                if see:
+                    self.known[tile] = coded[max(coded)].known
 
     def _picture(self, number: int, page: Page, tile: int) -> Picture:
         """A tile of a page; the first one has what the page has besides."""
@@ -268,28 +271,26 @@ class _Encoder:
 
     def _behind(
         self,
-        tile: int,
-        pictures: dict[int, Picture],
-        plan: Iterable[Stage],
+        tile: tuple[int, dict[int, Picture]],
+        plan: list[Stage],
         encoder: PartEncoder,
         workers: Workers | None,
     ) -> dict[int, CodedPart]:
-        """A tile of the pages of a group, stage by stage; workers: for the frames of a stage, if
-        no one else needs them."""
+        """A tile, by its number, of the pages of a group, stage by stage; workers: for the frames
+        of a stage, if no one else needs them."""
+        number, pictures = tile
         coded = dict[int, CodedPart]()
+        known = {min(pictures) - 1: self.known[number]} if number in self.known else {}
         for stage in plan:
             threads = max(1, workers.threads // len(stage)) if workers else 1
 
-            def work(number: int, stage: Stage = stage, threads: int = threads) -> CodedPart:
-                seen = [
-                    Seen(other - number, coded[other].known if other in coded else self.known[tile])
-                    for other in stage[number]
-                ]
-                return encoder.code(pictures[number], seen, threads)
-
-            numbers = list(stage)
-            parts = workers.map(work, numbers) if workers else [work(n) for n in numbers]
-            coded |= zip(numbers, parts, strict=True)
+            jobs = [
+                Job(pictures[n], [Seen(other - n, known[other]) for other in others], threads)
+                for n, others in stage.items()
+            ]
+            parts = workers.map(encoder.code, jobs) if workers else list(map(encoder.code, jobs))
+            coded |= zip(stage, parts, strict=True)
+            known |= {frame: part.known for frame, part in zip(stage, parts, strict=True)}
         return coded
 
 

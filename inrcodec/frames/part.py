@@ -50,6 +50,14 @@ class Seen(NamedTuple):
     known: Known
 
 
+class Job(NamedTuple):
+    """A picture to code as a part, what it may see, and how many threads it has."""
+
+    picture: Picture
+    seen: Sequence[Seen] = ()
+    threads: int = 1
+
+
 class CodedPart(NamedTuple):
     """A part's bytes, the digest of its samples, and what others see."""
 
@@ -70,8 +78,9 @@ class PartEncoder:
     limits: Limits
     backend: Backend = field(repr=False)
 
-    def code(self, picture: Picture, seen: Sequence[Seen] = (), threads: int = 1) -> CodedPart:
+    def code(self, job: Job) -> CodedPart:
         """The smallest part of a picture. Raises as encode does."""
+        picture, seen, threads = job
         given = digest(picture.samples)
         plain = Chain((), planes_of(picture))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..candidates import Wanted
 from ..coding.backend import Workers, can_fit, numpy_backend
 from ..contents import planes_of
+from ..context.file import Models
 from ..context.layout import choose_layout
 from ..context.prior import QUICK
 from ..context.shared import Scene, SharedNetworks, code_shared, fit_shared
@@ -86,7 +87,7 @@ def _of_kind(
             keys.append(Scene(choose_layout(way.planes), way.planes, ()))
     first = (keys or others)[0]
     own = options.prior
-    as_it_is = SharedNetworks.of_prior(first.layout, own or QUICK)
+    as_it_is = SharedNetworks.of(first.layout, Models.of_prior(own or QUICK), b"")
     fitted = own is not None and options.effort == LEAST_EFFORT
     if fitted or not can_fit():
         return [as_it_is]

@@ -18,13 +18,16 @@
 #define UNIT_SAMPLES 1024
 #define MAX_REFERENCES 2
 #define OWN_COUNT 32  /* neighbours seen in the channel itself */
+#define MAX_FRAMES 2
+#define MAX_SEEN (MAX_REFERENCES + MAX_FRAMES)
 #define RING_COUNT 20 /* and in each earlier one */
+#define FRAME_COUNT 20 /* and in each other frame */
 #define FINE_COUNT 16 /* and between those of a Y of more samples */
-/* Inputs of a trunk network: neighbours, activities, brightness and place, windows. */
-#define TRUNK_INPUTS(references, fine)                                                                \
+/* Inputs of a trunk network: neighbours, activities, brightness and place, windows; frames. */
+#define TRUNK_INPUTS(references, fine, frames)                                                        \
     (OWN_COUNT + ((references) ? 2 : 0) + (RING_COUNT + 1) * (references) +                           \
-     ((fine) ? FINE_COUNT : 0) + 1 + 4 + 3 + 4 * (references))
-#define MAX_INPUTS TRUNK_INPUTS(MAX_REFERENCES, 1)
+     ((fine) ? FINE_COUNT : 0) + 1 + 4 + 3 + 4 * (references) + (FRAME_COUNT + 6) * (frames))
+#define MAX_INPUTS TRUNK_INPUTS(MAX_REFERENCES, 1, MAX_FRAMES)
 #define MAX_WIDTH 64
 #define LIMIT 32767 /* of inputs, activations and weights */
 
@@ -60,12 +63,12 @@ typedef struct {
 typedef struct {
     int64_t row, col, cols, first, last, level; /* rows first .. last - 1 of the grid */
     int64_t height, width;                      /* of the channel */
-    int64_t planes, exponent, own_base, references;
+    int64_t planes, exponent, own_base, references, frames;
     int64_t fine; /* whether the last reference has samples between those of the lattice */
     int64_t reference_bits[MAX_REFERENCES];
     uint16_t *own;
-    const uint16_t *reference[MAX_REFERENCES];
-    const uint16_t *between[3]; /* the last one's, half a step to the right, below, and both */
+    const uint16_t *seen[MAX_SEEN]; /* the references, and the channel in other frames */
+    const uint16_t *between[3]; /* the last reference's, half a step to the right, below, and both */
     int64_t phase_stride, row_stride;
     const inr_network *trunk, *plane;
     const inr_colours *colours; /* 1 + references */
@@ -114,8 +117,8 @@ static inline const uint16_t *inr_at(const inr_band *b, const uint16_t *phases, 
     return phases + phase * b->phase_stride + y * b->row_stride + x;
 }
 
-/* Sums over windows of a row of points: own 3, then 5 for each reference: 3, products, squares. */
-#define MAX_SUMS (3 + 5 * MAX_REFERENCES)
+/* Sums over windows of a row of points: own 3, then 5 for each that is seen: 3, products, squares. */
+#define MAX_SUMS (3 + 5 * MAX_SEEN)
 #define RING 9
 
 typedef struct {

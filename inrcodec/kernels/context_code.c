@@ -100,7 +100,7 @@ static void look_up(const inr_band *b, state *s, int64_t i, int64_t j, int64_t a
         int32_t *restrict index = s->index[n] + at, *restrict start = s->start[n] + at;
         int32_t *restrict end = s->end[n] + at;
         if (n > 0) {
-            const uint16_t *there = inr_at(b, b->reference[n - 1], i, j, 0, 0);
+            const uint16_t *there = inr_at(b, b->seen[n - 1], i, j, 0, 0);
             const uint64_t *restrict before = s->key[n - 1] + at;
             uint64_t *restrict key = s->key[n] + at;
             for (int64_t p = 0; p < count; p++)
@@ -318,7 +318,7 @@ static void code_unit(const inr_band *b, inr_windows *w, state *s, int64_t row, 
 /* Room for the windows of a band's rows; 0 where memory is missing. */
 static int open_windows(const inr_band *b, inr_windows *w)
 {
-    const size_t width = (size_t)b->cols + 2 * BLOCK, channels = 1 + MAX_REFERENCES;
+    const size_t width = (size_t)b->cols + 2 * BLOCK, channels = 1 + MAX_SEEN;
     w->width = (int64_t)width;
     w->next[0] = w->next[1] = INT64_MIN;
     w->errors = calloc(2 * channels * RING * width, sizeof *w->errors);
@@ -357,7 +357,8 @@ INR_EXPORT int INR_NAME(inr_band_inputs)(const inr_band *b, int32_t *base, int16
 {
     inr_windows w;
     int32_t block_base[BLOCK], block[MAX_INPUTS][BLOCK];
-    const int there = open_windows(b, &w), number = TRUNK_INPUTS((int)b->references, b->fine);
+    const int there = open_windows(b, &w), 
+              number = TRUNK_INPUTS((int)b->references, b->fine, (int)b->frames);
     for (int64_t i = b->first; there && i < b->last; i++) {
         INR_NAME(inr_window_row)(b, &w, i);
         for (int64_t j = 0; j < b->cols; j += BLOCK) {

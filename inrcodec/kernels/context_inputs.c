@@ -17,7 +17,7 @@ static const int8_t far_b[OWN_COUNT - 4][2] = {
     {0, 3},   {3, 0},  {-3, -2}, {-3, 2}, {-2, -3}, {-2, 3}, {2, -3}, {2, 3}, {3, -2}, {3, 2},
     {-4, -1}, {-4, 1}, {-1, -4}, {-1, 4}, {1, -4}, {1, 4}, {4, -1}, {4, 1},
 };
-static const int8_t ring[RING_COUNT][2] = {
+static const int8_t about[RING_COUNT][2] = {
     {-1, -1}, {-1, 0}, {-1, 1}, {0, -1}, {0, 1},  {1, -1},
     {1, 0},   {1, 1},  {-2, 0}, {0, -2}, {0, 2}, {2, 0},
     {-2, -1}, {-2, 1}, {-1, -2}, {-1, 2}, {1, -2}, {1, 2}, {2, -1}, {2, 1},
@@ -42,14 +42,58 @@ static void logarithms(const int32_t *restrict sums, int shift, const int32_t *r
     }
 }
 
+/* Differences of `count` points of the ring to the one amid it, inputs from f on, and the sum of the
+   magnitudes of the first 8; returns what f is behind them. */
+static int ring(const inr_band *b, const uint16_t *phases, int64_t i, int64_t j, int count,
+                int32_t (*restrict inputs)[BLOCK], int32_t *restrict spread, int f)
+{
+    const int e = (int)b->exponent;
+    const uint16_t *restrict here = inr_at(b, phases, i, j, 0, 0);
+    memset(spread, 0, sizeof(int32_t) * BLOCK);
+    for (int n = 0; n < count; n++, f++) {
+        const uint16_t *restrict there = inr_at(b, phases, i, j, about[n][0], about[n][1]);
+        const int32_t counts = n < 8 ? -1 : 0;
+        for (int p = 0; p < BLOCK; p++) {
+            const int32_t difference = there[p] - here[p];
+            spread[p] += inr_abs(difference) & counts;
+            inputs[f][p] = SCALED(4 * difference);
+        }
+    }
+    return f;
+}
+
+/* What windows say of another channel or frame, inputs from f on; sums: its own; returns what f is
+   behind them. */
+static int statistics(const inr_band *b, const int32_t *sums, int64_t stride, const int32_t *restrict own_sum,
+                      const int32_t *restrict error, const int32_t *restrict base,
+                      int32_t (*restrict inputs)[BLOCK], int f)
+{
+    const int step_b = !(b->row & b->col), e = (int)b->exponent;
+    const int shifts[3] = {step_b ? 1 : 3, step_b ? 0 : 1, step_b ? -2 : -1};
+    for (int n = 0; n < 3; n++, f++)
+        logarithms(sums + n * stride, shifts[n], b->tables->log2, inputs[f]);
+    const int32_t *restrict products = sums + 3 * stride, *restrict squares = sums + 4 * stride;
+    const int32_t ridge = step_b ? RIDGE_B : RIDGE_A;
+    for (int p = 0; p < BLOCK; p++) {
+        const double quotient = (double)(products[p] + ridge) * 1024 / (double)(squares[p] + ridge);
+        const double limited =
+            quotient < -SLOPE_LIMIT ? -SLOPE_LIMIT : quotient > SLOPE_LIMIT ? SLOPE_LIMIT : quotient;
+        /* rounded down: positive as it is cut */
+        const int32_t slope = (int32_t)(limited + SLOPE_LIMIT) - SLOPE_LIMIT;
+        inputs[f][p] = SCALED(own_sum[p] + (slope * error[p] >> 10) - base[p]);
+    }
+    return f + 1;
+}
+
 void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, int64_t j,
                           int32_t *restrict base, int32_t (*restrict inputs)[BLOCK])
 {
     const int step_b = !(b->row & b->col), e = (int)b->exponent, many = (int)b->references;
+    const int seen = many + (int)b->frames;
     const int8_t(*near)[2] = step_b ? near_b : near_a, (*far)[2] = step_b ? far_b : far_a;
     const int32_t *restrict log2 = b->tables->log2;
     const uint16_t *restrict own[4];
-    int32_t own_sum[BLOCK], spread[BLOCK], error[MAX_REFERENCES][BLOCK];
+    int32_t own_sum[BLOCK], spread[BLOCK], error[MAX_SEEN][BLOCK];
     int f = many ? 1 : 0;
     const int activities = f + OWN_COUNT + RING_COUNT * many + (b->fine ? FINE_COUNT : 0);
     for (int n = 0; n < 4; n++)
@@ -61,14 +105,14 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
                     inr_abs(4 * own[2][p] - total) + inr_abs(4 * own[3][p] - total);
     }
     logarithms(spread, 2 - e, log2, inputs[activities]);
-    for (int k = 0; k < many; k++) {
-        const uint16_t *restrict here = inr_at(b, b->reference[k], i, j, 0, 0);
+    for (int k = 0; k < seen; k++) {
+        const uint16_t *restrict here = inr_at(b, b->seen[k], i, j, 0, 0);
         const uint16_t *restrict r[4];
         for (int n = 0; n < 4; n++)
-            r[n] = inr_at(b, b->reference[k], i, j, near[n][0], near[n][1]);
+            r[n] = inr_at(b, b->seen[k], i, j, near[n][0], near[n][1]);
         for (int p = 0; p < BLOCK; p++)
             error[k][p] = 4 * here[p] - (r[0][p] + r[1][p] + r[2][p] + r[3][p]);
-        if (k)
+        if (k || !many)
             continue;
         const int own_base = b->own_base != 0;
         for (int p = 0; p < BLOCK; p++) {
@@ -93,22 +137,11 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
             inputs[f][p] = SCALED(4 * there[p] - base[p]);
     }
     for (int k = 0; k < many; k++) {
-        const uint16_t *restrict here = inr_at(b, b->reference[k], i, j, 0, 0);
-        memset(spread, 0, sizeof spread);
-        for (int n = 0; n < RING_COUNT; n++, f++) {
-            const uint16_t *restrict there =
-                inr_at(b, b->reference[k], i, j, ring[n][0], ring[n][1]);
-            const int32_t counts = n < 8 ? -1 : 0;
-            for (int p = 0; p < BLOCK; p++) {
-                const int32_t difference = there[p] - here[p];
-                spread[p] += inr_abs(difference) & counts;
-                inputs[f][p] = SCALED(4 * difference);
-            }
-        }
+        f = ring(b, b->seen[k], i, j, RING_COUNT, inputs, spread, f);
         logarithms(spread, 3 - e, log2, inputs[activities + 2 + k]);
     }
     if (b->fine) {
-        const uint16_t *restrict here = inr_at(b, b->reference[many - 1], i, j, 0, 0);
+        const uint16_t *restrict here = inr_at(b, b->seen[many - 1], i, j, 0, 0);
         for (int n = 0; n < FINE_COUNT; n++, f++) {
             /* rounded down, as ODD counts */
             const int y = fine[n][0], x = fine[n][1], odd = 2 * (y & 1) + (x & 1);
@@ -137,22 +170,14 @@ void INR_NAME(inr_inputs)(const inr_band *b, const inr_windows *w, int64_t i, in
     const int shifts[3] = {step_b ? 1 : 3, step_b ? 0 : 1, step_b ? -2 : -1};
     for (int n = 0; n < 3; n++, f++)
         logarithms(sums + n * stride, shifts[n], log2, inputs[f]);
-    for (int k = 0; k < many; k++) {
-        const int32_t *of_reference = sums + (3 + 5 * k) * stride;
-        for (int n = 0; n < 3; n++, f++)
-            logarithms(of_reference + n * stride, shifts[n], log2, inputs[f]);
-        const int32_t *restrict products = of_reference + 3 * stride;
-        const int32_t *restrict squares = of_reference + 4 * stride;
-        const int32_t ridge = step_b ? RIDGE_B : RIDGE_A;
-        for (int p = 0; p < BLOCK; p++) {
-            const double quotient =
-                (double)(products[p] + ridge) * 1024 / (double)(squares[p] + ridge);
-            const double limited =
-                quotient < -SLOPE_LIMIT ? -SLOPE_LIMIT : quotient > SLOPE_LIMIT ? SLOPE_LIMIT : quotient;
-            /* rounded down: positive as it is cut */
-            const int32_t slope = (int32_t)(limited + SLOPE_LIMIT) - SLOPE_LIMIT;
-            inputs[f][p] = SCALED(own_sum[p] + (slope * error[k][p] >> 10) - base[p]);
-        }
-        f++;
+    for (int k = 0; k < many; k++)
+        f = statistics(b, sums + (3 + 5 * k) * stride, stride, own_sum, error[k], base, inputs, f);
+    for (int k = many; k < seen; k++) {
+        const uint16_t *restrict here = inr_at(b, b->seen[k], i, j, 0, 0);
+        f = ring(b, b->seen[k], i, j, FRAME_COUNT, inputs, spread, f);
+        for (int p = 0; p < BLOCK; p++)
+            inputs[f][p] = SCALED(4 * here[p] - base[p]);
+        logarithms(spread, 3 - e, log2, inputs[f + 1]);
+        f = statistics(b, sums + (3 + 5 * k) * stride, stride, own_sum, error[k], base, inputs, f + 2);
     }
 }

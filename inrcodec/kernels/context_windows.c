@@ -6,7 +6,7 @@
 static inline int16_t *error_row(const inr_windows *w, int64_t parity, int64_t channel, int64_t r)
 {
     const int64_t slot = (r + 2 * RING) % RING;
-    return w->errors + ((parity * (1 + MAX_REFERENCES) + channel) * RING + slot) * w->width;
+    return w->errors + ((parity * (1 + MAX_SEEN) + channel) * RING + slot) * w->width;
 }
 
 /* Errors of the samples of row r of the phase (parity, parity), from column -4 on. */
@@ -36,7 +36,7 @@ static void fill_errors(const inr_band *b, const uint16_t *phases, int64_t parit
     }
 }
 
-/* Vertical sums of magnitudes of own errors, or of their differences to a reference's, for windows of
+/* Vertical sums of magnitudes of own errors, or of their differences to another's, for windows of
    three heights; and of products for the one in the middle. */
 static void sum_columns(const inr_windows *w, int64_t parity, int64_t channel, int64_t first,
                         int64_t count, int32_t *restrict columns)
@@ -107,6 +107,7 @@ static void sum_row(const int32_t *restrict v, int64_t count, int64_t n, int add
 void INR_NAME(inr_window_row)(const inr_band *b, inr_windows *w, int64_t i)
 {
     const int64_t parities = b->row & b->col ? 1 : 2, n = b->cols, stride = w->width;
+    const int64_t seen = b->references + b->frames;
     for (int64_t parity = 0; parity < parities; parity++) {
         const int64_t same_row = b->row == parity, same_col = b->col == parity;
         const int64_t rows = same_row ? 9 : 8, cols = same_col ? 9 : 8;
@@ -114,11 +115,11 @@ void INR_NAME(inr_window_row)(const inr_band *b, inr_windows *w, int64_t i)
         const int64_t top = i + (same_row || parity ? -4 : -3);
         const int64_t left = same_col || parity ? 0 : 1;
         for (int64_t r = w->next[parity] > top ? w->next[parity] : top; r < top + rows; r++)
-            for (int64_t c = 0; c <= b->references; c++)
-                fill_errors(b, c ? b->reference[c - 1] : b->own, parity, r, n + 9,
+            for (int64_t c = 0; c <= seen; c++)
+                fill_errors(b, c ? b->seen[c - 1] : b->own, parity, r, n + 9,
                             error_row(w, parity, c, r));
         w->next[parity] = top + rows;
-        for (int64_t c = 0; c <= b->references; c++) {
+        for (int64_t c = 0; c <= seen; c++) {
             int32_t *columns = w->columns, *sums = w->sums + (c ? 3 + 5 * (c - 1) : 0) * stride;
             sum_columns(w, parity, c, top, rows, columns);
             columns += left;

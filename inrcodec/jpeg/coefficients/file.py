@@ -97,6 +97,8 @@ class CoefficientImage:
             inner_fields, sections, direct_geometry(geometry.blocks), limits
         )
         inner_fields.end()
+        if direct.shared is not None:
+            raise CorruptError("shared networks of the DC coefficients")
         changes = sections.optional(CHANGES)
         if changes == b"":
             raise CorruptError("changes to networks that are none")
