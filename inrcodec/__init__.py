@@ -11,7 +11,7 @@ True
 from .context.own_prior import Prior
 from .coordinate.model import Coordinate
 from .coordinate.resample import resample
-from .decode import decode, decode_file, decode_picture, imread, read_metadata
+from .decode import decode, decode_file, decode_picture, frames, imread, read_metadata
 from .encode import encode
 from .encode_file import encode_file, imwrite
 from .encode_set import encode_set
@@ -32,6 +32,8 @@ from .errors import (
 )
 from .files.metadata import Metadata
 from .files.picture import Picture, PixelType
+from .frames.encode import encode_frames
+from .frames.reader import LinrFile
 from .info import bit_map, info
 from .limits import Limits
 from .progress import Progress
@@ -48,6 +50,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "LinrError",
+    "LinrFile",
     "LinrWarning",
     "Metadata",
     "NotLinrError",
@@ -66,7 +69,9 @@ __all__ = [
     "decode_picture",
     "encode",
     "encode_file",
+    "encode_frames",
     "encode_set",
+    "frames",
     "imread",
     "imwrite",
     "info",

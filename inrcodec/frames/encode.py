@@ -307,7 +307,8 @@ def groups(pages: Iterable[Page], see: bool) -> Iterator[tuple[dict[int, Page], 
         first = group[max(group)]
         alike = {(size_of(page), page.type) for page in (before, *group.values())}
         if len(alike) > 1:
-            yield from (({number: page}, [{number: ()}]) for number, page in group.items())
+            for number, page in group.items():
+                yield {number: page}, [{number: ()}]
         elif see:
             yield group, list(stages(start, max(group)))
         else:

@@ -25,7 +25,8 @@ def stages(first: int, last: int) -> Iterator[Stage]:
         return
     yield {last: () if last - first == INTERVAL else (first, first)}
     known = [first, last]
-    while stage := {(a + b) // 2: (a, b) for a, b in pairwise(known) if b - a > 1}:
+    while len(known) <= last - first:
+        stage: Stage = {(a + b) // 2: (a, b) for a, b in pairwise(known) if b - a > 1}
         yield stage
         known = sorted([*known, *stage])
 

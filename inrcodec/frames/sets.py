@@ -11,7 +11,8 @@ from ..contents import planes_of
 from ..context.file import Models
 from ..context.layout import choose_layout
 from ..context.prior import QUICK
-from ..context.shared import Scene, SharedNetworks, code_shared, fit_shared
+from ..context.samples import Scene
+from ..context.shared import SharedNetworks, code_shared, fit_shared
 from ..files.picture import Picture
 from ..history.chain import Chain, beginnings, chains
 from ..history.planes import Planes
