@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,11 +19,20 @@ _LINKS = 40  # that a path may go through, as on Linux
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
 
 
+# What is written: bytes, or pieces of them that are made as they are written.
+Data = bytes | Iterable[bytes]
+
+
+def pieces_of(data: Data) -> Iterable[bytes]:
+    """What is to be written, piece by piece."""
+    return (data,) if isinstance(data, bytes | bytearray | memoryview) else data
+
+
 class _Output(NamedTuple):
     """What is written where, and the files whose permissions it gets (and of `like` more)."""
 
     target: Path
-    data: bytes
+    data: Data
     force: bool
     old: os.stat_result | None
     like: os.stat_result | None
@@ -38,9 +49,9 @@ def status_of(file: BinaryIO) -> os.stat_result | None:
 
 
 def write_atomic(
-    path: str | os.PathLike[str], data: bytes, *, force: bool, like: os.stat_result | None = None
+    path: str | os.PathLike[str], data: Data, *, force: bool, like: os.stat_result | None = None
 ) -> None:
-    """Write a file so that it appears whole or not at all.
+    """Write a file so that it appears whole or not at all; also where making a piece of it raises.
 
     It gets its name when it is on the disk, was read back and compared. Until then it has none
     where the system can do that (Linux), so that a process killed at any moment leaves nothing
@@ -57,7 +68,8 @@ def write_atomic(
     if written_in_place(path):
         # A folder raises IsADirectoryError here.
         with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
-            file.write(data)
+            for piece in pieces_of(data):
+                file.write(piece)
         return
     target = Path(os.path.realpath(path))
     old = None
@@ -163,8 +175,10 @@ def _temporary(target: Path) -> Path:
 
 def _fill(file: BinaryIO, output: _Output) -> None:
     """Write to the disk, with permissions and times, and read it back."""
-    data = output.data
-    file.write(data)
+    written, found = hashlib.blake2b(), hashlib.blake2b()
+    for piece in pieces_of(output.data):
+        written.update(piece)
+        file.write(piece)
     file.flush()
     _take_over(file.fileno(), output)
     os.fsync(file.fileno())
@@ -172,9 +186,10 @@ def _fill(file: BinaryIO, output: _Output) -> None:
         # Or the system would read from its memory what it should read from the disk.
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     file.seek(0)
-    for start in range(0, len(data) + 1, _PIECE):
-        if file.read(_PIECE) != data[start : start + _PIECE]:
-            raise VerificationError(f"what was written to {output.target} does not read back")
+    while piece := file.read(_PIECE):
+        found.update(piece)
+    if found.digest() != written.digest():
+        raise VerificationError(f"what was written to {output.target} does not read back")
 
 
 def _take_over(descriptor: int, output: _Output) -> None:

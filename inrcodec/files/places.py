@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ..errors import LinrError, OutputExistsError
-from .atomic import write_atomic, written_in_place
+from .atomic import Data, pieces_of, write_atomic, written_in_place
 from .urls import full_url, is_url, kind_of_url, local_path, open_url, prepare_url, write_url
 
 # A path, a URL that fsspec opens (s3://, https://, ...; file:// is a path), or a binary file that
@@ -49,25 +49,32 @@ def opened(place: Place, *, whole: bool = True) -> Iterator[BinaryIO]:
         yield file if file.seekable() else io.BytesIO(file.read())
 
 
-def write(place: Place, data: bytes, *, force: bool, like: os.stat_result | None = None) -> None:
+def write(place: Place, data: Data, *, force: bool, like: os.stat_result | None = None) -> None:
     """Write a file so that it appears whole or not at all, as atomic.write_atomic and
-    urls.write_url; a file object gets the bytes. An OSError says where it happened."""
+    urls.write_url; a file object gets the bytes. data: also piece by piece, of which a file object
+    has some already where making another raises. An OSError says where it happened."""
     if not isinstance(place, str | os.PathLike):
-        taken = 0
-        while taken < len(data):  # of which a raw file may take a part
-            count = place.write(data[taken:])
-            if count is None and not isinstance(place, io.RawIOBase):
-                return  # as some do that take all
-            if not count:
-                raise OSError(f"cannot write {name_of(place)}: it takes no more")
-            taken += count
+        for piece in pieces_of(data):
+            _give(place, piece)
         return
     name = os.fspath(place)
     with _writing(name):
         if is_url(name):
-            write_url(name, data, force=force)
+            write_url(name, data if isinstance(data, bytes) else b"".join(data), force=force)
         else:
             write_atomic(local_path(name), data, force=force, like=like)
+
+
+def _give(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes to a file object."""
+    taken = 0
+    while taken < len(data):  # of which a raw file may take a part
+        count = file.write(data[taken:])
+        if count is None and not isinstance(file, io.RawIOBase):
+            return  # as some do that take all
+        if not count:
+            raise OSError(f"cannot write {name_of(file)}: it takes no more")
+        taken += count
 
 
 def prepare(place: Place, *, force: bool, make_folder: bool = False) -> None:
