@@ -25,7 +25,7 @@ _WIDTH = 256
 # of field types beyond those of TIFF 6.0: IFD, and the three of BigTIFF
 BIG_BYTES = {13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {
-    1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"
+    1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Bytes(Protocol):
 class Whole:
     """A file in memory."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self._view = memoryview(data)
 
     def __len__(self) -> int:
@@ -77,7 +77,8 @@ class Opened:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a directory; size: bytes of its values, 0 where they lie outside the file."""
+    """A field of a directory; size: bytes of its values, 0 where they lie outside the file; place:
+    of them in the file, or in the directory's own bytes where these few are there."""
 
     tag: int
     kind: int
@@ -111,19 +112,23 @@ class Directory:
             found.setdefault(one.tag, one)
         return found
 
-    def table(self, tag: int, most: int) -> np.ndarray:
+    def numbers(self, tag: int, most: int) -> tuple[int, ...]:
         """The first numbers of a field, none where it is missing, of another type or negative."""
+        one = self.by_tag.get(tag)
+        if one is None or one.kind not in _NUMBERS or not one.size:
+            return ()
+        count = min(one.count, most)
+        found = struct.unpack_from(f"{self.order}{count}{_NUMBERS[one.kind]}", one.values)
+        return found if min(found, default=0) >= 0 else ()
+
+    def table(self, tag: int, most: int) -> np.ndarray:
+        """The same, of many."""
         one = self.by_tag.get(tag)
         if one is None or one.kind not in _NUMBERS or not one.size:
             return np.empty(0, np.uint8)
         kind = np.dtype(self.order + _NUMBERS[one.kind])
-        values = one.file.read(one.place, min(one.count, most) * kind.itemsize)
-        found = np.frombuffer(values, kind, len(values) // kind.itemsize)
+        found = np.frombuffer(one.values, kind)[:most]
         return found if found.size and found.min() >= 0 else found[:0]
-
-    def numbers(self, tag: int, most: int) -> tuple[int, ...]:
-        """The same, of a few."""
-        return tuple(self.table(tag, most).tolist())
 
     def number(self, tag: int, default: int) -> int:
         """The first of them."""
@@ -180,17 +185,19 @@ def read_directory(file: Bytes, name: str, start: int = 0) -> Directory:
             raise ImageError(f"{name}: TIFF with {count} fields in its directory")
         entries = file.read(first, entry * count + inside)
         (following,) = struct.unpack_from(order + offset, entries, entry * count)
+        here: Bytes = Whole(entries)
         for at in range(0, entry * count, entry):
             tag, kind, values = struct.unpack_from(f"{order}HH{offset}", entries, at)
             size = values * (FIELD_BYTES | BIG_BYTES).get(kind, 0)
-            place = first + at + entry - inside
+            place, where = at + entry - inside, here
             if size > inside:
-                (place,) = struct.unpack_from(order + offset, entries, at + entry - inside)
+                (place,) = struct.unpack_from(order + offset, entries, place)
+                where = file
                 size = size if place + size <= len(file) else 0
                 total += size
                 if total > 2 * len(file):  # of which each may be a copy
                     raise ImageError(f"{name}: damaged TIFF, values of many fields in one place")
-            fields.append(Field(tag, kind, values, size, place, file))
+            fields.append(Field(tag, kind, values, size, place, where))
     except struct.error:
         raise ImageError(f"{name}: truncated TIFF, its directory lies outside the file") from None
     return Directory(order, big, start, tuple(fields), following if following != start else 0)
