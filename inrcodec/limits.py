@@ -21,6 +21,7 @@ class Limits:
     weights: numbers in all networks of a file.
     sections: of a file.
     metadata: bytes of it, inflated.
+    pages: images in a file of several.
     """
 
     pixels: int = 1 << 28
@@ -28,6 +29,7 @@ class Limits:
     weights: int = 1 << 24
     sections: int = 64
     metadata: int = 1 << 26
+    pages: int = 1 << 20
 
     def __post_init__(self) -> None:
         for field in fields(self):

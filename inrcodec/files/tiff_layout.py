@@ -5,8 +5,10 @@ Everything is checked before a strip is read: sizes, counts, and that all of the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+
+import numpy as np
 
 from ..errors import ImageError, LimitError
 from ..limits import Limits, check_size
@@ -15,7 +17,7 @@ from .tiff_directory import Directory
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS = 266, 273, 277, 278, 279
 PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS = 284, 317, 322, 323, 324
-TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT = 325, 338, 339
+TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT, DEPTH, TILE_DEPTH = 325, 338, 339, 32997, 32998
 
 # Compressions that we unpack ourselves, and pack again: the schemes of files.packing.
 SCHEMES = {1: "none", 5: "lzw", 8: "deflate", 32773: "packbits", 32946: "deflate"}
@@ -28,20 +30,22 @@ OTHER_COMPRESSIONS = {
 _READ = (
     WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES,
     ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS,
-    TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT,
+    TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT, DEPTH, TILE_DEPTH,
 )  # fmt: skip
 _PHOTOMETRICS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "L*a*b*"}
 _FORMATS = {3: "floating-point", 5: "complex", 6: "complex"}
 WHITE, BLACK, RGB = 0, 1, 2
 # So many pixels may all tiles have, those beyond the edges included.
 _TILED_TIMES, _TILED_MORE = 16, 1 << 24
+_FAR = 1 << 61
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A strip or tile: where it lies in the file, and in which plane (of all or one sample a
-    pixel), row and column it begins."""
+    """A strip or tile: its number in the file's lists, where it lies in the file, and in which
+    plane (of all or one sample a pixel), row and column it begins."""
 
+    number: int
     offset: int
     count: int
     plane: int
@@ -49,11 +53,12 @@ class Piece:
     col: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """bits: of a sample in the file, 1 to 16; signed: whether samples are; extra: what ExtraSamples
     says of the last sample of each pixel, -1 if there is none; planes: 1, or one for each sample;
-    rows, cols: of a piece."""
+    rows, cols: of a piece; slices: of a volume (ImageDepth) whose lists have the pieces of all;
+    offsets, counts: int64 arrays, of each plane's slices one after the other."""
 
     directory: Directory
     width: int
@@ -70,32 +75,68 @@ class Layout:
     tiled: bool
     rows: int
     cols: int
-    offsets: tuple[int, ...]
-    counts: tuple[int, ...]
+    slices: int
+    offsets: np.ndarray
+    counts: np.ndarray
 
-    @cached_property
-    def pieces(self) -> list[Piece]:
+    @property
+    def across(self) -> int:
+        """How many pieces lie side by side."""
+        return -(-self.width // self.cols)
+
+    @property
+    def per_plane(self) -> int:
+        """Pieces of a plane of one image."""
+        return -(-self.height // self.rows) * self.across
+
+    def piece(self, number: int) -> Piece:
+        """One of an image that is no volume."""
+        plane, at = divmod(number, self.per_plane)
+        row, col = divmod(at, self.across)
+        offset, count = int(self.offsets[number]), int(self.counts[number])
+        return Piece(number, offset, count, plane, row * self.rows, col * self.cols)
+
+    @property
+    def pieces(self) -> Iterator[Piece]:
         """All strips or tiles, in the order of the file's lists."""
-        corners = [
-            (row, col)
-            for row in range(0, self.height, self.rows)
-            for col in range(0, self.width, self.cols)
-        ]
-        places = [(plane, *corner) for plane in range(self.planes) for corner in corners]
-        return [
-            Piece(offset, count, *place)
-            for offset, count, place in zip(self.offsets, self.counts, places, strict=True)
-        ]
+        return map(self.piece, range(self.planes * self.per_plane))
+
+    def touched(self, top: int, left: int, height: int, width: int) -> Iterator[Piece]:
+        """Those that have samples of some part of the image."""
+        for plane in range(self.planes):
+            for row in range(top // self.rows, (top + height - 1) // self.rows + 1):
+                for col in range(left // self.cols, (left + width - 1) // self.cols + 1):
+                    yield self.piece(plane * self.per_plane + row * self.across + col)
+
+    def slice(self, number: int) -> Layout:
+        """An image of a volume."""
+        shape = self.planes, self.slices, self.per_plane
+        offsets, counts = (
+            np.ascontiguousarray(table.reshape(shape)[:, number]).reshape(-1)
+            for table in (self.offsets, self.counts)
+        )
+        return replace(self, slices=1, offsets=offsets, counts=counts)
+
+    def shifted(self, distance: int) -> Layout:
+        """The same image so many bytes behind."""
+        return replace(self, offsets=self.offsets + distance)
 
     @property
     def end(self) -> int:
         """Where the last of the strips or tiles ends in the file."""
-        return max(map(sum, zip(self.offsets, self.counts, strict=True)))
+        return int((self.offsets + self.counts).max())
 
     @property
     def depth(self) -> int:
         """How many samples a piece has of each pixel."""
         return self.samples // self.planes
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Bytes of each piece of a plane of one image, unpacked: int64."""
+        rows = np.arange(0, self.height, self.rows)
+        lines = self.rows if self.tiled else np.minimum(self.rows, self.height - rows)
+        return np.repeat(lines * self.line_bytes * np.ones_like(rows), self.across)
 
     def lines(self, piece: Piece) -> int:
         """How many rows a piece has in the file."""
@@ -149,23 +190,34 @@ def read_layout(directory: Directory, size: int, name: str, limits: Limits) -> L
     pieces = -(-height // rows) * -(-width // cols) * planes
     if pieces // planes * cols * rows > _TILED_TIMES * width * height + _TILED_MORE:
         raise LimitError(f"{name}: tiles of {cols} x {rows} for {width} x {height} pixels")
-    offsets = numbers(TILE_OFFSETS if tiled else STRIP_OFFSETS, pieces + 1)
-    counts = numbers(TILE_COUNTS if tiled else STRIP_COUNTS, pieces + 1)
+    if number(TILE_DEPTH, 1) > 1:
+        raise ImageError(f"{name}: TIFF with tiles of several images is not supported")
+    offset_tag, count_tag = (TILE_OFFSETS, TILE_COUNTS) if tiled else (STRIP_OFFSETS, STRIP_COUNTS)
+    slices, told = 1, directory.by_tag[offset_tag].count if offset_tag in directory.by_tag else 0
+    if number(DEPTH, 1) > 1 and told == pieces * number(DEPTH, 1):
+        slices = number(DEPTH, 1)
+        pieces *= slices
+    offsets = directory.table(offset_tag, pieces + 1)
+    counts = directory.table(count_tag, pieces + 1)
     if len(offsets) != pieces:
         raise ImageError(f"{name}: damaged TIFF, {len(offsets)} of {pieces} strips or tiles")
     layout = Layout(
         directory, width, height, samples, bits, signed, photometric, extra, compression,
         predictor == 2 and SCHEMES.get(compression, "") in ("lzw", "deflate"), fill == 2, planes,
-        tiled, rows, cols, offsets, counts or (0,) * pieces,
+        tiled, rows, cols, slices, _places(offsets), _places(counts),
     )  # fmt: skip
-    if not counts:
+    if not len(counts):
         layout = _with_counts(layout, size, name)
     if len(layout.counts) != pieces:
         raise ImageError(f"{name}: damaged TIFF, {len(counts)} of {pieces} strip byte counts")
-    for offset, count in zip(layout.offsets, layout.counts, strict=True):
-        if offset + count > size:
-            raise ImageError(f"{name}: truncated TIFF, image data end at byte {offset + count}")
+    if layout.offsets.max() > size or layout.counts.max() > size or layout.end > size:
+        raise ImageError(f"{name}: truncated TIFF, image data end at byte {layout.end}")
     return layout
+
+
+def _places(table: np.ndarray) -> np.ndarray:
+    """int64; what is no place in any file is one that is in none, either."""
+    return np.minimum(table.astype(np.uint64), np.uint64(_FAR)).astype(np.int64)
 
 
 def _samples_of(directory: Directory, samples: int, name: str) -> tuple[int, bool]:
@@ -190,9 +242,9 @@ def _with_counts(layout: Layout, size: int, name: str) -> Layout:
     """A layout whose byte counts are not stated: what samples take, or up to the end of the file,
     of a strip or tile that is alone."""
     if layout.compression == 1:
-        counts = tuple(layout.lines(piece) * layout.line_bytes for piece in layout.pieces)
+        counts = np.tile(layout.sizes, layout.planes * layout.slices)
     elif len(layout.offsets) == 1 and layout.offsets[0] <= size:
-        counts = (size - layout.offsets[0],)
+        counts = size - layout.offsets
     else:
         raise ImageError(f"{name}: TIFF without the byte counts of its strips")
     return replace(layout, counts=counts)

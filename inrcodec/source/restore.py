@@ -103,7 +103,7 @@ def metadata_of(skeleton: Skeleton, pixels: PixelType) -> Metadata | None:
         raise CorruptError(f"{name} is no {skeleton.kind} file as it says")
     try:
         if skeleton.kind == TIFF:
-            return tiff_files.metadata_of(skeleton.sparse, name)[0]
+            return tiff_files.metadata_of(skeleton.sparse, name)
         if skeleton.kind == JPEG:
             whole = skeleton.sparse
             return jpeg_files.metadata_of(bytes(whole.read(0, len(whole))))

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import CorruptError
 from ..files.packing import Packed, Packing, find_packing
 from ..files.picture import Picture
-from ..files.tiff_directory import read_directory
+from ..files.tiff_directory import Whole, read_directory
 from ..files.tiff_layout import SCHEMES, Layout, read_layout
 from ..files.tiff_samples import mirrored, place_of, raw_of, raw_piece, samples_of
 from ..limits import Limits
@@ -32,7 +32,7 @@ def find(data: bytes, layout: Layout, picture: Picture) -> Found | None:
     samples = picture.cube
     if layout.compression not in SCHEMES:
         return None
-    raw = [raw_piece(data, layout, piece) for piece in layout.pieces]
+    raw = [raw_piece(Whole(data), layout, piece) for piece in layout.pieces]
     recipe: dict[str, Any] = {}
     ends = _row_ends(raw, layout)
     for pads in (ZEROS, REPEATED, STORED):

@@ -107,7 +107,7 @@ def test_a_next_directory_that_is_none(following: int) -> None:
         (tiff({**GREY, 279: 5}, PIXELS.tobytes()), "5 of 6 bytes"),
         (tiff({**GREY, 278: 1}, PIXELS.tobytes()), "1 of 2 strips"),
         (tiff({**GREY, 278: 0}, PIXELS.tobytes()), "3 x 0 pixels"),
-        (tiff(GREY, SECOND, following=14), "several images"),
+        (tiff(GREY, SECOND, following=14), "page 2: the image is empty"),
         (tiff({**GREY, 322: 1 << 14, 323: 1 << 14, 324: 8, 325: 6}, PIXELS.tobytes()), "tiles of"),
         (tiff({**GREY, 259: 7}, PIXELS.tobytes()), "JPEG"),
         (tiff({**GREY, 259: 8}, PIXELS.tobytes()), "inflate"),

@@ -1,0 +1,232 @@
+"""The images of a TIFF file, of which any part can be read without the others.
+
+A file is a chain of directories, each of one image or of several (tiff_stack.py). All directories
+are read and checked when it is opened; of the samples nothing is, before it is asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from threading import Lock
+from typing import NamedTuple, overload
+
+import numpy as np
+
+from ..errors import ImageError
+from ..limits import DEFAULT, Limits
+from . import tiff_stack as stack
+from .metadata import Metadata
+from .picture import PixelType
+from .tiff_directory import Bytes, directories, has_directory, read_directory
+from .tiff_layout import DEPTH, SCHEMES, Layout, Piece, read_layout
+from .tiff_others import Unpack, unpacking
+from .tiff_samples import place_of, raw_part, raw_piece, samples_of
+from .tiff_tags import left_out_of, tags_of, type_of
+
+CACHE_BYTES = 1 << 27  # of unpacked strips and tiles, for all pages of a file
+_PAGES_HELD = 16
+
+
+class TiffPage:
+    """An image of a file. number: from 0 on; images: how many its directory stands for; layout: how
+    it lies in the file; type: what its samples stand for."""
+
+    def __init__(self, pages: TiffPages, number: int, images: int, layout: Layout) -> None:
+        self.number, self.images, self.layout = number, images, layout
+        self.type: PixelType = type_of(layout, pages.name_of(number))
+        self._pages = pages
+
+    @property
+    def height(self) -> int:
+        return self.layout.height
+
+    @property
+    def width(self) -> int:
+        return self.layout.width
+
+    @property
+    def channels(self) -> int:
+        return self.layout.samples
+
+    @property
+    def bits(self) -> int:
+        """8 or 16, of the arrays."""
+        return 8 if self.layout.bits <= 8 else 16
+
+    @cached_property
+    def metadata(self) -> Metadata | None:
+        """What the tags of its directory say besides how the image is stored."""
+        return tags_of(self.layout.directory)
+
+    def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """The samples of a part of the image: uint8 or uint16, (height, width) or (height, width,
+        2..4). Unpacks the strips or tiles that it touches, but for those that it did lately.
+
+        Raises ImageError where the file is damaged, and ValueError for a part that it has not.
+        """
+        layout = self.layout
+        if not (0 <= top < top + height <= self.height and 0 <= left < left + width <= self.width):
+            raise ValueError(f"rows {top} + {height}, columns {left} + {width} are not in the page")
+        image = np.empty((height, width, layout.samples), f"u{self.bits // 8}")
+        for piece in layout.touched(top, left, height, width):
+            rows, cols, planes = place_of(layout, piece)
+            rows = slice(max(rows.start, top), min(rows.stop, top + height))
+            cols = slice(max(cols.start, left), min(cols.stop, left + width))
+            part = self._pages.part(
+                self,
+                piece,
+                range(rows.start - piece.row, rows.stop - piece.row),
+                range(cols.start - piece.col, cols.stop - piece.col),
+            )
+            inside = slice(rows.start - top, rows.stop - top)
+            image[inside, cols.start - left : cols.stop - left, planes] = part
+        return image[..., 0] if layout.samples == 1 else image
+
+    @cached_property
+    def unpack(self) -> Unpack:
+        """Of compressions that are not ours."""
+        return unpacking(self._pages.file, self.layout, self._pages.name_of(self.number))
+
+
+class TiffPages(Sequence[TiffPage]):
+    """The images of a file, in its order. left_out: what of the file they do not have, in words."""
+
+    def __init__(
+        self,
+        file: Bytes,
+        name: str,
+        limits: Limits,
+        starts: Sequence[int],
+        images: Sequence[int],
+        left_out: tuple[str, ...],
+    ) -> None:
+        """starts: of the directories; images: how many each stands for."""
+        self.file, self.name, self.left_out = file, name, left_out
+        self._limits, self._starts = limits, starts
+        self._ends = np.cumsum(images).tolist()
+        self._held, self._lock = OrderedDict[int, TiffPage](), Lock()
+        self._parts, self._bytes = OrderedDict[tuple[int, int], np.ndarray](), 0
+
+    @property
+    def pages(self) -> Sequence[TiffPage]:
+        return self
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @overload
+    def __getitem__(self, number: int) -> TiffPage: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[TiffPage]: ...
+
+    def __getitem__(self, number: int | slice) -> TiffPage | Sequence[TiffPage]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        number = range(len(self))[number]
+        with self._lock:
+            if number in self._held:
+                self._held.move_to_end(number)
+                return self._held[number]
+        at = bisect_right(self._ends, number)
+        before = self._ends[at - 1] if at else 0
+        name = self.name_of(number)
+        directory = read_directory(self.file, name, self._starts[at])
+        layout = read_layout(directory, len(self.file), name, self._limits)
+        images = self._ends[at] - before
+        if layout.slices > 1:
+            layout = layout.slice(number - before)
+        elif images > 1:
+            layout = layout.shifted((number - before) * stack.stride_of(layout))
+        page = TiffPage(self, number, images, layout)
+        with self._lock:
+            self._held[number] = page
+            if len(self._held) > _PAGES_HELD:
+                self._held.popitem(last=False)
+        return page
+
+    def name_of(self, number: int) -> str:
+        """What errors call an image."""
+        return _called(self.name, number, len(self) > 1)
+
+    def part(self, page: TiffPage, piece: Piece, rows: range, cols: range) -> np.ndarray:
+        """The samples of some rows and columns of a piece: (rows, cols, depth)."""
+        layout, name = page.layout, self.name_of(page.number)
+        if layout.compression == 1:
+            return raw_part(self.file, layout, piece, rows, cols, name)
+        key = page.number, piece.number
+        with self._lock:
+            part = self._parts.get(key)
+            if part is not None:
+                self._parts.move_to_end(key)
+        if part is None:
+            if layout.compression in SCHEMES:
+                lines = layout.lines(piece)
+                part = samples_of(raw_piece(self.file, layout, piece, name), layout, lines)
+            else:
+                part = page.unpack(piece)
+            self._hold(key, part)
+        return part[rows.start : rows.stop, cols.start : cols.stop]
+
+    def _hold(self, key: tuple[int, int], part: np.ndarray) -> None:
+        with self._lock:
+            if key not in self._parts and part.nbytes <= CACHE_BYTES:
+                self._parts[key] = part
+                self._bytes += part.nbytes
+            while self._bytes > CACHE_BYTES:
+                self._bytes -= self._parts.popitem(last=False)[1].nbytes
+
+
+def open_pages(file: Bytes, name: str, limits: Limits = DEFAULT) -> TiffPages:
+    """The images of a TIFF. Raises ImageError, with `name` and the page in front, for a damaged
+    file and for images that pictures cannot represent exactly, and LimitError for more than
+    limits.pages of them, or one above limits.pixels."""
+    starts, counts, stacks = list[int](), list[int](), dict[int, _Stack]()
+    left_out, places, used, pieces = dict[str, None](), {len(file)}, 8, 0
+    for number, directory in enumerate(directories(file, name, limits)):
+        called = _called(name, number, number > 0 or has_directory(file, directory))
+        layout = read_layout(directory, len(file), called, limits)
+        type_of(layout, called)
+        pieces += len(layout.offsets)
+        if pieces > len(file):
+            raise ImageError(f"{name}: damaged TIFF, of more strips or tiles than bytes")
+        first, said = int(layout.offsets.min()), stack.told(directory, layout)
+        if said and layout.slices == 1:
+            stride = stack.stride_of(layout)
+            if not stride and directory.number(DEPTH, 1) > 1:
+                raise ImageError(f"{called}: TIFF of a volume that is packed in an unknown way")
+            if stride:
+                stacks[number] = _Stack(first, stride, said)
+                places.update(field.place for field in directory.fields if field.size > 8)
+        starts.append(directory.start)
+        counts.append(layout.slices)
+        places |= {directory.start, first}
+        left_out |= dict.fromkeys(left_out_of(directory))
+        used += int(layout.counts.sum()) + sum(field.size for field in directory.fields)
+        used += 56 + 20 * len(directory.fields)
+    ordered = sorted(places)
+    for number, (first, stride, said) in stacks.items():
+        room = (ordered[bisect_right(ordered, first)] - first) // stride
+        # what is not in the file cannot be lost
+        counts[number] = next((count for count in said if count <= room), 1)
+        used += (counts[number] - 1) * stride
+    limits.check("pages", sum(counts), f"{name}: {sum(counts)} images")
+    if len(file) > used:
+        left_out[f"about {len(file) - used} bytes that no tag points to"] = None
+    return TiffPages(file, name, limits, starts, counts, tuple(left_out))
+
+
+class _Stack(NamedTuple):
+    """A directory that may stand for several images: where the first one is, how many bytes each
+    takes, and how many there may be."""
+
+    first: int
+    stride: int
+    said: list[int]
+
+
+def _called(name: str, number: int, several: bool) -> str:
+    return f"{name}, page {number + 1}" if several else name
