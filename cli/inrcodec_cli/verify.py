@@ -78,7 +78,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
 
     limits = options["limits"]
     data = read_input(file)
-    count = describe(data, planes=False, limits=limits)["images"]
+    count = describe(data, planes=False, limits=limits)["frames"]
     pictures = [decode_picture(data, frame=i, **options) for i in range(count)]
     source, said = pictures[0].source, "OK"
     if source is not None:

@@ -61,6 +61,11 @@ class TiffPage:
         """What the tags of its directory say besides how the image is stored."""
         return tags_of(self.layout.directory)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Nothing by itself: that of the file has all (TiffPages)."""
+        return ()
+
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """The samples of a part of the image: uint8 or uint16, (height, width) or (height, width,
         2..4). Unpacks the strips or tiles that it touches, but for those that it did lately.

@@ -72,7 +72,7 @@ class LinrFile:
         limits: Limits = DEFAULT,
         damaged: Callable[[LinrError], None] | None = None,
     ) -> None:
-        self._reading = Reading(backend_for(device), threads, limits, priors=priors)
+        self.reading = Reading(backend_for(device), threads, limits, priors=priors)
         self._damaged, self._stack = damaged, ExitStack()
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
@@ -88,7 +88,7 @@ class LinrFile:
 
     def _read(self, scale: int) -> Contents:
         self._file.seek(self._start)
-        return read_contents(self._file, scale, self._reading.limits)
+        return read_contents(self._file, scale, self.reading.limits)
 
     def close(self) -> None:
         """Closes what it opened."""
@@ -159,7 +159,7 @@ class LinrFile:
         box = _box(region, self.grid(0).whole) if region is not None else self.grid(0).whole
         target = box.reduced(scale)
         pixels = self.frames * target.height * target.width
-        self._reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
+        self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
         for frame in range(self.frames):
             image = self.array(frame, region, scale) if self.size(frame) == first else None
@@ -186,7 +186,7 @@ class LinrFile:
         with self._lock:
             if scale < self._scale:
                 self.contents, self._scale = self._read(scale), scale
-        return picture_of(self.contents, replace(self._reading, frame=frame, scale=scale))
+        return picture_of(self.contents, replace(self.reading, frame=frame, scale=scale))
 
     def _of_parts(self, frame: int, box: Box, scale: int, entire: bool) -> Picture:
         model, outer = self._frames(), self.contents
@@ -195,7 +195,7 @@ class LinrFile:
         shape = (target.height, target.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.zeros(shape, np.uint8 if size.bits == 8 else np.uint16)
         numbers, found = list(grid.touched(box)), dict[int, Contents]()
-        threads = self._reading.threads or os.cpu_count() or 1
+        threads = self.reading.threads or os.cpu_count() or 1
         each = max(1, threads // len(numbers))
 
         def fill(number: int) -> None:
@@ -215,7 +215,7 @@ class LinrFile:
                 into, of = wanted.slices(target), wanted.slices(grid[number].reduced(scale))
                 samples[into] = decoded[of]
 
-        with Workers(self._reading.backend, min(threads, len(numbers))) as workers:
+        with Workers(self.reading.backend, min(threads, len(numbers))) as workers:
             workers.map(fill, numbers)
         types = {part.type for part in found.values()} or {outer.type}
         if len(types) > 1:
@@ -248,7 +248,7 @@ class LinrFile:
             size = self._file.tell()
             if window.end > size:
                 raise TruncatedError("the file ends before it, or within it")
-            limits = self._reading.limits
+            limits = self.reading.limits
             found = parse_part(self._file, window, outer, limits, SCALES[scale])
         page, box = model.page_of(part)
         size_ = model.sizes[page]
@@ -263,7 +263,7 @@ class LinrFile:
         """A part and its samples."""
         part = self.contents_of(number, scale)
         planes = self._planes(part, number, scale, threads, ()).planes
-        reading = replace(self._reading, scale=scale)
+        reading = replace(self.reading, scale=scale)
         return part, samples_of(part, planes, reading)[0]
 
     def _planes(
@@ -293,7 +293,7 @@ class LinrFile:
             if len(needs) > MAX_OTHERS:
                 raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
         reading = replace(
-            self._reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
+            self.reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
         )
         seen = _Seen(planes_of_model(part, reading), frozenset(needs))
         if any(shared.frames for shared in model.shared):
