@@ -138,10 +138,11 @@ def encode_pages(
     if options.get("model", "auto") == "coordinate":
         raise ValueError("frames and tiles are for the models auto, context and stored")
     fit, wanted = options_of(**options)
-    return _Encoder(pages, _tile(tile), spool, outer, fit, wanted, limits).run()
+    return _Encoder(pages, checked_tile(tile), spool, outer, fit, wanted, limits).run()
 
 
-def _tile(tile: Tile) -> tuple[int, int] | None:
+def checked_tile(tile: Tile) -> tuple[int, int] | None:
+    """Height and width of tiles; ValueError for what cannot be these."""
     if tile is None:
         return None
     rows, cols = (tile, tile) if isinstance(tile, int) else tile

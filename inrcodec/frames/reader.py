@@ -223,7 +223,8 @@ class LinrFile:
         head = found.get(0)
         metadata = (head.metadata if head else None) or outer.metadata
         left_out = (*outer.left_out, *(head.left_out if head else ()))
-        return Picture(samples, types.pop(), metadata if entire else None, left_out)
+        source = outer.source if entire and scale == 1 and self.frames == 1 else None
+        return Picture(samples, types.pop(), metadata if entire else None, left_out, source)
 
     def _named(self, error: LinrError, frame: int, number: int) -> LinrError:
         """An error that says which part it is of."""
@@ -309,6 +310,20 @@ class LinrFile:
         if not 0 <= other < len(model.sizes) or model.sizes[other] != model.sizes[page]:
             raise CorruptError("a frame that sees one of another size, or none")
         return number - model.first_parts[page] + model.first_parts[other]
+
+    def facts(self, frame: int) -> Picture:
+        """What is known of a frame but its samples, which are all 0: type, metadata, what was left
+        out. Raises as picture."""
+        self._check(frame)
+        size, outer = self.size(frame), self.contents
+        head = outer
+        if isinstance(outer.model, Frames):
+            head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
+        shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
+        samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
+        metadata = head.metadata or outer.metadata
+        left_out = tuple(dict.fromkeys((*outer.left_out, *head.left_out)))
+        return Picture(samples, head.type, metadata, left_out)
 
     def check_digest(self) -> None:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever

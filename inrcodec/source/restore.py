@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -13,6 +14,7 @@ from ..files import jpeg as jpeg_files
 from ..files import png as png_files
 from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
+from ..files.images import write_picture
 from ..files.metadata import Metadata
 from ..files.packing import Packed, Packing
 from ..files.picture import Picture, PixelType, digest
@@ -86,6 +88,20 @@ def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pac
     if digest_of(data) != skeleton.digest:
         raise ChecksumError("the source file does not come back byte for byte")
     return data
+
+
+def file_of(
+    picture: Picture, extension: str, warn: Callable[[str], None], limits: Limits = DEFAULT
+) -> bytes:
+    """The file of a picture: the source file itself where it has that type, else as
+    images.write_picture. warn: told where the former does not come back."""
+    source = picture.source
+    if source is not None and extension.lower() in extensions_of(source):
+        try:
+            return restore(picture, limits)
+        except LinrError as error:
+            warn(f"{error}; picture and metadata do")
+    return write_picture(picture, extension)
 
 
 def is_source(skeleton: Skeleton, data: bytes) -> bool:
