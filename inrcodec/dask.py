@@ -105,11 +105,11 @@ def encode_files(
     names there; or a mapping of files to .linr files, without `out`. Paths and URLs are opened by
     the workers. client: default the current one. Outputs that are there are kept and
     skipped if they hold their image, and fail if not, so that a run can be taken up again; force:
-    encode all anew. tile, strip, strict, options: as encode_file's, but that threads is 1 if not given,
-    and at most what the worker has, of which its tasks take no more together. retries: how often an
-    image is tried again, on any worker, after an OSError or MemoryError; one whose worker is lost
-    is started again as the scheduler's allowed-failures says. each: called with each Outcome, as
-    they come.
+    encode all anew. tile, strip, strict, options: as encode_file's, but that threads is 1 if not
+    given, and at most what the worker has, of which its tasks take no more together. retries: how
+    often an image is tried again, on any worker, after an OSError or MemoryError; one whose worker
+    is lost is started again as the scheduler's allowed-failures says. each: called with each
+    Outcome, as they come.
 
     A file that fails does not stop the others. Raises ValueError where two files would get one
     name, or one that of a source, OSError for a folder that cannot be listed. Interrupted, it

@@ -25,7 +25,8 @@ from .frames.encode import EncodedFrames, Tile, encode_pages
 from .frames.facts import describe_frames
 from .frames.file import Frames
 from .frames.reader import LinrFile
-from .frames.source import AUTO, Source, open_source, tiled
+from .frames.source import AUTO, Source, open_source
+from .frames.tiled import tiled
 from .frames.tiles import Grid
 from .limits import DEFAULT, Limits
 from .source.restore import is_source
@@ -120,13 +121,13 @@ def encode_one(source: Place, target: Place, work: Work, begun: Begun = lambda *
     name = name_of(source)
     refuse_same(source, target)
     with opened(source) as file:
-        status = status_of(file)
+        status, start = status_of(file), file.tell()
         prepare(target, force=work.force, make_folder=work.make_folder)
         what: Source | Picture | None
         what = open_source(file, name, work.tile, work.limits, work.strip)
         if what is None:
             what = _picture(file.read(), name, work)
-        size = _size_of(file)
+        size = file.seek(0, os.SEEK_END) - start
         left_out = what.left_out
         if work.strict and left_out:
             raise ImageError(f"{name}: left out would be: {', '.join(left_out)}")
@@ -140,7 +141,7 @@ def encode_one(source: Place, target: Place, work: Work, begun: Begun = lambda *
                 coded = _coded(what, name, spool, work)  # type: ignore[arg-type]
                 write(target, coded.chunks(), force=work.force, like=status)
                 facts = _of_pages(what, coded, work)
-        file.seek(0)
+        file.seek(start)
         png_file = file.read(len(png.SIGNATURE)) == png.SIGNATURE
     if work.remove and (work.force or not left_out):
         remove_source(name, status)
@@ -157,11 +158,6 @@ def encode_one(source: Place, target: Place, work: Work, begun: Begun = lambda *
     return Encoded(data, facts)
 
 
-def _size_of(file: BinaryIO) -> int:
-    """The bytes of an open file."""
-    return file.seek(0, os.SEEK_END)
-
-
 def _picture(given: bytes, name: str, work: Work) -> Source | Picture:
     """What is encoded of a file of one picture."""
     picture = source_picture(given, name, work.limits, work.strip)
@@ -169,7 +165,8 @@ def _picture(given: bytes, name: str, work: Work) -> Source | Picture:
         if picture.jpeg is not None and work.options.get("model", "auto") not in BY_COEFFICIENTS:
             return pixels_alone(picture)
         return picture
-    return tiled(pixels_alone(picture) if picture.jpeg is not None else picture, work.tile)
+    assert not isinstance(work.tile, str)
+    return tiled(picture, work.tile, work.limits)
 
 
 def _of_picture(picture: Picture, work: Work) -> tuple[bytes, dict[str, Any]]:
@@ -252,7 +249,7 @@ def check_skipped(source: Place, target: Place, limits: Limits = DEFAULT) -> Non
 def _digest_of_pages(given: bytes, name: str, model: Frames, limits: Limits) -> bytes:
     """The digest of a file of parts that an image file's pages would be in, cut as its own are."""
     found = open_source(io.BytesIO(given), name, model.tile, limits, strip=True)
-    source = found or tiled(read_picture(given, name, limits), model.tile)
+    source = found or tiled(read_picture(given, name, limits), model.tile, limits)
     digests = []
     for page in source.pages:
         for box in Grid(page.height, page.width, model.tile):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
-from ..files.picture import Picture
 from ..files.tiff import SIGNATURES
 from ..files.tiff_directory import Bytes, Opened, Whole
 from ..files.tiff_pages import TiffPages, open_pages
@@ -16,7 +15,7 @@ from ..source.restore import ELSEWISE
 from ..source.skeleton import DIGEST_BYTES, TIFF, Skeleton
 from ..source.tiff_find import find_pages
 from .encode import Outer, Tile
-from .pages import ArrayPage, Page, size_of
+from .pages import Page, size_of
 
 AUTO = "auto"
 # Pages of more pixels become tiles of so many rows and columns, if nothing else is asked for.
@@ -37,14 +36,6 @@ class Source:
     def left_out(self) -> tuple[str, ...]:
         """What of the file it has not, in words."""
         return self.outer.left_out
-
-
-def tiled(picture: Picture, tile: Tile | str) -> Source:
-    """A picture in memory that is to be tiles."""
-    assert not isinstance(tile, str)
-    outer = Outer(picture.metadata, picture.left_out, picture.source)
-    alone = replace(picture, metadata=None, left_out=(), source=None, jpeg=None)
-    return Source([ArrayPage(alone)], outer, tile)
 
 
 def open_source(
