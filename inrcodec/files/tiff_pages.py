@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import NamedTuple, overload
@@ -26,7 +26,8 @@ from .tiff_others import Unpack, unpacking
 from .tiff_samples import packed_piece, place_of, raw_part, samples_of, unpacked
 from .tiff_tags import left_out_of, tags_of, type_of
 
-CACHE_BYTES = 1 << 27  # of unpacked strips and tiles, for all pages of a file
+CACHE_BYTES = 1 << 26  # of unpacked strips and tiles, for all pages of a file
+_BLOCK_BYTES = 1 << 20  # of rows that are held where they are not packed
 _PAGES_HELD = 16
 
 
@@ -136,7 +137,7 @@ class TiffPages(Sequence[TiffPage]):
         self._ends = np.cumsum(images).tolist()
         self._origin: tuple[int, _Origin | None] = -1, None
         self._held, self._lock = OrderedDict[int, TiffPage](), Lock()
-        self._parts, self._bytes = OrderedDict[tuple[int, int], np.ndarray](), 0
+        self._parts, self._bytes = OrderedDict[tuple[int, int, int], np.ndarray](), 0
 
     @property
     def pages(self) -> Sequence[TiffPage]:
@@ -182,29 +183,53 @@ class TiffPages(Sequence[TiffPage]):
     def part(self, page: TiffPage, piece: Piece, rows: range, cols: range) -> np.ndarray:
         """The samples of some rows and columns of a piece: (rows, cols, depth)."""
         layout, name = page.layout, self.name_of(page.number)
-        if layout.compression == 1:
+        if layout.compression != 1:
+            part = self._unpacked(page, piece, name)
+            return part[rows.start : rows.stop, cols.start : cols.stop]
+        wide = len(rows) * layout.line_bytes > CACHE_BYTES // 2
+        if wide or len(cols) == layout.cols or layout.tiled:
             return raw_part(self.file, layout, piece, rows, cols, name)
-        key = page.number, piece.number
-        with self._lock:
-            part = self._parts.get(key)
-            if part is not None:
-                self._parts.move_to_end(key)
-        if part is None:
-            if layout.compression in SCHEMES:
-                raw = unpacked(packed_piece(self.file, layout, piece), layout, piece, name)
-                part = samples_of(raw, layout, layout.lines(piece))
-            else:
-                part = page.unpack(piece)
-            self._hold(key, part)
-        return part[rows.start : rows.stop, cols.start : cols.stop]
+        # a few columns: those beside them are likely to be asked for next
+        step = max(1, _BLOCK_BYTES // layout.line_bytes)
+        parts = list[np.ndarray]()
+        for top in range(rows.start - rows.start % step, rows.stop, step):
+            block = range(top, min(top + step, layout.lines(piece)))
 
-    def _hold(self, key: tuple[int, int], part: np.ndarray) -> None:
+            def unpack(block: range = block) -> np.ndarray:
+                every = range(layout.cols)
+                return raw_part(self.file, layout, piece, block, every, name)
+
+            part = self._held_part((page.number, piece.number, top), unpack)
+            inside = slice(max(rows.start - top, 0), rows.stop - top)
+            parts.append(part[inside, cols.start : cols.stop])
+        return np.concatenate(parts)
+
+    def _unpacked(self, page: TiffPage, piece: Piece, name: str) -> np.ndarray:
+        """A whole piece, (lines, cols, depth) or what of these is in the image."""
+        layout = page.layout
+
+        def unpack() -> np.ndarray:
+            if layout.compression not in SCHEMES:
+                return page.unpack(piece)
+            raw = unpacked(packed_piece(self.file, layout, piece), layout, piece, name)
+            return samples_of(raw, layout, layout.lines(piece))
+
+        return self._held_part((page.number, piece.number, 0), unpack)
+
+    def _held_part(self, key: tuple[int, int, int], unpack: Callable[[], np.ndarray]) -> np.ndarray:
+        """What was unpacked lately, or is now: a piece of a page, or rows of it from one on."""
+        with self._lock:
+            if key in self._parts:
+                self._parts.move_to_end(key)
+                return self._parts[key]
+        part = unpack()
         with self._lock:
             if key not in self._parts and part.nbytes <= CACHE_BYTES:
                 self._parts[key] = part
                 self._bytes += part.nbytes
             while self._bytes > CACHE_BYTES:
                 self._bytes -= self._parts.popitem(last=False)[1].nbytes
+        return part
 
 
 def open_pages(file: Bytes, name: str, limits: Limits = DEFAULT) -> TiffPages:
