@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from ..errors import ImageError, LinrError
 from ..files.atomic import Data
 from ..files.images import write_picture
+from ..files.metadata import TIFF as TAGS
+from ..files.metadata import for_kind
 from ..files.tiff_write import PageToWrite, write_tiff_pages
 from ..limits import DEFAULT, Limits
 from ..source.restore import extensions_of, file_of
@@ -114,17 +116,25 @@ def file_of_frames(
 def _new_tiff(file: LinrFile, wanted: Selection) -> Callable[[BinaryIO], None]:
     """What writes a TIFF of frames."""
     frames = range(file.frames) if wanted.frame is None else [wanted.frame]
+    rows, pages = Rows(file), list[PageToWrite]()
 
-    def pages() -> Iterator[PageToWrite]:
-        rows = Rows(file)
-        for frame in frames:
-            if wanted.whole:
-                head = file.facts(frame)
-                yield PageToWrite(*file.size(frame), head.type, head.metadata, partial(rows, frame))
-            else:
-                yield PageToWrite.of(file.picture(frame, wanted.region, wanted.scale))
+    @lru_cache(1)
+    def part(frame: int) -> np.ndarray:
+        return file.picture(frame, wanted.region, wanted.scale).samples
 
-    return lambda target: write_tiff_pages(target, pages())
+    def of_part(frame: int, top: int, bottom: int) -> np.ndarray:
+        return part(frame)[top:bottom]
+
+    for frame in frames:
+        head, size = file.facts(frame), file.size(frame)
+        height, width = size.height, size.width
+        metadata = for_kind(head.metadata, TAGS) if head.metadata else None
+        if not wanted.whole:
+            box = file.box(frame, wanted.region).reduced(wanted.scale)
+            height, width, metadata = box.height, box.width, None
+        of = partial(rows if wanted.whole else of_part, frame)
+        pages.append(PageToWrite(height, width, size.channels, size.bits, of, head.type, metadata))
+    return lambda target: write_tiff_pages(target, pages)
 
 
 def spooled(made: Iterable[bytes] | Callable[[BinaryIO], None]) -> Iterator[bytes]:

@@ -127,6 +127,12 @@ class LinrFile:
         size = self.size(frame)
         return Grid(size.height, size.width, self.tile)
 
+    def box(self, frame: int, region: Region | None) -> Box:
+        """A region of a frame, None being all of it. Raises ValueError where it does not lie in
+        the frame."""
+        whole = self.grid(frame).whole
+        return whole if region is None else _box(region, whole)
+
     def array(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> np.ndarray:
         """A frame, or a region of it, as decode has it."""
         return self.picture(frame, region, scale).array()
@@ -137,8 +143,7 @@ class LinrFile:
         self._check(frame)
         if scale not in SCALES:
             raise ValueError(f"scale is {scale}; it can be {', '.join(map(str, SCALES))}")
-        whole = self.grid(frame).whole
-        box = whole if region is None else _box(region, whole)
+        whole, box = self.grid(frame).whole, self.box(frame, region)
         if not box.reduced(scale).height or not box.reduced(scale).width:
             raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
         if not isinstance(self.contents.model, Frames):
@@ -155,9 +160,7 @@ class LinrFile:
         pixels together than one image may."""
         if self.frames == 1:
             return self.array(0, region, scale)
-        first = self.size(0)
-        box = _box(region, self.grid(0).whole) if region is not None else self.grid(0).whole
-        target = box.reduced(scale)
+        first, target = self.size(0), self.box(0, region).reduced(scale)
         pixels = self.frames * target.height * target.width
         self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
