@@ -24,6 +24,7 @@ from .files.places import Place, name_of, opened, prepare, refuse_same, remove_s
 from .frames.encode import EncodedFrames, Tile, encode_pages
 from .frames.facts import describe_frames
 from .frames.file import Frames
+from .frames.pages import Page
 from .frames.reader import LinrFile
 from .frames.source import AUTO, Source, open_source
 from .frames.tiled import tiled
@@ -248,10 +249,18 @@ def check_skipped(source: Place, target: Place, limits: Limits = DEFAULT) -> Non
 
 def _digest_of_pages(given: bytes, name: str, model: Frames, limits: Limits) -> bytes:
     """The digest of a file of parts that an image file's pages would be in, cut as its own are."""
-    found = open_source(io.BytesIO(given), name, model.tile, limits, strip=True)
-    source = found or tiled(read_picture(given, name, limits), model.tile, limits)
     digests = []
-    for page in source.pages:
+    for page in pages_like(io.BytesIO(given), name, model.tile, limits):
         for box in Grid(page.height, page.width, model.tile):
             digests.append(digest(page.read(box.top, box.left, box.height, box.width)))
     return digest_of_digests(tuple(digests))
+
+
+def pages_like(
+    file: BinaryIO, name: str, tile: tuple[int, int] | None, limits: Limits
+) -> Sequence[Page]:
+    """The pages of an image file as they are encoded in such tiles. Raises as encode_file."""
+    found = open_source(file, name, tile, limits, strip=True)
+    if found is not None:
+        return found.pages
+    return tiled(read_picture(file.read(), name, limits), tile, limits).pages

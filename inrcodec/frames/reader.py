@@ -73,7 +73,7 @@ class LinrFile:
         damaged: Callable[[LinrError], None] | None = None,
     ) -> None:
         self.reading = Reading(backend_for(device), threads, limits, priors=priors)
-        self._damaged, self._stack = damaged, ExitStack()
+        self.damaged, self._stack = damaged, ExitStack()
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
         with ExitStack() as stack:
@@ -208,9 +208,9 @@ class LinrFile:
                 raise  # which no part is to blame for
             except LinrError as error:
                 named = self._named(error, frame, number)
-                if self._damaged is None:
+                if self.damaged is None:
                     raise named from error
-                self._damaged(named)
+                self.damaged(named)
                 return
             found[number] = part
             wanted = grid[number].within(box).reduced(scale)

@@ -79,3 +79,8 @@ def _digest(file: Bytes) -> bytes:
     for start in range(0, len(file), _PIECE):
         found.update(file.read(start, _PIECE))
     return found.digest()
+
+
+def digest_of_file(file: BinaryIO) -> bytes:
+    """BLAKE2b-128 of an open file, from its beginning."""
+    return _digest(Opened(file))
