@@ -56,10 +56,11 @@ def parts() -> Iterator[MadeParts]:
 
 def keys() -> Iterator[tuple]:
     """Pages that see none, stored and with networks, shared and of their own."""
-    for channels, kind in enumerate(("grey", "grey_alpha", "rgb", "rgba"), 1):
-        for bits in (8, 16):
-            pages = moving(3 if channels < 3 else 2, 8, 9, channels, KINDS[bits])
-            yield f"keys_{kind}{bits}", pages, parts_file(pages, sets=(a_set(channels),))
+    for kind, channels, bits in (
+        ("grey", 1, 8), ("grey_alpha", 2, 16), ("rgb", 3, 8), ("rgba", 4, 16),
+    ):  # fmt: skip
+        pages = moving(2, 8, 9, channels, KINDS[bits])
+        yield f"keys_{kind}{bits}", pages, parts_file(pages, sets=(a_set(channels),))
     grey, rgb = moving(4, 12, 9, 1, np.uint8), moving(2, 9, 8, 3, np.uint8)
     yield "stored_grey8", grey, parts_file(grey, [How(stored)])
     yield "one_page_grey8", grey[:1], parts_file(grey[:1], sets=(a_set(),))
@@ -83,13 +84,14 @@ def coordinate(picture: Picture) -> bytes:
 
 def pages_that_see() -> Iterator[tuple]:
     """Pages behind, between and before those that they see."""
-    for channels, kind in enumerate(("grey", "grey_alpha", "rgb", "rgba"), 1):
-        for bits in (8, 16):
-            plan, order = (DYADIC, ORDER) if channels == 1 else (SHORT, ITS_ORDER)
-            pages = moving(len(plan), 9, 8, channels, KINDS[bits])
-            its = (a_set(channels), a_set(channels, 2, random=(2, 6), models=RANKED))
-            data = parts_file(pages, seeing(plan), order, sets=its)
-            yield f"seeing_{kind}{bits}", pages, data
+    for kind, channels, bits, plan, order in (
+        ("grey", 1, 8, DYADIC, ORDER), ("grey_alpha", 2, 16, SHORT, ITS_ORDER),
+        ("rgb", 3, 16, SHORT, ITS_ORDER), ("rgba", 4, 8, SHORT, ITS_ORDER),
+    ):  # fmt: skip
+        pages = moving(len(plan), 9, 8, channels, KINDS[bits])
+        its = (a_set(channels), a_set(channels, 2, random=(2, 6), models=RANKED))
+        data = parts_file(pages, seeing(plan), order, sets=its)
+        yield f"seeing_{kind}{bits}", pages, data
     pages = moving(5, 14, 15, 1, np.uint8, 3)
     backward = [How(None, 0, (1,)), How(None, 0, (1,)), How(None, 0, (1,)), How(None, 0, (1,))]
     data = parts_file(pages, [*backward, How(stored)], (4, 3, 2, 1, 0), sets=(a_set(1, 1),))
@@ -127,7 +129,7 @@ def tiles() -> Iterator[tuple]:
     for name, step in (("444", 0), ("420", 2)):
         picture = source_picture(pillow(scene(32, 48, 3, np.uint8), quality=80, subsampling=step), "it")
         pages = [picture.samples, picture.samples[::-1]]
-        coded = [How(of_jpeg), How(None)]
+        coded = [How(of_jpeg), How(stored)]
         data = parts_file(pages, coded, tile=(32, 48), sets=(a_set(3),))
         yield f"coefficients_{name}_rgb8", pages, data
 
@@ -214,7 +216,7 @@ def types() -> Iterator[tuple]:
     ):
         pages = [Picture(page, type_) for page in few]
         yield f"type_{name}_grey8", pages, parts_file(pages, how, sets=its, type=type_)
-    deep = [Picture(page >> 4, PixelType(12)) for page in moving(2, 9, 10, 3, np.uint16)]
+    deep = [Picture(page >> 4, PixelType(12)) for page in moving(1, 9, 17, 3, np.uint16)]
     data = parts_file(deep, tile=(16, 16), sets=(a_set(3),), type=PixelType(12))
     yield "type_depth12_rgb16", deep, data
     pages = [
