@@ -28,7 +28,7 @@ from .tiff_tags import left_out_of, tags_of, type_of
 
 CACHE_BYTES = 1 << 26  # of unpacked strips and tiles, for all pages of a file
 _BLOCK_BYTES = 1 << 20  # of rows that are held where they are not packed
-_PAGES_HELD = 16
+_PAGES_HELD, _PIECES_HELD = 1024, 1 << 18  # of pages that were asked for last
 
 
 class _Origin:
@@ -133,6 +133,7 @@ class TiffPages(Sequence[TiffPage]):
         self._limits, self._starts = limits, starts
         self._ends = np.cumsum(images).tolist()
         self._origin: tuple[int, _Origin | None] = -1, None
+        self._pieces = 0  # of the pages that are held
         self._held, self._lock = OrderedDict[int, TiffPage](), Lock()
         self._parts, self._bytes = OrderedDict[tuple[int, int, int], np.ndarray](), 0
 
@@ -168,9 +169,14 @@ class TiffPages(Sequence[TiffPage]):
         page = TiffPage(self, number, number - first, origin)
         with self._lock:
             self._origin = at, origin
+            if number in self._held:  # another thread was faster
+                return self._held[number]
             self._held[number] = page
-            if len(self._held) > _PAGES_HELD:
-                self._held.popitem(last=False)
+            self._pieces += len(page.layout.offsets)
+            while len(self._held) > 1 and (
+                len(self._held) > _PAGES_HELD or self._pieces > _PIECES_HELD
+            ):
+                self._pieces -= len(self._held.popitem(last=False)[1].layout.offsets)
         return page
 
     def name_of(self, number: int) -> str:
