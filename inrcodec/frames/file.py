@@ -82,6 +82,11 @@ class Frames:
     def _ends(self) -> list[int]:
         return list(accumulate(self.lengths, initial=0))
 
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return self._ends[-1]
+
     def place(self, part: int) -> tuple[int, int]:
         """Where a part begins and ends behind the index."""
         return self._ends[part], self._ends[part + 1]

@@ -94,13 +94,12 @@ def _of_kind(
             others.append(Scene(layout, way.planes, tuple(beside)))
         else:
             keys.append(Scene(choose_layout(way.planes), way.planes, ()))
-    first = (keys or others)[0]
+    alone = keys or [Scene(choose_layout(s.planes), s.planes, ()) for s in others]
     own = options.prior
-    as_it_is = SharedNetworks.of(first.layout, Models.of_prior(own or QUICK), b"")
+    as_it_is = SharedNetworks.of(alone[0].layout, Models.of_prior(own or QUICK), b"")
     fitted = own is not None and options.effort == LEAST_EFFORT
     if fitted or not can_fit():
         return [as_it_is]
-    alone = keys or [Scene(choose_layout(s.planes), s.planes, ()) for s in others]
     key_set = fit_shared(alone, options)
     share = parts * len(keys) / (len(keys) + len(others))
     found = [key_set]
