@@ -24,6 +24,7 @@ from .context.own_prior import Prior, find_prior
 from .encode import encode
 from .errors import CorruptError, ImageError
 from .files.picture import Picture
+from .frames.file import Frames
 from .options import DEFAULT_EFFORT, Reading
 from .reconstruct import picture_of
 
@@ -144,8 +145,8 @@ class Chunks:
         file holds another image than the chunk."""
         contents = parse(data)
         found = contents.picture
-        if contents.images > 1:
-            raise CorruptError(f"a chunk of {contents.images} images")
+        if contents.images > 1 or isinstance(contents.model, Frames):
+            raise CorruptError(f"a chunk of {contents.images} frames, or of tiles")
         # first, so that no more is decoded than a chunk has pixels
         if found.height * found.width > most:
             raise CorruptError(f"a chunk of {most} bytes holds an image of {found.shape}")

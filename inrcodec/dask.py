@@ -26,6 +26,8 @@ from .files.images import EXTENSIONS
 from .files.others import extensions_read
 from .files.places import identity, is_file, is_folder, joined
 from .files.urls import files_in, full_url, is_url, local_path, without_query
+from .frames.encode import Tile
+from .frames.source import AUTO
 
 # Tasks that the scheduler holds at once: enough for thousands of cores, and for it to see that more
 # workers are worth while, but not a million.
@@ -89,6 +91,7 @@ def encode_files(
     out: str | None = None,
     *,
     client: Client | None = None,
+    tile: Tile | str = AUTO,
     force: bool = False,
     strip: bool = False,
     strict: bool = False,
@@ -102,17 +105,17 @@ def encode_files(
     names there; or a mapping of files to .linr files, without `out`. Paths and URLs are opened by
     the workers. client: default the current one. Outputs that are there are kept and
     skipped if they hold their image, and fail if not, so that a run can be taken up again; force:
-    encode all anew. strip, strict, options: as encode_file's, but that threads is 1 if not given,
-    and at most what the worker has, of which its tasks take no more together. retries: how often an
-    image is tried again, on any worker, after an OSError or MemoryError; one whose worker is lost
-    is started again as the scheduler's allowed-failures says. each: called with each Outcome, as
-    they come.
+    encode all anew. tile, strip, strict, options: as encode_file's, but that threads is 1 if not
+    given, and at most what the worker has, of which its tasks take no more together. retries: how
+    often an image is tried again, on any worker, after an OSError or MemoryError; one whose worker
+    is lost is started again as the scheduler's allowed-failures says. each: called with each
+    Outcome, as they come.
 
     A file that fails does not stop the others. Raises ValueError where two files would get one
     name, or one that of a source, OSError for a folder that cannot be listed. Interrupted, it
     cancels what has not begun.
     """
-    work = Work(options, force, strip, strict, make_folder=True)
+    work = Work(options, tile, force, strip, strict, make_folder=True)
     report = Report()
     for outcome in outcomes(_pairs(urls, out).items(), work, client or default_client(), retries):
         report.add(outcome)

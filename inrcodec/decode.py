@@ -5,25 +5,23 @@ parts frame by frame and tile by tile (frames/reader.py).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from .coding.backend import backend_for
 from .contents import Contents, parse
 from .context.own_prior import Prior
-from .errors import LinrError, LinrWarning
+from .errors import LinrWarning
 from .files.atomic import status_of
-from .files.images import write_picture
 from .files.metadata import TIFF, Metadata
 from .files.picture import Picture
 from .files.places import Place, extension_of, opened, refuse_same, write
+from .frames.file import Frames
+from .frames.output import Selection, file_of_frames
 from .frames.reader import EachFrame, LinrFile, Region
 from .limits import DEFAULT, Limits
-from .options import Reading
-from .reconstruct import picture_of, read_contents
-from .source.restore import extensions_of, restore
+from .source.restore import extensions_of
 
 
 def decode(
@@ -106,9 +104,11 @@ def decode_file(
     source: Place,
     target: Place,
     *,
+    frame: int | None = None,
+    region: Region | None = None,
+    scale: int = 1,
     force: bool = False,
     extension: str | None = None,
-    scale: int = 1,
     device: str = "cpu",
     threads: int | None = None,
     priors: Sequence[Prior] = (),
@@ -119,44 +119,35 @@ def decode_file(
     type and the .linr says so (info()["source"]), but for a LinrWarning where a compressor of this
     machine gives other bytes than the encoder's.
 
-    source, target: as encode_file's. extension: the type of what has no name, as a file object;
-    that of the file that was encoded if none is given. scale, device, threads, priors, limits: as
-    decode's; of a reduced image no more of the file is read than it needs. Raises OutputExistsError
-    if the target exists and force is False or it is the source, OSError as the file system does,
-    LinrError where a URL's packages are missing, and any of decode or images.write_picture.
+    source, target: as encode_file's. frame, region, scale, device, threads, priors, limits: as
+    decode's; no more of the file is read than what is asked for needs. All of several frames go
+    into a TIFF. extension: the type of what has no name, as a file object; that of the file that
+    was encoded if none is given. Raises OutputExistsError if the target exists and force is False
+    or it is the source, OSError as the file system does, LinrError where a URL's packages are
+    missing, and any of decode or images.write_picture.
     """
     refuse_same(source, target)
-    with opened(source, whole=scale == 1) as file:
-        status, contents = status_of(file), read_contents(file, scale, limits)
-    extension = extension or extension_of(target)
-    if not extension and hasattr(target, "write"):
-        extension = extension_encoded(contents)
-    reading = Reading(backend_for(device), threads, limits, scale=scale, priors=priors)
-    picture = picture_of(contents, reading)
-    write(target, file_of(picture, extension, _warn, limits), force=force, like=status)
+    wanted = Selection(frame, region, scale)
+    options: dict[str, Any] = {"device": device, "threads": threads, "priors": priors}
+    with opened(source, whole=wanted.whole) as opened_file:
+        status = status_of(opened_file)
+        with LinrFile(opened_file, limits=limits, **options) as file:
+            extension = extension or extension_of(target)
+            if not extension and hasattr(target, "write"):
+                extension = extension_encoded(file.contents)
+            data = file_of_frames(file, extension, wanted, _warn, limits)
+            write(target, data, force=force, like=status)
 
 
 def extension_encoded(contents: Contents) -> str:
     """That of the file that was encoded, or of one that holds what the .linr has of it."""
     if contents.source is not None:
         return extensions_of(contents.source)[0]
+    if contents.images > 1 and isinstance(contents.model, Frames):
+        return ".tif"
     of_tiff = contents.metadata is not None and contents.metadata.kind == TIFF
     return ".tif" if of_tiff or contents.type.signed or contents.type.extra else ".png"
 
 
 def _warn(text: str) -> None:
     warnings.warn(text, LinrWarning, stacklevel=4)  # at the line that called decode_file
-
-
-def file_of(
-    picture: Picture, extension: str, warn: Callable[[str], None], limits: Limits = DEFAULT
-) -> bytes:
-    """The file of a picture: the source file itself where it has that type, else as
-    images.write_picture. warn: told where the former does not come back."""
-    source = picture.source
-    if source is not None and extension.lower() in extensions_of(source):
-        try:
-            return restore(picture, limits)
-        except LinrError as error:
-            warn(f"{error}; picture and metadata do")
-    return write_picture(picture, extension)

@@ -55,6 +55,7 @@ def encode(
     time_limit: float | None = None,
     history: bool = True,
     prior: Prior | bytes | Place | None = None,
+    tile: int | tuple[int, int] | None = None,
     limits: Limits = DEFAULT,
     progress: Callable[[Progress], None] | None = None,
     report: Callable[[dict[str, Any]], None] | None = None,
@@ -76,7 +77,8 @@ def encode(
     to code that; under a time limit that the search could take half of it is not looked for.
     prior: one of one's own (train), its bytes, or its file, a path or URL, that networks start
     from; at effort 1 they are taken as it has them. Who decodes needs it, too; JPEGs and stored
-    images have none.
+    images have none. tile: height and width of tiles that decode alone (decode's region), multiples
+    of 16, or one number for both; not for the coordinate model.
     limits: of the image, and of the result's decoding. progress: called now and then, from any
     thread, one call at a time. report: called at the end with what info() says of the result, the
     planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
@@ -88,6 +90,14 @@ def encode(
     picture = image if isinstance(image, Picture) else Picture(image)
     if picture.unread:
         return _copied(picture, limits, report)
+    if tile is not None:
+        from .frames.tiled import encode_tiled  # which builds on this
+
+        return encode_tiled(
+            picture, tile, limits=limits, report=report, effort=effort, weights=weights,
+            device=device, seed=seed, threads=threads, model=model, time_limit=time_limit,
+            history=history, prior=prior, progress=progress,
+        )  # fmt: skip
     picture = replace(picture, samples=checked_image(picture.samples, limits))
     picture.check("the image")
     options, wanted = options_of(

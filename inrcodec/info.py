@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
 from .errors import LinrError
 from .files.metadata import pack_metadata
+from .frames.file import Frames
 from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .jpeg.coefficients.file import CoefficientImage
@@ -43,6 +45,12 @@ def info(
     decode's. Raises as decode.
     """
     contents = parse(bytes(data), limits)
+    if isinstance(contents.model, Frames):
+        from .frames.facts import describe_frames  # which builds on this
+        from .frames.reader import LinrFile
+
+        with LinrFile(bytes(data), threads=threads, priors=priors, limits=limits) as file:
+            return describe_frames(file, len(data), planes)
     if not planes or isinstance(contents.model, StoredImage | Copy):
         return describe(contents, len(data))
     statistics, decisions = PlaneStatistics(contents), Decisions()
@@ -83,6 +91,8 @@ def survey(
     """info(), decode() and bit_map() of a file in one decoding; the last is None of another than
     the context model."""
     contents = parse(bytes(data), limits)
+    if isinstance(contents.model, Frames):
+        raise LinrError("a file of parts: where the bits go is told of files of one image")
     statistics, bits = PlaneStatistics(contents), BitMap(contents.model.geometry)
     observe = _Both(statistics, bits)
     reading = Reading(backend_for("cpu"), threads, limits, priors=priors, observe=observe)
@@ -116,7 +126,7 @@ def describe(
         "height": picture.height,
         "width": picture.width,
         "channels": picture.channels,
-        "images": contents.images,
+        "frames": contents.images,
         "bits": picture.sample_bits,
         "depth": picture.bits,
         "palette": pixels.colours or None,
@@ -178,18 +188,21 @@ class PlaneStatistics:
 
     wants_inputs = False
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, pixels: int = 0) -> None:
+        """pixels: of all pictures that are observed, if these are several."""
         self._model = contents.model
-        self._pixels = contents.picture.height * contents.picture.width
+        self._pixels = pixels or contents.picture.height * contents.picture.width
         self._counts: dict[tuple[int, int], np.ndarray] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, codes: Codes) -> None:
         # a decision is P > 1/2; on the fence it is a 0
         wrong = (codes.probabilities > 32768) != (codes.bits > 0)
         costs = _cost(codes.probabilities, codes.bits)
         for row, plane in enumerate(reversed(range(codes.channel.planes))):
-            counts = self._counts.setdefault((codes.channel.index, plane), np.zeros(3))
-            counts += wrong.shape[1], wrong[row].sum(), costs[row].sum()
+            with self._lock:
+                counts = self._counts.setdefault((codes.channel.index, plane), np.zeros(3))
+                counts += wrong.shape[1], wrong[row].sum(), costs[row].sum()
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per channel and plane, in coding order: ber, of what was coded; bits spent, also
@@ -205,7 +218,8 @@ class PlaneStatistics:
                 "bpsp": float(spent / self._pixels),
             }
             for channel in self._model.layout.channels
-            for plane in reversed(range(channel.planes))
+            for plane in reversed(range(self._model.geometry.sample_bits))
+            if (channel.index, plane) in self._counts
             for count, wrong, spent in [self._counts[channel.index, plane]]
         ]
 

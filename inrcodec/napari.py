@@ -65,7 +65,7 @@ def _image(name: str) -> tuple[np.ndarray, bool]:
     """What is in a file, in colours that napari has, and whether the last axis is of those."""
     with opened(name) as file:
         data = file.read()
-    count = info(data, planes=False)["images"]
+    count = info(data, planes=False)["frames"]
     images = np.stack([decode(data, frame=index) for index in range(count)])
     if images.ndim == 4 and images.shape[3] == 2:
         images = images[..., [0, 0, 0, 1]]

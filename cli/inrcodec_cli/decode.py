@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inrcodec.reconstruct import SCALES
 from inrcodec.errors import LinrError, VerificationError
 from inrcodec.files.atomic import status_of
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.files.places import extension_of, remove_source
 from inrcodec.files.urls import is_url
-from inrcodec.source.restore import is_source
+from inrcodec.reconstruct import SCALES
 
 from .batch import Batch, Job, Writing, writing_options
 from .console import STREAM, label, tell, tell_left_out
@@ -32,13 +32,14 @@ from .files import (
     not_carried,
     open_input,
     priors_option,
+    read_region,
     threads_option,
     write_output,
 )
 
 if TYPE_CHECKING:
-    from inrcodec import Limits, Picture, Prior
-    from inrcodec.contents import Contents
+    from inrcodec import Limits, LinrFile, Picture, Prior
+    from inrcodec.frames.output import Selection
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class _Work:
 
     scale: int | None
     bits: int | None
-    every: int
+    selection: Selection
+    skip_damaged: bool
     device: str
     threads: int | None
     priors: tuple[Prior, ...]
@@ -82,21 +84,52 @@ class _Work:
     type=click.IntRange(8, 16),
     help="Continue a joint coordinate network to more bits: not the original image.",
 )
+@click.option(
+    "--frame",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="One frame of several, the first being 0.  [all, in a TIFF or numbered files]",
+)
+@click.option(
+    "--region",
+    callback=lambda _, __, given: read_region(given),
+    metavar="TOP,LEFT,HEIGHT,WIDTH",
+    help="A part of the image alone, in its pixels; of tiles those that it touches are decoded.",
+)
+@click.option(
+    "--skip-damaged",
+    is_flag=True,
+    help="Go on where a frame or tile is damaged, with 0 for its samples, and name it.",
+)
 @device_option
 @threads_option
 @priors_option
 @limit_option
-def decode(files: tuple[str, ...], reduce: str | None, **given: Any) -> None:
+def decode(
+    files: tuple[str, ...],
+    reduce: str | None,
+    frame: int | None,
+    region: tuple[int, int, int, int] | None,
+    **given: Any,
+) -> None:
     """Decompress .linr files to the files they were made of, or the kind of image OUT says."""
+    from inrcodec.frames.output import Selection
+
     writing = Writing.of(given)
     batch = Batch(writing.quiet)
-    work = _Work(**given, every=int(reduce or 1), writing=writing, batch=batch)
-    if reduce is not None and not work.original:
-        raise click.UsageError("--reduce takes pixels of the image, --scale and --bits do not.")
-    if writing.remove and not (work.original and reduce is None):
+    selection = Selection(frame, region, int(reduce or 1))
+    work = _Work(**given, selection=selection, writing=writing, batch=batch)
+    if not selection.whole and not work.original:
+        raise click.UsageError(
+            "--reduce and --region take pixels of the image, --scale and --bits do not."
+        )
+    whole = work.original and selection.whole and frame is None
+    if writing.remove and not whole:
         raise click.UsageError("--rm is for whole images.")
-    suffix = ".resampled.png" if not work.original else ".reduced.png"
-    whole = work.original and not reduce
+    suffix = ".resampled.png" if not work.original else ".png"
+    suffix = f".{frame}{suffix}" if frame is not None else suffix
+    suffix = f".region{suffix}" if region is not None else suffix
+    suffix = f".reduced{suffix}" if reduce is not None else suffix
     jobs = batch.plan(
         files, LINR, writing, partial(_suffix, limits=work.limits) if whole else suffix
     )
@@ -134,55 +167,50 @@ def _nameless(target: str) -> bool:
 
 
 def _decode(job: Job, work: _Work) -> None:
-    """Decodes one file, of one image or several, and says what became of it."""
-    from inrcodec.decode import extension_encoded, file_of
-    from inrcodec.reconstruct import read_contents
+    """Decodes one file, of one frame or several, and says what became of it."""
+    from inrcodec import LinrFile
+    from inrcodec.decode import extension_encoded
 
     started = time.perf_counter()
-    writing = work.writing
-    with open_input(job.source, whole=work.every == 1) as file:
-        status = status_of(file)
-        contents = read_contents(file, work.every, work.limits)
-        file.seek(0)
-        data = b"" if work.original else file.read()
-    nameless = _nameless(job.target)
-    extension = extension_encoded(contents) if nameless else extension_of(job.target)
-    names = member_names(job.target, contents.images)
-    left = [name for name in names if not writing.skips(name)]
-    if not left:
-        work.batch.skipped += 1
-        return
-    whole = left == names
-    for index, name in enumerate(names):
-        if name not in left:
-            continue
-        if len(names) > 1:
-            work.batch.claim(name, job.source)
-        check_output(name, writing.force, makes_folder=job.makes_folder)
-        picture = _picture(contents, data, index, work)
-        other = list[str]()
-        packed = file_of(picture, extension, other.append, work.limits)
-        exact = picture.source is not None and not other and is_source(picture.source, packed)
-        if writing.remove and not exact:
-            _check(packed, picture, work.limits)
-        write_output(name, packed, writing.force, status)
-        for text in other:
-            tell(f"{label(name)}: {text}")
-        lost = [] if exact else [*not_carried(picture, extension), *other]
-        whole = whole and not lost
-        keeps = bool(lost) and writing.remove and not writing.force
-        note = f"; {label(job.source)} is kept" if keeps else ""
-        tell_left_out(name, [what for what in lost if what not in other], note)
-    if writing.remove and (whole or writing.force):
+    damaged = list[LinrError]()
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_input(job.source, whole=work.selection.whole))
+        status = status_of(opened)
+        data = b"" if work.original else opened.read()
+        opened.seek(0)
+        file = stack.enter_context(
+            LinrFile(
+                opened, device=work.device, threads=work.threads, priors=work.priors,
+                limits=work.limits, damaged=damaged.append if work.skip_damaged else None,
+            )
+        )  # fmt: skip
+        nameless = _nameless(job.target)
+        extension = extension_encoded(file.contents) if nameless else extension_of(job.target)
+        outputs = _outputs(file, job.target, extension, work)
+        left = {name: what for name, what in outputs.items() if not work.writing.skips(name)}
+        if not left:
+            work.batch.skipped += 1
+            return
+        whole = len(left) == len(outputs)
+        for name, what in left.items():
+            if len(outputs) > 1:
+                work.batch.claim(name, job.source)
+            check_output(name, work.writing.force, makes_folder=job.makes_folder)
+            exact = _write(name, what, extension, _Decoding(file, data, status, job), work)
+            whole = whole and exact is not None
+        shown = file.facts(next(iter(left.values())).frame or 0)
+    for error in damaged:
+        work.batch.fail(job.source, error)
+    if work.writing.remove and not damaged and (whole or work.writing.force):
         remove_source(job.source, status)
-    if writing.quiet:
+    if work.writing.quiet:
         return
-    samples = picture.samples
-    height, width = samples.shape[:2]
+    height, width = shown.samples.shape[:2]
+    several = len(left) if len(left) > 1 else file.frames if None in _frames(left) else 1
     work.batch.say(
         f"{label(job.source)} -> {', '.join(label(name, 'stdout') for name in left)}"
-        f"  {width} x {height}, {kind_of(samples, picture.type)}"
-        + (f", {len(left)} images" if len(left) > 1 else "")
+        f"  {width} x {height}, {kind_of(shown.samples, shown.type)}"
+        + (f", {several} frames" if several > 1 else "")
         + f"  {time.perf_counter() - started:.1f} s"
         + ("  byte for byte" if exact else "")
         + ("" if work.original else "  (the networks' picture, not the original image)"),
@@ -190,21 +218,81 @@ def _decode(job: Job, work: _Work) -> None:
     )
 
 
-def _picture(contents: Contents, data: bytes, index: int, work: _Work) -> Picture:
-    from inrcodec import Picture, resample
-    from inrcodec.coding.backend import backend_for
-    from inrcodec.reconstruct import picture_of
-    from inrcodec.options import Reading
+def _frames(outputs: dict[str, Selection]) -> list[int | None]:
+    return [what.frame for what in outputs.values()]
 
-    options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "frame": index}
+
+@dataclass(frozen=True)
+class _Decoding:
+    """A file that is being decoded: itself, its bytes where networks are asked for more than its
+    image, what the system knows of it."""
+
+    file: LinrFile
+    data: bytes
+    status: os.stat_result | None
+    job: Job
+
+
+def _outputs(file: LinrFile, target: str, extension: str, work: _Work) -> dict[str, Selection]:
+    """The files to write, and what of the file goes into each: of several frames all into a TIFF,
+    else each into one of its own."""
+    from inrcodec.frames.file import Frames
+    from inrcodec.frames.output import TIFF_EXTENSIONS
+
+    chosen = work.selection
+    if chosen.frame is not None and not chosen.frame < file.frames:
+        frames = f"0 to {file.frames - 1}" if file.frames > 1 else "0"
+        raise LinrError(f"there is no frame {chosen.frame}: it can be {frames}")
+    parts = isinstance(file.contents.model, Frames)
+    if file.frames == 1 or chosen.frame is not None or (parts and extension in TIFF_EXTENSIONS):
+        return {target: chosen}
+    names = member_names(target, file.frames)
+    return {name: chosen._replace(frame=frame) for frame, name in enumerate(names)}
+
+
+def _write(
+    name: str, what: Selection, extension: str, decoding: _Decoding, work: _Work
+) -> bool | None:
+    """Writes one image file; whether it is the file that was encoded, None where anything of that
+    is lost."""
+    from inrcodec.frames.output import comes_back, file_of_frames
+
+    file, writing = decoding.file, work.writing
+    other = list[str]()
     if work.original:
-        backend = backend_for(work.device)
-        return picture_of(
-            contents, Reading(backend, scale=work.every, priors=work.priors, **options)
-        )
+        try:
+            packed = file_of_frames(file, extension, what, other.append, work.limits)
+        except ValueError as error:
+            raise LinrError(str(error)) from None
+        exact = comes_back(file, extension, what) and not other
+    else:
+        packed, exact = _resampled(decoding.data, what.frame or 0, extension, work), False
+    several = what.frame is None and file.frames > 1
+    if writing.remove and not exact and not several:
+        assert isinstance(packed, bytes)
+        _check(packed, file.picture(what.frame or 0), work.limits)
+    write_output(name, packed, writing.force, decoding.status)
+    for text in other:
+        tell(f"{label(name)}: {text}")
+    frames = range(file.frames) if several else [what.frame or 0]
+    lost = dict[str, None]()
+    for frame in () if exact else frames:
+        lost |= dict.fromkeys(not_carried(file.facts(frame), extension))
+    keeps = bool(lost or other) and writing.remove and not writing.force
+    note = f"; {label(decoding.job.source)} is kept" if keeps else ""
+    tell_left_out(name, [text for text in lost if text not in other], note)
+    return None if lost or other else exact
+
+
+def _resampled(data: bytes, frame: int, extension: str, work: _Work) -> bytes:
+    """An image file of what networks have between the pixels, or in more bits."""
+    from inrcodec import Picture, resample
+    from inrcodec.files.images import write_picture
+
+    options: dict[str, Any] = {"threads": work.threads, "limits": work.limits, "frame": frame}
     options |= {"bits": work.bits, "device": work.device}
     try:
-        return Picture(resample(data, scale=work.scale or 1, **options))
+        return write_picture(Picture(resample(data, scale=work.scale or 1, **options)), extension)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
 

@@ -33,6 +33,7 @@ from .files import (
     json_option,
     limit_option,
     read_priors,
+    read_tile,
     source_place,
     target_place,
     threads_option,
@@ -44,6 +45,7 @@ from .scale_out import client_of, dask_option
 
 if TYPE_CHECKING:
     from inrcodec.encode_file import Work
+    from inrcodec.frames.encode import Tile
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,15 @@ class _Run:
     help="Do not look for what images came from: Photo CD, video, JPEG, fewer pixels.",
 )
 @click.option(
+    "--tile",
+    default="auto",
+    show_default=True,
+    callback=lambda _, __, given: read_tile(given),
+    metavar="SIZE",
+    help="Tiles that decode alone: N or HxW pixels, multiples of 16, or none. auto: 1024 of TIFFs"
+    " of more than 2^25 pixels.",
+)
+@click.option(
     "--prior",
     type=PATH,
     metavar="FILE",
@@ -129,11 +140,13 @@ def encode(
     verbose: bool,
     as_json: bool,
     dask: str | None,
+    tile: Tile | str,
     **given: Any,
 ) -> None:
     """Compress images to .linr files, beside the images unless -o says where.
 
-    PNG, TIFF and PNM files come back byte for byte, others as pictures; what is lost is named.
+    PNG, TIFF, PNM and JPEG files come back byte for byte, others as pictures; what is lost is
+    named. A file of several images becomes one of frames.
     """
     if strip and strict:
         raise click.UsageError("--strip loses what --strict keeps.")
@@ -143,6 +156,8 @@ def encode(
     research = Research.of(given)
     _check_name(writing)
     batch = Batch(writing.quiet, OTHER_IMAGES)
+    if tile != "auto" and (research.mixture is not None or given["model"] == "coordinate"):
+        raise click.UsageError("--tile is not for the coordinate model.")
     if dask is not None and (research.mixture or research.preview or research.log_dir):
         raise click.UsageError("--mixture, --preview and --log-dir are not for --dask.")
     if research.mixture is not None:
@@ -169,6 +184,7 @@ def encode(
         given["effort"] = default_effort(lambda text: None if writing.quiet else tell(text))
     work = Work(
         given,
+        tile,
         writing.force,
         strip,
         strict,
@@ -247,9 +263,9 @@ def _encode(job: Job, run: _Run) -> None:
             source_place(job.source),
             target_place(job.target),
             replace(run.work, options=options),
-            lambda picture: _tell(job, run, picture.left_out, picture.unread),
+            lambda left_out, unread: _tell(job, run, left_out, unread),
         )
-    if research.preview is not None:
+    if research.preview is not None and packed is not None:
         Path(research.preview).mkdir(parents=True, exist_ok=True)
         reading = {name: options[name] for name in ("threads", "limits")}
         alone = write_image(resample(packed, **reading), ".png")
@@ -275,11 +291,16 @@ def _say(job: Job, run: _Run, facts: dict[str, Any]) -> None:
         run.batch.say(
             f"{label(job.source)} -> {label(job.target, 'stdout')}  {facts['bytes']} bytes"
             f"  {facts['bpp']:.2f} bpp  {facts['bpsp']:.3f} bpsp  ({kind} {change:+.1f} %)"
+            f"{_frames(facts)}"
             f"  {facts['seconds']:.1f} s",
             err=job.target == STREAM,
         )
         if run.verbose:
             show(label(job.target), facts["info"], run.batch.say)
+
+
+def _frames(facts: dict[str, Any]) -> str:
+    return f"  {facts['frames']} frames" if facts["frames"] > 1 else ""
 
 
 def _preview(folder: str, source: str) -> str:

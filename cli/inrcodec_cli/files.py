@@ -15,7 +15,7 @@ import click
 
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.files import jpeg
-from inrcodec.files.atomic import status_of
+from inrcodec.files.atomic import Data, status_of
 from inrcodec.files.images import EXTENSIONS
 from inrcodec.files.others import extensions_read
 from inrcodec.files.places import Place, opened, prepare, write
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inrcodec import Picture, PixelType, Prior
+    from inrcodec.frames.encode import Tile
 
 # What is taken from folders, by its name's end, and what is an image, too, but not read here.
 IMAGES, LINR = frozenset((*EXTENSIONS, *extensions_read())), frozenset((".linr",))
@@ -120,6 +121,34 @@ def read_limits(given: Sequence[str]) -> Limits:
         base, form, exponent = int(number[1]), number[2], int(number[3] or 0)
         chosen[name] = base**exponent if form == "^" else base * 10**exponent
     return Limits(**chosen)
+
+
+def read_tile(given: str) -> Tile | str:
+    """A tile's size of "auto", "none", N or HxW. Raises BadParameter."""
+    from inrcodec.frames.encode import checked_tile
+
+    if given in ("auto", "none"):
+        return given if given == "auto" else None
+    sides = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", given)
+    if sides is None:
+        raise click.BadParameter(f"{given!r} is no size such as 1024, 512x2048, auto or none.")
+    try:
+        return checked_tile((int(sides[1]), int(sides[2] or sides[1])))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+def read_region(given: str | None) -> tuple[int, int, int, int] | None:
+    """A region of TOP,LEFT,HEIGHT,WIDTH. Raises BadParameter."""
+    if given is None:
+        return None
+    numbers = given.split(",")
+    if len(numbers) != 4 or not all(re.fullmatch("[0-9]{1,9}", n.strip()) for n in numbers):
+        raise click.BadParameter(f"{given!r} is no TOP,LEFT,HEIGHT,WIDTH.")
+    top, left, height, width = map(int, numbers)
+    if not height or not width:
+        raise click.BadParameter(f"{given!r} has no pixel.")
+    return top, left, height, width
 
 
 def read_priors(paths: Sequence[str]) -> tuple[Prior, ...]:
@@ -221,7 +250,7 @@ def target_place(path: str) -> Place:
     return cast(BinaryIO, _Stdout()) if path == STREAM else path
 
 
-def write_output(path: str, data: bytes, force: bool, like: os.stat_result | None = None) -> None:
+def write_output(path: str, data: Data, force: bool, like: os.stat_result | None = None) -> None:
     """Write a file as a whole, or stdout for '-'. Raises OSError or LinrError naming the output."""
     write(target_place(path), data, force=force, like=like)
 

@@ -108,7 +108,7 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     """Print what inrcodec.info says of a file."""
     kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata_bytes"] else ()))
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in kinds)
-    several = f", {facts['images']} images" if facts["images"] > 1 else ""
+    several = f", {facts['frames']} frames" if facts["frames"] > 1 else ""
     say(
         f"{name}\n"
         f"  format   .linr {facts['version']}, {facts['mode']}\n"

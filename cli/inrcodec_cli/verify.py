@@ -19,12 +19,14 @@ from .files import (
     SOURCE,
     device_option,
     limit_option,
+    open_input,
     priors_option,
     quiet_option,
     read_input,
     recursive_option,
     threads_option,
 )
+from .verify_frames import verify_frames
 
 if TYPE_CHECKING:
     from inrcodec import Picture
@@ -71,14 +73,21 @@ def _is_image(path: str) -> bool:
 
 
 def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | None = None) -> None:
-    from inrcodec import decode_picture
+    from inrcodec import LinrFile, decode_picture
     from inrcodec import info as describe
     from inrcodec.files.images import read_picture
+    from inrcodec.frames.file import Frames
     from inrcodec.source.restore import is_source, restore
 
     limits = options["limits"]
+    with open_input(file, whole=False) as opened, LinrFile(opened, **options) as linr:
+        if isinstance(linr.contents.model, Frames):
+            said = verify_frames(linr, file, batch, original, limits)
+            if not batch.quiet:
+                batch.say(f"{label(file)}: {said}")
+            return
     data = read_input(file)
-    count = describe(data, planes=False, limits=limits)["images"]
+    count = describe(data, planes=False, limits=limits)["frames"]
     pictures = [decode_picture(data, frame=i, **options) for i in range(count)]
     source, said = pictures[0].source, "OK"
     if source is not None:

@@ -25,7 +25,7 @@ Data = bytes | Iterable[bytes]
 
 def pieces_of(data: Data) -> Iterable[bytes]:
     """What is to be written, piece by piece."""
-    return (data,) if isinstance(data, bytes | bytearray | memoryview) else data
+    return (data,) if isinstance(data, bytes) else data
 
 
 class _Output(NamedTuple):

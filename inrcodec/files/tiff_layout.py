@@ -138,6 +138,13 @@ class Layout:
         lines = self.rows if self.tiled else np.minimum(self.rows, self.height - rows)
         return np.repeat(lines * self.line_bytes * np.ones_like(rows), self.across)
 
+    @property
+    def beyond(self) -> np.ndarray:
+        """Pixels of each piece of a plane that are beyond the edges of the image: int64."""
+        rows = np.minimum(self.rows, self.height - np.arange(0, self.height, self.rows))
+        cols = np.minimum(self.cols, self.width - np.arange(0, self.width, self.cols))
+        return self.sizes // self.line_bytes * self.cols - np.outer(rows, cols).reshape(-1)
+
     def lines(self, piece: Piece) -> int:
         """How many rows a piece has in the file."""
         return self.rows if self.tiled else min(self.rows, self.height - piece.row)

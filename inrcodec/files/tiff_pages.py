@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import NamedTuple, overload
@@ -23,21 +23,39 @@ from .picture import PixelType
 from .tiff_directory import Bytes, directories, has_directory, read_directory
 from .tiff_layout import DEPTH, SCHEMES, Layout, Piece, read_layout
 from .tiff_others import Unpack, unpacking
-from .tiff_samples import place_of, raw_part, raw_piece, samples_of
+from .tiff_samples import packed_piece, place_of, raw_part, samples_of, unpacked
 from .tiff_tags import left_out_of, tags_of, type_of
 
-CACHE_BYTES = 1 << 27  # of unpacked strips and tiles, for all pages of a file
+CACHE_BYTES = 1 << 26  # of unpacked strips and tiles, for all pages of a file
+_BLOCK_BYTES = 1 << 20  # of rows that are held where they are not packed
 _PAGES_HELD = 16
 
 
-class TiffPage:
-    """An image of a file. number: from 0 on; images: how many its directory stands for; layout: how
-    it lies in the file; type: what its samples stand for."""
+class _Origin:
+    """What a directory says of all images that it stands for."""
 
-    def __init__(self, pages: TiffPages, number: int, images: int, layout: Layout) -> None:
-        self.number, self.images, self.layout = number, images, layout
-        self.type: PixelType = type_of(layout, pages.name_of(number))
-        self._pages = pages
+    def __init__(self, layout: Layout, images: int, name: str) -> None:
+        self.layout, self.images = layout, images
+        self.type: PixelType = type_of(layout, name)
+        self._stride = stack.stride_of(layout) if images > 1 else 0
+
+    def layout_of(self, number: int) -> Layout:
+        if self.layout.slices > 1:
+            return self.layout.slice(number)
+        return self.layout.shifted(number * self._stride) if number else self.layout
+
+    @cached_property
+    def metadata(self) -> Metadata | None:
+        return tags_of(self.layout.directory)
+
+
+class TiffPage:
+    """An image of a file. number: from 0 on; within: which of its directory's it is; layout: how it
+    lies in the file."""
+
+    def __init__(self, pages: TiffPages, number: int, within: int, origin: _Origin) -> None:
+        self.number, self.within, self.layout = number, within, origin.layout_of(within)
+        self._pages, self._origin = pages, origin
 
     @property
     def height(self) -> int:
@@ -56,10 +74,20 @@ class TiffPage:
         """8 or 16, of the arrays."""
         return 8 if self.layout.bits <= 8 else 16
 
-    @cached_property
+    @property
+    def type(self) -> PixelType:
+        """What its samples stand for."""
+        return self._origin.type
+
+    @property
     def metadata(self) -> Metadata | None:
         """What the tags of its directory say besides how the image is stored."""
-        return tags_of(self.layout.directory)
+        return self._origin.metadata
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Nothing by itself: that of the file has all (TiffPages)."""
+        return ()
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """The samples of a part of the image: uint8 or uint16, (height, width) or (height, width,
@@ -107,8 +135,9 @@ class TiffPages(Sequence[TiffPage]):
         self.file, self.name, self.left_out = file, name, left_out
         self._limits, self._starts = limits, starts
         self._ends = np.cumsum(images).tolist()
+        self._origin: tuple[int, _Origin | None] = -1, None
         self._held, self._lock = OrderedDict[int, TiffPage](), Lock()
-        self._parts, self._bytes = OrderedDict[tuple[int, int], np.ndarray](), 0
+        self._parts, self._bytes = OrderedDict[tuple[int, int, int], np.ndarray](), 0
 
     @property
     def pages(self) -> Sequence[TiffPage]:
@@ -132,17 +161,16 @@ class TiffPages(Sequence[TiffPage]):
                 self._held.move_to_end(number)
                 return self._held[number]
         at = bisect_right(self._ends, number)
-        before = self._ends[at - 1] if at else 0
-        name = self.name_of(number)
-        directory = read_directory(self.file, name, self._starts[at])
-        layout = read_layout(directory, len(self.file), name, self._limits)
-        images = self._ends[at] - before
-        if layout.slices > 1:
-            layout = layout.slice(number - before)
-        elif images > 1:
-            layout = layout.shifted((number - before) * stack.stride_of(layout))
-        page = TiffPage(self, number, images, layout)
+        first = self._ends[at - 1] if at else 0
+        held, origin = self._origin
+        if held != at or origin is None:
+            name = self.name_of(number)
+            directory = read_directory(self.file, name, self._starts[at])
+            layout = read_layout(directory, len(self.file), name, self._limits)
+            origin = _Origin(layout, self._ends[at] - first, name)
+        page = TiffPage(self, number, number - first, origin)
         with self._lock:
+            self._origin = at, origin
             self._held[number] = page
             if len(self._held) > _PAGES_HELD:
                 self._held.popitem(last=False)
@@ -155,29 +183,53 @@ class TiffPages(Sequence[TiffPage]):
     def part(self, page: TiffPage, piece: Piece, rows: range, cols: range) -> np.ndarray:
         """The samples of some rows and columns of a piece: (rows, cols, depth)."""
         layout, name = page.layout, self.name_of(page.number)
-        if layout.compression == 1:
+        if layout.compression != 1:
+            part = self._unpacked(page, piece, name)
+            return part[rows.start : rows.stop, cols.start : cols.stop]
+        wide = len(rows) * layout.line_bytes > CACHE_BYTES // 2
+        if wide or len(cols) == layout.cols or layout.tiled:
             return raw_part(self.file, layout, piece, rows, cols, name)
-        key = page.number, piece.number
-        with self._lock:
-            part = self._parts.get(key)
-            if part is not None:
-                self._parts.move_to_end(key)
-        if part is None:
-            if layout.compression in SCHEMES:
-                lines = layout.lines(piece)
-                part = samples_of(raw_piece(self.file, layout, piece, name), layout, lines)
-            else:
-                part = page.unpack(piece)
-            self._hold(key, part)
-        return part[rows.start : rows.stop, cols.start : cols.stop]
+        # a few columns: those beside them are likely to be asked for next
+        step = max(1, _BLOCK_BYTES // layout.line_bytes)
+        parts = list[np.ndarray]()
+        for top in range(rows.start - rows.start % step, rows.stop, step):
+            block = range(top, min(top + step, layout.lines(piece)))
 
-    def _hold(self, key: tuple[int, int], part: np.ndarray) -> None:
+            def unpack(block: range = block) -> np.ndarray:
+                every = range(layout.cols)
+                return raw_part(self.file, layout, piece, block, every, name)
+
+            part = self._held_part((page.number, piece.number, top), unpack)
+            inside = slice(max(rows.start - top, 0), rows.stop - top)
+            parts.append(part[inside, cols.start : cols.stop])
+        return np.concatenate(parts)
+
+    def _unpacked(self, page: TiffPage, piece: Piece, name: str) -> np.ndarray:
+        """A whole piece, (lines, cols, depth) or what of these is in the image."""
+        layout = page.layout
+
+        def unpack() -> np.ndarray:
+            if layout.compression not in SCHEMES:
+                return page.unpack(piece)
+            raw = unpacked(packed_piece(self.file, layout, piece), layout, piece, name)
+            return samples_of(raw, layout, layout.lines(piece))
+
+        return self._held_part((page.number, piece.number, 0), unpack)
+
+    def _held_part(self, key: tuple[int, int, int], unpack: Callable[[], np.ndarray]) -> np.ndarray:
+        """What was unpacked lately, or is now: a piece of a page, or rows of it from one on."""
+        with self._lock:
+            if key in self._parts:
+                self._parts.move_to_end(key)
+                return self._parts[key]
+        part = unpack()
         with self._lock:
             if key not in self._parts and part.nbytes <= CACHE_BYTES:
                 self._parts[key] = part
                 self._bytes += part.nbytes
             while self._bytes > CACHE_BYTES:
                 self._bytes -= self._parts.popitem(last=False)[1].nbytes
+        return part
 
 
 def open_pages(file: Bytes, name: str, limits: Limits = DEFAULT) -> TiffPages:

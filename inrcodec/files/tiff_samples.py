@@ -29,11 +29,11 @@ def packed_piece(file: Bytes, layout: Layout, piece: Piece) -> bytes:
     return mirrored(bytes(file.read(piece.offset, min(piece.count, most))), layout)
 
 
-def raw_piece(file: Bytes, layout: Layout, piece: Piece, name: str = "the file") -> bytes:
-    """A piece of a file, unpacked. Raises ImageError where it is damaged."""
+def unpacked(packed: bytes, layout: Layout, piece: Piece, name: str = "the file") -> bytes:
+    """A piece, unpacked. Raises ImageError where it is damaged."""
     wanted = layout.lines(piece) * layout.line_bytes
     try:
-        raw = expand(SCHEMES[layout.compression], packed_piece(file, layout, piece), wanted)
+        raw = expand(SCHEMES[layout.compression], packed, wanted)
     except zlib.error as error:
         raise ImageError(f"{name}: damaged TIFF, image data do not inflate ({error})") from None
     return _whole(raw, wanted, name)

@@ -49,12 +49,14 @@ Tile = int | tuple[int, int] | None
 @dataclass
 class EncodedFrames:
     """A file of parts, as it is written: head, then the parts from where they were spooled, as
-    (first byte, length) in their order. facts: what was encoded, for reports."""
+    (first byte, length) in their order. contents: as parse finds them; priors: those that it was
+    made from."""
 
     head: bytes
     spool: BinaryIO
     places: list[tuple[int, int]]
     contents: Contents
+    priors: tuple[Prior, ...] = ()
 
     def __len__(self) -> int:
         return len(self.head) + sum(length for _, length in self.places)
@@ -74,11 +76,13 @@ class EncodedFrames:
 
 @dataclass(frozen=True)
 class Outer:
-    """What a file of parts has of its source file as a whole."""
+    """What a file of parts has of its source file as a whole. bare: its pages have nothing besides
+    their samples and what these stand for."""
 
     metadata: Metadata | None = None
     left_out: tuple[str, ...] = ()
     source: Skeleton | None = None
+    bare: bool = False
 
 
 def encode_frames(
@@ -134,10 +138,11 @@ def encode_pages(
     if options.get("model", "auto") == "coordinate":
         raise ValueError("frames and tiles are for the models auto, context and stored")
     fit, wanted = options_of(**options)
-    return _Encoder(pages, _tile(tile), spool, outer, fit, wanted, limits).run()
+    return _Encoder(pages, checked_tile(tile), spool, outer, fit, wanted, limits).run()
 
 
-def _tile(tile: Tile) -> tuple[int, int] | None:
+def checked_tile(tile: Tile) -> tuple[int, int] | None:
+    """Height and width of tiles; ValueError for what cannot be these."""
     if tile is None:
         return None
     rows, cols = (tile, tile) if isinstance(tile, int) else tile
@@ -205,7 +210,7 @@ class _Encoder:
         again = parse(head, self.limits)
         if replace(again, end=0) != done_:
             raise VerificationError(BROKEN)
-        return EncodedFrames(head, self.spool, places, again)
+        return EncodedFrames(head, self.spool, places, again, self.options.priors)
 
     def _grid(self, page: Page) -> Grid:
         return Grid(page.height, page.width, self.tile)
@@ -262,7 +267,7 @@ class _Encoder:
         """A tile of a page; the first one has what the page has besides."""
         box = self._grid(page)[tile]
         samples = page.read(box.top, box.left, box.height, box.width)
-        if tile or self.outer.source is not None:
+        if tile or self.outer.source is not None or self.outer.bare:
             picture = Picture(samples, page.type)
         else:
             picture = Picture(samples, page.type, page.metadata, page.left_out)

@@ -72,8 +72,8 @@ class LinrFile:
         limits: Limits = DEFAULT,
         damaged: Callable[[LinrError], None] | None = None,
     ) -> None:
-        self._reading = Reading(backend_for(device), threads, limits, priors=priors)
-        self._damaged, self._stack = damaged, ExitStack()
+        self.reading = Reading(backend_for(device), threads, limits, priors=priors)
+        self.damaged, self._stack = damaged, ExitStack()
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
         with ExitStack() as stack:
@@ -88,7 +88,7 @@ class LinrFile:
 
     def _read(self, scale: int) -> Contents:
         self._file.seek(self._start)
-        return read_contents(self._file, scale, self._reading.limits)
+        return read_contents(self._file, scale, self.reading.limits)
 
     def close(self) -> None:
         """Closes what it opened."""
@@ -127,6 +127,12 @@ class LinrFile:
         size = self.size(frame)
         return Grid(size.height, size.width, self.tile)
 
+    def box(self, frame: int, region: Region | None) -> Box:
+        """A region of a frame, None being all of it. Raises ValueError where it does not lie in
+        the frame."""
+        whole = self.grid(frame).whole
+        return whole if region is None else _box(region, whole)
+
     def array(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> np.ndarray:
         """A frame, or a region of it, as decode has it."""
         return self.picture(frame, region, scale).array()
@@ -137,8 +143,7 @@ class LinrFile:
         self._check(frame)
         if scale not in SCALES:
             raise ValueError(f"scale is {scale}; it can be {', '.join(map(str, SCALES))}")
-        whole = self.grid(frame).whole
-        box = whole if region is None else _box(region, whole)
+        whole, box = self.grid(frame).whole, self.box(frame, region)
         if not box.reduced(scale).height or not box.reduced(scale).width:
             raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
         if not isinstance(self.contents.model, Frames):
@@ -155,11 +160,9 @@ class LinrFile:
         pixels together than one image may."""
         if self.frames == 1:
             return self.array(0, region, scale)
-        first = self.size(0)
-        box = _box(region, self.grid(0).whole) if region is not None else self.grid(0).whole
-        target = box.reduced(scale)
+        first, target = self.size(0), self.box(0, region).reduced(scale)
         pixels = self.frames * target.height * target.width
-        self._reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
+        self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
         for frame in range(self.frames):
             image = self.array(frame, region, scale) if self.size(frame) == first else None
@@ -186,7 +189,7 @@ class LinrFile:
         with self._lock:
             if scale < self._scale:
                 self.contents, self._scale = self._read(scale), scale
-        return picture_of(self.contents, replace(self._reading, frame=frame, scale=scale))
+        return picture_of(self.contents, replace(self.reading, frame=frame, scale=scale))
 
     def _of_parts(self, frame: int, box: Box, scale: int, entire: bool) -> Picture:
         model, outer = self._frames(), self.contents
@@ -195,7 +198,7 @@ class LinrFile:
         shape = (target.height, target.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.zeros(shape, np.uint8 if size.bits == 8 else np.uint16)
         numbers, found = list(grid.touched(box)), dict[int, Contents]()
-        threads = self._reading.threads or os.cpu_count() or 1
+        threads = self.reading.threads or os.cpu_count() or 1
         each = max(1, threads // len(numbers))
 
         def fill(number: int) -> None:
@@ -205,9 +208,9 @@ class LinrFile:
                 raise  # which no part is to blame for
             except LinrError as error:
                 named = self._named(error, frame, number)
-                if self._damaged is None:
+                if self.damaged is None:
                     raise named from error
-                self._damaged(named)
+                self.damaged(named)
                 return
             found[number] = part
             wanted = grid[number].within(box).reduced(scale)
@@ -215,7 +218,7 @@ class LinrFile:
                 into, of = wanted.slices(target), wanted.slices(grid[number].reduced(scale))
                 samples[into] = decoded[of]
 
-        with Workers(self._reading.backend, min(threads, len(numbers))) as workers:
+        with Workers(self.reading.backend, min(threads, len(numbers))) as workers:
             workers.map(fill, numbers)
         types = {part.type for part in found.values()} or {outer.type}
         if len(types) > 1:
@@ -223,7 +226,8 @@ class LinrFile:
         head = found.get(0)
         metadata = (head.metadata if head else None) or outer.metadata
         left_out = (*outer.left_out, *(head.left_out if head else ()))
-        return Picture(samples, types.pop(), metadata if entire else None, left_out)
+        source = outer.source if entire and scale == 1 and self.frames == 1 else None
+        return Picture(samples, types.pop(), metadata if entire else None, left_out, source)
 
     def _named(self, error: LinrError, frame: int, number: int) -> LinrError:
         """An error that says which part it is of."""
@@ -248,7 +252,7 @@ class LinrFile:
             size = self._file.tell()
             if window.end > size:
                 raise TruncatedError("the file ends before it, or within it")
-            limits = self._reading.limits
+            limits = self.reading.limits
             found = parse_part(self._file, window, outer, limits, SCALES[scale])
         page, box = model.page_of(part)
         size_ = model.sizes[page]
@@ -263,7 +267,7 @@ class LinrFile:
         """A part and its samples."""
         part = self.contents_of(number, scale)
         planes = self._planes(part, number, scale, threads, ()).planes
-        reading = replace(self._reading, scale=scale)
+        reading = replace(self.reading, scale=scale)
         return part, samples_of(part, planes, reading)[0]
 
     def _planes(
@@ -293,7 +297,7 @@ class LinrFile:
             if len(needs) > MAX_OTHERS:
                 raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
         reading = replace(
-            self._reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
+            self.reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
         )
         seen = _Seen(planes_of_model(part, reading), frozenset(needs))
         if any(shared.frames for shared in model.shared):
@@ -309,6 +313,20 @@ class LinrFile:
         if not 0 <= other < len(model.sizes) or model.sizes[other] != model.sizes[page]:
             raise CorruptError("a frame that sees one of another size, or none")
         return number - model.first_parts[page] + model.first_parts[other]
+
+    def facts(self, frame: int) -> Picture:
+        """What is known of a frame but its samples, which are all 0: type, metadata, what was left
+        out. Raises as picture."""
+        self._check(frame)
+        size, outer = self.size(frame), self.contents
+        head = outer
+        if isinstance(outer.model, Frames):
+            head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
+        shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
+        samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
+        metadata = head.metadata or outer.metadata
+        left_out = tuple(dict.fromkeys((*outer.left_out, *head.left_out)))
+        return Picture(samples, head.type, metadata, left_out)
 
     def check_digest(self) -> None:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever

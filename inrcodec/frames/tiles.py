@@ -75,6 +75,9 @@ class Grid:
         at = Box(number // self.columns * rows, number % self.columns * cols, rows, cols)
         return at.within(self.whole)
 
+    def __iter__(self) -> Iterator[Box]:
+        return (self[number] for number in range(len(self)))
+
     def touched(self, box: Box) -> Iterator[int]:
         """The numbers of the tiles that have a pixel of a box."""
         rows, cols = self.size

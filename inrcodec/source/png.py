@@ -87,7 +87,8 @@ def find(data: bytes, picture: Picture) -> Found | None:
     if len(sizes) > MAX_PAIRS:
         return None
     recipe |= {"v": list(packing.variant), "c": sizes}
-    known = Packed(packing, [(lines, packed)])
+    known = Packed()
+    known.add(packing, lines, packed)
     return Found(Sparse.of(data, [*holes, (first, end - first)]), recipe, known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -13,14 +14,16 @@ from ..files import jpeg as jpeg_files
 from ..files import png as png_files
 from ..files import pnm as pnm_files
 from ..files import tiff as tiff_files
+from ..files.images import write_picture
 from ..files.metadata import Metadata
-from ..files.packing import Packing
+from ..files.packing import Packed, Packing
 from ..files.picture import Picture, PixelType, digest
-from ..files.tiff_directory import Whole, read_directory
-from ..files.tiff_layout import read_layout
+from ..files.tiff_directory import Bytes, Whole
+from ..files.tiff_pages import TiffPages, open_pages
 from ..limits import DEFAULT, Limits
 from . import jpeg, png, pnm, tiff
-from .skeleton import JPEG, PNG, PNM, TIFF, Found, Pack, Skeleton, digest_of
+from .skeleton import JPEG, PNG, PNM, TIFF, Found, Pack, Skeleton, digest_of, digest_of_file
+from .tiff_find import find_pages
 
 _PNM_EXTENSIONS = {
     b"P1": (".pbm", ".pnm"), b"P2": (".pgm", ".pnm"), b"P3": (".ppm", ".pnm"),
@@ -56,12 +59,28 @@ def keep(data: bytes, picture: Picture, name: str, limits: Limits = DEFAULT) -> 
     return replace(picture, left_out=(*picture.left_out, *[ELSEWISE] * known))
 
 
+def keep_pages(
+    file: Bytes, pages: TiffPages, name: str, limits: Limits = DEFAULT, threads: int = 1
+) -> Skeleton | None:
+    """With what a TIFF of several images can be put together again byte for byte
+    (tiff.restored_chunks), if it is known how. Neither the file nor an image need fit in memory.
+    Raises ImageError for pixel data that are damaged."""
+    found = find_pages(file, pages, name, limits, threads=threads)
+    if found is None:
+        return None
+    skeleton = Skeleton(TIFF, digest_of_file(file), found.sparse, found.recipe)
+    samples = sum(page.height * page.width * page.channels * page.bits // 8 for page in pages)
+    return skeleton if _fits(skeleton, samples, limits) else None
+
+
 def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pack) -> bytes:
     """The source file of a picture that has one. Raises ChecksumError where another one comes out,
     as from another zlib-ng, and CorruptError where none does."""
     skeleton = picture.source
     assert skeleton is not None, "a picture without a source file"
-    room = {PNG: png, TIFF: tiff, PNM: pnm, JPEG: jpeg}[skeleton.kind]
+    if skeleton.kind == TIFF:
+        return tiff.restored(skeleton, picture, limits, pack)
+    room = {PNG: png, PNM: pnm, JPEG: jpeg}[skeleton.kind]
     try:
         data = skeleton.sparse.filled(room.bodies(skeleton, picture, limits, pack))
     except (ValueError, struct.error, zlib.error) as error:
@@ -69,6 +88,20 @@ def restore(picture: Picture, limits: Limits = DEFAULT, pack: Pack = Packing.pac
     if digest_of(data) != skeleton.digest:
         raise ChecksumError("the source file does not come back byte for byte")
     return data
+
+
+def file_of(
+    picture: Picture, extension: str, warn: Callable[[str], None], limits: Limits = DEFAULT
+) -> bytes:
+    """The file of a picture: the source file itself where it has that type, else as
+    images.write_picture. warn: told where the former does not come back."""
+    source = picture.source
+    if source is not None and extension.lower() in extensions_of(source):
+        try:
+            return restore(picture, limits)
+        except LinrError as error:
+            warn(f"{error}; picture and metadata do")
+    return write_picture(picture, extension)
 
 
 def is_source(skeleton: Skeleton, data: bytes) -> bool:
@@ -127,8 +160,9 @@ def _taken_apart(
         file = jpeg.find(data, name, limits)
         kind, found = JPEG, Found(file.sparse, file.recipe)
     elif data.startswith(tiff_files.SIGNATURES):
-        layout = read_layout(read_directory(Whole(data), name), len(data), name, limits)
-        kind, found = TIFF, tiff.find(data, layout, picture)
+        whole = Whole(data)
+        pages = open_pages(whole, name, limits)
+        kind, found = TIFF, find_pages(whole, pages, name, limits, Packed())
     elif not data.startswith(pnm_files.SIGNATURES):
         return None
     else:
@@ -136,8 +170,13 @@ def _taken_apart(
     if found is None:
         return None
     skeleton = Skeleton(kind, digest_of(data), found.sparse, found.recipe)
+    fits = _fits(skeleton, picture.samples.nbytes, limits)
+    return (skeleton, found.pack) if fits else None
+
+
+def _fits(skeleton: Skeleton, samples: int, limits: Limits) -> bool:
+    """Whether a reader takes it, of a picture of so many bytes of samples."""
     literals = len(skeleton.sparse.literals) + sum(
         len(value) for value in skeleton.recipe.values() if isinstance(value, bytes)
     )
-    fits = literals + 1024 < limits.metadata and skeleton.fits(picture.samples.nbytes)
-    return (skeleton, found.pack) if fits else None
+    return literals + 1024 < limits.metadata and skeleton.fits(samples)

@@ -15,6 +15,7 @@ import msgpack
 from ..errors import CorruptError, LimitError
 from ..files.metadata import inflated, read_scalar
 from ..files.packing import Packing
+from ..files.tiff_directory import Bytes
 from .sparse import Sparse
 
 PNG, TIFF, PNM, JPEG = KINDS = ("png", "tiff", "pnm", "jpeg")
@@ -24,14 +25,17 @@ _DICTIONARY_DIGEST = "3a4c9b96f9e07fe43c5470b1d331b9c0"
 # A file may have so many bytes of pixel data for each of the picture's own, and so many more.
 MOST_TIMES, MOST_MORE = 16, 1 << 24
 MAX_HOLES = 1 << 20
+_AT_ONCE = 1 << 20
 OTHERS = 1000  # holes that are of no samples: a palette, its alpha, scans of a small JPEG
 # What is in a recipe, by its key: one of these types, lists being of numbers or pairs of them.
 _RECIPES: dict[str, dict[str, tuple[type, ...]]] = {
     PNG: {"v": (list,), "f": (int, bytes), "c": (list,), "z": (bytes,), "b": (bytes,)},
-    TIFF: {"v": (list,), "p": (int,), "e": (bytes,), "b": (bytes,)},
+    TIFF: {
+        "v": (list,), "a": (list,), "w": (bytes,), "p": (int, bytes), "e": (bytes,), "b": (bytes,)
+    },
     PNM: {"e": (bytes,), "b": (bytes,)},
     JPEG: {"e": (int,), "n": (list,), "p": (int, bytes), "r": (bytes,), "z": (bytes,)},
-}
+}  # fmt: skip
 _NEEDED = {PNG: {"v", "c"}, TIFF: set[str](), PNM: set[str](), JPEG: set[str]()}
 MAX_NUMBERS, MAX_PAIRS = 1 << 13, 1 << 16  # of a list in a recipe
 
@@ -76,6 +80,14 @@ def most_bytes(samples: int) -> int:
 def digest_of(data: bytes) -> bytes:
     """BLAKE2b-128 of a file."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
+
+
+def digest_of_file(file: Bytes) -> bytes:
+    """The same of a file that need not be in memory."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for start in range(0, len(file), _AT_ONCE):
+        digest.update(file.read(start, _AT_ONCE))
+    return digest.digest()
 
 
 def pack_skeleton(skeleton: Skeleton) -> bytes:

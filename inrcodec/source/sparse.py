@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
 from ..errors import CorruptError
+from ..files.tiff_directory import Bytes, Whole
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Sparse:
     @classmethod
     def of(cls, data: bytes, holes: Sequence[tuple[int, int]]) -> Sparse:
         """A file without its pixel data; holes that touch become one, ValueError if any overlap."""
+        return cls.around(Whole(data), holes)
+
+    @classmethod
+    def around(cls, file: Bytes, holes: Sequence[tuple[int, int]]) -> Sparse:
+        """The same of a file that need not be in memory."""
         joined: list[tuple[int, int]] = []
         for start, length in sorted(holes):
             if joined and start < sum(joined[-1]):
@@ -40,11 +46,11 @@ class Sparse:
                 joined[-1] = joined[-1][0], joined[-1][1] + length
             else:
                 joined.append((start, length))
-        parts, at = [], 0
-        for start, length in joined:
-            parts.append(data[at:start])
+        parts, at = list[memoryview](), 0
+        for start, length in [*joined, (len(file), 0)]:
+            parts.append(file.read(at, start - at))
             at = start + length
-        return cls(len(data), tuple(joined), b"".join([*parts, data[at:]]))
+        return cls(len(file), tuple(joined), b"".join(parts))
 
     def __len__(self) -> int:
         return self.size
@@ -80,10 +86,22 @@ class Sparse:
 
     def filled(self, bodies: Sequence[bytes]) -> bytes:
         """The file with a body in each hole. Raises ValueError for one of another length."""
-        parts, at, taken = [], 0, 0
-        for (start, length), body in zip(self.holes, bodies, strict=True):
-            if len(body) != length:
-                raise ValueError(f"{len(body)} bytes for a hole of {length}")
-            parts += [self.literals[taken : taken + start - at], body]
-            taken, at = taken + start - at, start + length
-        return b"".join([*parts, self.literals[taken:]])
+        pairs = zip(self.holes, bodies, strict=True)
+        return b"".join(self.filled_by((start, body) for (start, _), body in pairs))
+
+    def filled_by(self, parts: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+        """The bytes of the file, in their order, with parts in the holes, each with its place, in
+        ascending order. Raises ValueError where they do not fill the holes, and no more."""
+        given, taken, at = iter(parts), 0, 0
+        for start, length in self.holes:
+            yield self.literals[taken : taken + start - at]
+            taken, at = taken + start - at, start
+            while at < start + length:
+                place, part = next(given, (-1, b""))
+                if place != at or not 0 < len(part) <= start + length - at:
+                    raise ValueError(f"{len(part)} bytes at {place} for a hole of {length}")
+                yield part
+                at += len(part)
+        if next(given, None) is not None:
+            raise ValueError("more pixel data than holes")
+        yield self.literals[taken:]

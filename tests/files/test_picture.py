@@ -19,7 +19,7 @@ from inrcodec import Metadata, Picture, PixelType
 from inrcodec.coding import backend, tables
 from inrcodec.context import encode as encode_context
 from inrcodec.context import prior
-from inrcodec.decode import file_of
+from inrcodec.source.restore import file_of
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_image, read_picture, write_picture
 from inrcodec.files.metadata import pack_metadata, unpack_metadata

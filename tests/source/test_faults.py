@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 import inrcodec
-from inrcodec.decode import file_of
+from inrcodec.source.restore import file_of
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_image, read_picture
 from inrcodec.files.picture import PixelType

@@ -47,11 +47,14 @@ class Packing:
 class Packed:
     """Bytes that are known to come of packing others, so that it need not be done again."""
 
-    def __init__(self, packing: Packing, samples: Sequence[tuple[bytes, bytes]]) -> None:
-        self._packing, self._known = packing, dict(samples)
+    def __init__(self) -> None:
+        self._known = dict[tuple[Packing, bytes], bytes]()
+
+    def add(self, packing: Packing, raw: bytes, packed: bytes) -> None:
+        self._known[packing, raw] = packed
 
     def __call__(self, packing: Packing, raw: bytes) -> bytes:
-        found = self._known.get(raw) if packing == self._packing else None
+        found = self._known.get((packing, raw))
         return packing.pack(raw) if found is None else found
 
 
