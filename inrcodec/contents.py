@@ -21,6 +21,7 @@ from .coordinate.file import IMAGES, CoordinateImage
 from .errors import ChecksumError, CorruptError, UnsupportedVersionError
 from .files.metadata import Metadata, pack_metadata, unpack_metadata
 from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
+from .files.timing import check_times
 from .frames.file import Frames, PageSize
 from .history.chain import STEPS
 from .history.planes import DCT, INDEX, Geometry, Planes
@@ -261,6 +262,11 @@ def _contents(
             raise CorruptError("a copy of a file of a kind that is not known")
     if not pixels.allows(metadata):
         raise CorruptError("metadata of another type of picture")
+    if isinstance(model, Frames):
+        pages = {(page.height, page.width) for page in model.sizes}
+        check_times(metadata, pages.pop() if len(pages) == 1 else None, len(model.sizes))
+    elif tags is not TAGS_OF_PARTS:  # those of a part are for its page (frames/reader.py)
+        check_times(metadata, None)
     if model.digests and digest_of_digests(model.digests) != header.digest:
         raise ChecksumError("the digests of the images do not match the file's")
     return Contents(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, overload
@@ -20,11 +19,11 @@ from ..history.colour_table import BRIGHTNESS, MAX_COLOURS
 from ..limits import DEFAULT, Limits, check_size
 from . import png
 from .apng import HOW_STORED, Apng, open_apng
-from .metadata import PNG, Chunk, Metadata
+from .metadata import PNG, Metadata
 from .others import Kind, itself, kind_of, metadata_left_out, read_error
 from .picture import PLAIN, PixelType
 from .shown import Shown
-from .timing import Delay, Repeats, delay_chunk, repeats_chunk
+from .timing import Delay, Repeats, delay_chunk, repeats_chunk, split
 
 MOST_PIXELS = 1 << 36  # of all frames together
 _KINDS = ("GIF", "WebP")
@@ -90,21 +89,18 @@ class Animation(Sequence[AnimationPage]):
         left_out: tuple[str, ...],
     ) -> None:
         self.left_out = left_out
-        chunks: list[Chunk] = [repeats_chunk(repeats)]
-        # of a first frame that is not shown nothing may be said
-        alike = len(set(shapes)) == 1 and None not in delays
-        common = Counter(delays).most_common(1)[0][0] if alike else None
-        if common is not None:
-            chunks.append(delay_chunk(shapes[0].height, shapes[0].width, common))
-        others = metadata.chunks if metadata is not None else ()
-        self.metadata = Metadata(PNG, chunks=(*chunks, *others))
-        self._pages = []
+        first = (repeats_chunk(repeats),)
+        whole = []
         for number, (shape, delay) in enumerate(zip(shapes, delays, strict=True)):
-            own = None
-            if delay is not None and delay != common:
-                chunk = delay_chunk(shape.height, shape.width, delay)
-                own = Metadata(PNG, chunks=(chunk,))
-            self._pages.append(AnimationPage(shape, pixels, own, number, frames))
+            chunks = () if delay is None else (delay_chunk(shape.height, shape.width, delay),)
+            others = metadata.chunks if metadata is not None else ()
+            whole.append(Metadata(PNG, chunks=(*(() if number else first), *chunks, *others)))
+        sizes = [(shape.height, shape.width) for shape in shapes]
+        self.metadata, own = split(whole, sizes)
+        self._pages = [
+            AnimationPage(shape, pixels, its, number, frames)
+            for number, (shape, its) in enumerate(zip(shapes, own, strict=True))
+        ]
 
     def __len__(self) -> int:
         return len(self._pages)

@@ -32,6 +32,7 @@ from ..errors import (
 )
 from ..files.picture import Picture
 from ..files.places import Place, opened
+from ..files.timing import check_times, of_frame
 from ..history.planes import Planes
 from ..limits import DEFAULT, Limits
 from ..options import Reading
@@ -224,7 +225,7 @@ class LinrFile:
         if len(types) > 1:
             raise CorruptError(f"frame {frame}: tiles of several types of samples")
         head = found.get(0)
-        metadata = (head.metadata if head else None) or outer.metadata
+        metadata = of_frame(head.metadata if head else None, outer.metadata)
         left_out = (*outer.left_out, *(head.left_out if head else ()))
         source = outer.source if entire and scale == 1 and self.frames == 1 else None
         return Picture(samples, types.pop(), metadata if entire else None, left_out, source)
@@ -261,6 +262,7 @@ class LinrFile:
             box.height, box.width, size_.channels, size_.bits,
         ):  # fmt: skip
             raise CorruptError("it is of another size than its frame says")
+        check_times(found.metadata, size_[:2])
         return found
 
     def _part(self, number: int, scale: int, threads: int) -> tuple[Contents, np.ndarray]:
@@ -324,7 +326,7 @@ class LinrFile:
             head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
         shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
-        metadata = head.metadata or outer.metadata
+        metadata = of_frame(head.metadata, outer.metadata)
         left_out = tuple(dict.fromkeys((*outer.left_out, *head.left_out)))
         return Picture(samples, head.type, metadata, left_out)
 

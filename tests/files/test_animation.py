@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 import zlib
 from collections.abc import Sequence
 
@@ -13,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import inrcodec
 from inrcodec.errors import ImageError, LimitError
 from inrcodec.files.animation import Animation, open_animation
 from inrcodec.files.apng import write_apng
 from inrcodec.files.images import read_picture
 from inrcodec.files.picture import Picture, PixelType
 from inrcodec.files.timing import Delay, Repeats, delay_of, of_frame, repeats_of
+from inrcodec.frames.encode import Outer, encode_pages
 from inrcodec.limits import Limits
 from tests.files.animations import (
     BACKGROUND,
@@ -346,3 +349,59 @@ def test_damage_and_limits(kind: str) -> None:
 def test_a_still_reader_says_what_it_is() -> None:
     with pytest.raises(ImageError, match="animated PNG"):
         read_picture(apng(GOOD), "it")
+
+
+def through_frames(data: bytes, **options: object) -> tuple[list[Picture], list[Picture]]:
+    """The pictures of an animation, and what a .linr of it has."""
+    animation = opened(data)
+    outer = Outer(animation.metadata, animation.left_out)
+    with tempfile.TemporaryFile() as spool:
+        coded = encode_pages(animation, None, spool, outer=outer, effort=1, **options)
+        packed = b"".join(coded.chunks())
+    with inrcodec.LinrFile(packed) as file:
+        assert file.frames == len(animation)
+        return pictures(animation), [file.picture(frame) for frame in range(file.frames)]
+
+
+def test_files_of_frames_have_times() -> None:
+    times = [40, 40, 80, 100, 40]
+    data = saved(drawn(5), "GIF", duration=times, loop=3, comment=b"said")
+    given, found = through_frames(data)
+    for one, other in zip(given, found, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+        assert (one.type, one.metadata) == (other.type, other.metadata)
+        assert other.left_out == opened(data).left_out
+    assert [delay_of(picture.metadata) for picture in found] == [
+        Delay(time // 10, 100) for time in times
+    ]
+    # frames that were decoded are frames of a file again, or images without a time
+    packed = inrcodec.encode_frames(found, effort=1)
+    with inrcodec.LinrFile(packed) as file:
+        again = [file.picture(frame) for frame in range(5)]
+    assert [picture.metadata for picture in again] == [picture.metadata for picture in found]
+    assert inrcodec.encode_frames(iter(found[:1]), effort=1)
+    with pytest.warns(inrcodec.LinrWarning, match="how long it is shown"):
+        alone = inrcodec.encode(found[2], effort=1)
+    assert inrcodec.decode_picture(alone).metadata is None
+    assert "how long it is shown" in inrcodec.decode_picture(alone).left_out[-1]
+
+
+def test_frames_one_by_one_say_how_often_they_are_shown() -> None:
+    found = pictures(opened(saved(drawn(4), "GIF", loop=1, duration=[50, 60, 60, 60])))
+    with inrcodec.LinrFile(inrcodec.encode_frames(iter(found[:3]), effort=1)) as file:
+        again = [file.picture(frame) for frame in range(3)]
+    assert repeats_of(again[2].metadata) == Repeats(3, 2)
+    assert [delay_of(picture.metadata) for picture in again] == [
+        delay_of(picture.metadata) for picture in found[:3]
+    ]
+
+
+def test_a_hidden_image_and_texts_in_a_file_of_frames() -> None:
+    frames = [Stored(np.full((5, 6), n, np.uint8), delay=(n, 10)) for n in (1, 1, 3)]
+    data = with_chunk(apng(frames, hidden=frames[0].samples), "tEXt", b"Title\0a test", "acTL")
+    given, found = through_frames(data)
+    assert [picture.metadata for picture in found] == [picture.metadata for picture in given]
+    assert dict(found[0].metadata.chunks).keys() == {"acTL", "tEXt"}
+    assert dict(found[1].metadata.chunks).keys() == {"acTL", "fcTL", "tEXt"}
+    again = opened(write_apng(found))
+    assert [picture.metadata for picture in pictures(again)] == [p.metadata for p in given]
