@@ -99,9 +99,7 @@ def image_of(
         weights = sections.get("W", [None])[0]
         there = 1 if ENLARGED in dict(header["t"]) else scale
         level = there.bit_length() - 1
-        samples = context_image(
-            sections["D"], weights, fields, planes, level, shared, pages(there)
-        )
+        samples = context_image(sections["D"], weights, fields, planes, level, shared, pages(there))
     else:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)
