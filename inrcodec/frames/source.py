@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
+from ..files.animation import open_animation
 from ..files.tiff import SIGNATURES
 from ..files.tiff_directory import Bytes, Opened, Whole
 from ..files.tiff_pages import TiffPages, open_pages
@@ -49,7 +50,13 @@ def open_source(
     head = file.read(len(SIGNATURES[0]))
     file.seek(start)
     if head not in SIGNATURES:
-        return None
+        animation = open_animation(file, name, limits)
+        if animation is None:
+            return None
+        outer = Outer(animation.metadata, animation.left_out)
+        return Source(
+            animation, Outer(bare=True) if strip else outer, None if tile == AUTO else tile
+        )
     whole: Bytes = Opened(file) if not start else Whole(file.read())
     file.seek(start)
     pages = open_pages(whole, name, limits)
