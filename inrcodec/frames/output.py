@@ -3,9 +3,11 @@ without all samples in memory."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
 
@@ -107,7 +109,9 @@ def file_of_frames(
         if source.kind != TIFF:
             return file_of(file.picture(0), extension, warn, limits)
         try:
-            return spooled(restored_chunks(source, Rows(file), limits))
+            same = replace(limits, pages=file.frames)  # and no more
+            threads = file.reading.threads or os.cpu_count() or 1
+            return spooled(restored_chunks(source, Rows(file), same, threads))
         except LinrError as error:
             warn(f"{error}; picture and metadata do")
     if several and extension.lower() == ".png" and shown_as_animation(file) and wanted.whole:
