@@ -21,6 +21,7 @@ from .coordinate.file import IMAGES, CoordinateImage
 from .errors import ChecksumError, CorruptError, UnsupportedVersionError
 from .files.metadata import Metadata, pack_metadata, unpack_metadata
 from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
+from .files.timing import check_times
 from .frames.file import Frames, PageSize
 from .history.chain import STEPS
 from .history.planes import DCT, INDEX, Geometry, Planes
@@ -185,8 +186,13 @@ def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None =
     model = contents.model
     if isinstance(model, ContextImage) and model.shared is not None:
         raise CorruptError("shared networks in a file of one image")
-    if isinstance(model, Frames) and container.rest > model.size:
+    if not isinstance(model, Frames):
+        check_times(contents.metadata, None)
+        return contents
+    if container.rest > model.size:
         raise CorruptError(f"{container.rest - model.size} bytes behind the last part")
+    pages = {(page.height, page.width) for page in model.sizes}
+    check_times(contents.metadata, pages.pop() if len(pages) == 1 else None, len(model.sizes))
     return contents
 
 

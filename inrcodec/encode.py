@@ -26,6 +26,7 @@ from .errors import ImageError, LinrError, LinrWarning, VerificationError
 from .files.images import read_picture
 from .files.picture import PLAIN, Picture, digest
 from .files.places import Place
+from .files.timing import still
 from .history.chain import Chain
 from .info import describe
 from .jpeg.step import Jpeg
@@ -40,6 +41,7 @@ from .verification import BROKEN, verify
 
 # The search for a history takes so long a sample at worst, and half of a time limit at most.
 SEARCH_SECONDS = 3e-6
+TIMES = "when and how long it is shown as a frame of an animation"
 
 
 def encode(
@@ -88,6 +90,11 @@ def encode(
     for a bad option, VerificationError should the result not decode to the image.
     """
     picture = image if isinstance(image, Picture) else Picture(image)
+    if still(picture.metadata) != picture.metadata:
+        picture = replace(
+            picture, metadata=still(picture.metadata), left_out=(*picture.left_out, TIMES)
+        )
+        _warn(f"left out is {TIMES}")
     if picture.unread:
         return _copied(picture, limits, report)
     if tile is not None:

@@ -4,9 +4,9 @@ It is the specification's test, in plain integers and arrays of them, and shares
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
 second_source.py (2.3 to 2.5), second_markers.py and second_scans.py (2.6), second_steps.py (3),
 second_jpeg.py (3.7), second_context.py, second_inputs.py and second_networks.py (4),
-second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10) and second_parts.py (12). What a reader
-refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
-as a reader has to.
+second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10), second_parts.py (12).
+What a reader refuses it refuses by AssertionError or what Python raises by itself; it does not
+bound its memory as a reader has to.
 """
 
 from __future__ import annotations
@@ -111,9 +111,7 @@ def image_of(
         weights = sections.get("W", [None])[0]
         there = 1 if ENLARGED in dict(header["t"]) else scale
         level = there.bit_length() - 1
-        samples = context_image(
-            sections["D"], weights, fields, planes, level, shared, pages(there)
-        )
+        samples = context_image(sections["D"], weights, fields, planes, level, shared, pages(there))
     else:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)

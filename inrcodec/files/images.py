@@ -15,6 +15,7 @@ from ..limits import DEFAULT, Limits
 from . import jpeg, others, png, pnm, tiff
 from .metadata import PNG, TIFF, for_kind
 from .picture import PREMULTIPLIED, Picture, PixelType, inverted
+from .timing import still
 
 EXTENSIONS = (".png", ".tif", ".tiff", *pnm.EXTENSIONS, *jpeg.EXTENSIONS)
 
@@ -72,19 +73,12 @@ def write_picture(picture: Picture, extension: str) -> bytes:
     colour profile and resolution are carried over. PNM has none. Raises ImageError for samples that
     are no image's, an unknown extension, and one that cannot hold the channels.
     """
-    _check(picture.samples)
-    if picture.unread:
-        raise ImageError(f"the pixels of this file are not read ({picture.unread})")
+    _check_known(picture)
     if picture.type.space and extension.lower() not in jpeg.EXTENSIONS:
         raise ImageError(f"{extension} cannot hold the colours of this JPEG, .jpg can")
     extension, metadata = extension.lower(), picture.metadata
     if extension == ".png":
-        pixels = picture.type
-        if pixels.signed or pixels.extra:
-            kind = "signed samples" if pixels.signed else "a channel that is no alpha"
-            raise ImageError(f".png cannot hold {kind}, .tif can")
-        carried = for_kind(metadata, PNG) if metadata else None
-        return png.write_png(replace(as_png(picture), metadata=carried), 6)
+        return png.write_png(as_of_png(picture), 6)
     if extension in (".tif", ".tiff"):
         carried = for_kind(metadata, TIFF) if metadata else None
         return tiff.write_tiff(replace(picture, metadata=carried))
@@ -93,6 +87,20 @@ def write_picture(picture: Picture, extension: str) -> bytes:
     if extension in jpeg.EXTENSIONS:
         return jpeg.write_jpeg(picture)
     raise ImageError(f"unknown image type '{extension}', known are {', '.join(EXTENSIONS)}")
+
+
+def as_of_png(picture: Picture) -> Picture:
+    """A picture as write_picture puts it into a PNG: samples, type and metadata. Raises
+    ImageError."""
+    _check_known(picture)
+    pixels = picture.type
+    if pixels.space:
+        raise ImageError(".png cannot hold the colours of this JPEG, .jpg can")
+    if pixels.signed or pixels.extra:
+        kind = "signed samples" if pixels.signed else "a channel that is no alpha"
+        raise ImageError(f".png cannot hold {kind}, .tif can")
+    carried = for_kind(picture.metadata, PNG) if picture.metadata else None
+    return replace(as_png(picture), metadata=still(carried))
 
 
 def not_kept(picture: Picture, extension: str) -> tuple[str, ...]:
@@ -138,6 +146,12 @@ def png_level9(image: np.ndarray) -> bytes:
     """Encode as PNG at compression level 9, the yardstick of benchmarks. Raises ImageError."""
     _check(image)
     return png.write_png(Picture(image), 9)
+
+
+def _check_known(picture: Picture) -> None:
+    _check(picture.samples)
+    if picture.unread:
+        raise ImageError(f"the pixels of this file are not read ({picture.unread})")
 
 
 def _check(image: np.ndarray) -> None:

@@ -21,7 +21,8 @@ _MAX_PROFILE = 1 << 26
 MAX_ENTRIES = 1 << 16
 _TEXTS = ("tEXt", "zTXt", "iTXt", "iCCP", "sPLT")  # that begin with a name and a zero byte
 _PNG_FRAME = ("PLTE", "tRNS", "IDAT")  # that say where the others stand
-_PNG_FORBIDDEN = ("IHDR", "IEND", "acTL", "fcTL", "fdAT")
+_PNG_FORBIDDEN = ("IHDR", "IEND", "fdAT")
+_PNG_TIMING = {"acTL": 8, "fcTL": 26}  # bytes of what frames may have (timing.py)
 # Of a TIFF's values, by field type.
 FIELD_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _TAG_NAMES = {
@@ -208,6 +209,10 @@ def _check_chunks(entries: Sequence[Any]) -> None:
             seen.append(name)
         elif not isinstance(body, bytes) or not (name[0].islower() or name == "PLTE"):
             raise CorruptError(f"metadata with a critical chunk {name}")
+        elif name in _PNG_TIMING:
+            if len(body) != _PNG_TIMING[name] or name in seen:
+                raise CorruptError(f"metadata with two chunks {name}, or one of another size")
+            seen.append(name)
         elif name == "tRNS":
             raise CorruptError("metadata with a body of chunk tRNS, which is the picture's own")
     if entries and entries[-1][1] is None:

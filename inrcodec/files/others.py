@@ -95,9 +95,14 @@ def read_other(data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
     except (LinrError, MemoryError):
         raise
     except Exception as error:  # damage shows in any way that a decoder has
-        said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        said = "its header is damaged" if " object at 0x" in said else said
-        raise ImageError(f"{name}: this {kind.name} cannot be read ({said})") from None
+        raise read_error(error, kind, name) from None
+
+
+def read_error(error: Exception, kind: Kind, name: str) -> ImageError:
+    """What a reader has raised, as what its file is."""
+    said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    said = "its header is damaged" if " object at 0x" in said else said
+    return ImageError(f"{name}: this {kind.name} cannot be read ({said})")
 
 
 def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits) -> Picture:
@@ -109,9 +114,7 @@ def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits)
         if image.mode not in (*_MODES, *_DEEP):
             raise ImageError(f"{name}: {kind.name} with samples of type {image.mode}")
         samples, clear = np.asarray(image), image.info.get("transparency")
-        left_out = [_itself(kind)]
-        others = sorted(set(image.info) - _NO_METADATA)
-        left_out += [f"its metadata: {', '.join(map(str, others))[:200]}"] if others else []
+        left_out = [itself(kind), *metadata_left_out(image)]
         if image.mode == "1":
             return Picture(samples.astype(np.uint8), PixelType(depth=1), None, tuple(left_out))
         if image.mode == "P":
@@ -121,6 +124,12 @@ def _by_pillow(library: Any, data: bytes, kind: Kind, name: str, limits: Limits)
             left_out.append("its transparent colour")
         kept = np.uint16 if image.mode in _DEEP else np.uint8
         return Picture(samples.astype(kept), left_out=tuple(left_out))
+
+
+def metadata_left_out(image: Any) -> list[str]:
+    """What Pillow tells besides the picture, in words, if there is anything."""
+    others = sorted(set(image.info) - _NO_METADATA)
+    return [f"its metadata: {', '.join(map(str, others))[:200]}"] if others else []
 
 
 def _palette(image: Any, clear: Any, samples: np.ndarray) -> PixelType:
@@ -162,8 +171,9 @@ def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Li
         pixels = PixelType(top=(1 << bits) - 1)
     if not pixels.fits(samples):  # they were scaled as they were decoded
         pixels = PixelType()
-    return Picture(samples, pixels, left_out=(_itself(kind),))
+    return Picture(samples, pixels, left_out=(itself(kind),))
 
 
-def _itself(kind: Kind) -> str:
+def itself(kind: Kind) -> str:
+    """The file that does not come back, in words."""
     return f"the {kind.name} file itself (its picture is kept)"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     plain = header._replace(colour=_GREY) if header.colour == _PALETTE else header
     chunks = [("IHDR", struct.pack(">IIBBBBB", *plain)), ("IDAT", stream)]
     wide = max(header.width, header.height) > _MOST_OPENCV
-    decoded = _own_decoded(stream, plain, name) if wide else _decode(_assemble(chunks), name)
+    decoded = _own_decoded(stream, plain, name) if wide else _decode(assemble(chunks), name)
     if wide:
         samples = decoded
     elif header.colour == _GREY_ALPHA:
@@ -102,14 +102,43 @@ def read_png(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     depth = header.bits if header.bits < 8 else 0
     if depth and not wide:
         samples //= 255 // ((1 << depth) - 1)  # which OpenCV scaled to 8 bits
-    if header.colour == _PALETTE:
-        pixels = PixelType(depth, parsed.palette, parsed.transparency)
-    else:
-        key = struct.unpack(f">{len(parsed.transparency) // 2}H", parsed.transparency)
-        pixels = PixelType(depth, key=key)
-    picture = Picture(samples, pixels, _metadata(parsed), tuple(parsed.left_out))
+    picture = Picture(samples, _type(parsed), _metadata(parsed), tuple(parsed.left_out))
     picture.check(f"{name}: damaged PNG")
     return picture
+
+
+def _type(parsed: _Parsed) -> PixelType:
+    header = parsed.header
+    depth = header.bits if header.bits < 8 else 0
+    if header.colour == _PALETTE:
+        return PixelType(depth, parsed.palette, parsed.transparency)
+    key = struct.unpack(f">{len(parsed.transparency) // 2}H", parsed.transparency)
+    return PixelType(depth, key=key)
+
+
+class Head(NamedTuple):
+    """What a PNG says of its picture: height, width, channels and bits (8 or 16) of its samples,
+    and what else Picture has."""
+
+    height: int
+    width: int
+    channels: int
+    bits: int
+    type: PixelType
+    metadata: Metadata | None
+    left_out: tuple[str, ...]
+
+
+def head_of(data: bytes, name: str, limits: Limits) -> Head:
+    """What a PNG says of its picture, whose image data are not looked at. Raises as read_png."""
+    parsed = _parse(data, name, limits)
+    header = parsed.header
+    if header.interlace:
+        parsed.left_out.append("interlacing")
+    return Head(
+        header.height, header.width, _SAMPLES[header.colour], max(8, header.bits), _type(parsed),
+        _metadata(parsed), tuple(parsed.left_out),
+    )  # fmt: skip
 
 
 def metadata_of(data: bytes, name: str) -> Metadata | None:
@@ -127,16 +156,11 @@ def write_png(picture: Picture, level: int) -> bytes:
     """Encode a valid picture, compression level 0 to 9; metadata, if any, are a PNG's. Raises
     ImageError."""
     samples, pixels = picture.samples, picture.type
+    plain = pixels == PixelType() and picture.metadata is None
+    if plain and not _of_own(samples, pixels):
+        return _opencv_png(samples, level)
+    stream = image_data(picture, level)
     channels = samples.shape[2] if samples.ndim == 3 else 1
-    wide = max(samples.shape[:2]) > _MOST_OPENCV
-    tiny = samples.size < _LEAST_OPENCV
-    if channels == 2 or wide or tiny or pixels.palette or pixels.depth:
-        stream = _own_stream(samples, pixels, level)
-    else:
-        whole = _opencv_png(samples, level)
-        if pixels == PixelType() and picture.metadata is None:
-            return whole
-        stream = b"".join(_parse(whole, "the image", Limits(pixels=samples.size)).stream)
     bits = pixels.depth or 8 * samples.itemsize
     colour = _PALETTE if pixels.palette else _COLOURS[channels]
     header = _Header(samples.shape[1], samples.shape[0], bits, colour, 0, 0, 0)
@@ -146,7 +170,23 @@ def write_png(picture: Picture, level: int) -> bytes:
     frame = frame_of(bool(pixels.palette), bool(own["tRNS"]))
     chunks += [(kind, None) for kind in frame[len(placed) :]]
     ordered = [(kind, own[kind] if body is None else body) for kind, body in chunks]
-    return _assemble([("IHDR", struct.pack(">IIBBBBB", *header)), *ordered])
+    return assemble([("IHDR", struct.pack(">IIBBBBB", *header)), *ordered])
+
+
+def image_data(picture: Picture, level: int) -> bytes:
+    """The image data of a valid picture, one zlib stream. Raises ImageError."""
+    samples, pixels = picture.samples, picture.type
+    if _of_own(samples, pixels):
+        return _own_stream(samples, pixels, level)
+    whole = _opencv_png(samples, level)
+    return b"".join(_parse(whole, "the image", Limits(pixels=samples.size)).stream)
+
+
+def _of_own(samples: np.ndarray, pixels: PixelType) -> bool:
+    """Whether OpenCV does not write it."""
+    grey_alpha = samples.ndim == 3 and samples.shape[2] == 2
+    wide, tiny = max(samples.shape[:2]) > _MOST_OPENCV, samples.size < _LEAST_OPENCV
+    return bool(grey_alpha or wide or tiny or pixels.palette or pixels.depth)
 
 
 def own_chunks(pixels: PixelType) -> dict[str, bytes]:
@@ -177,11 +217,11 @@ def _own_stream(samples: np.ndarray, pixels: PixelType, level: int) -> bytes:
     return zlib.compress(filter_rows(rows, step, 0 if plain else None).tobytes(), level)
 
 
-def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
-    parsed: _Parsed | None = None
-    previous = ""
-    position = len(SIGNATURE)
-    while previous != "IEND":
+def chunks_of(data: bytes, name: str) -> Iterator[tuple[str, bytes, int]]:
+    """The chunks up to IEND: name, body and where the chunk ends. Raises ImageError for a damaged
+    one, and where IEND is missing."""
+    kind, position = "", len(SIGNATURE)
+    while kind != "IEND":
         if position + 12 > len(data):
             raise ImageError(f"{name}: truncated PNG, no IEND chunk")
         (length,) = struct.unpack_from(">I", data, position)
@@ -195,10 +235,18 @@ def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
         body = data[position + 8 : end - 4]
         if zlib.crc32(body, zlib.crc32(kind_bytes)) != int.from_bytes(data[end - 4 : end], "big"):
             raise ImageError(f"{name}: damaged PNG, wrong CRC of chunk {kind}")
+        yield kind, body, end
+        position = end
+
+
+def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
+    parsed: _Parsed | None = None
+    previous, position = "", 0
+    for kind, body, end in chunks_of(data, name):
         if parsed is None:
             if kind == "CgBI":
                 raise ImageError(f"{name}: a PNG in Xcode's own format (CgBI) is not supported")
-            if kind != "IHDR" or length != 13:
+            if kind != "IHDR" or len(body) != 13:
                 raise ImageError(f"{name}: damaged PNG, it does not begin with a header")
             parsed = _Parsed(_Header(*struct.unpack(">IIBBBBB", body)))
             _check_header(parsed.header, name, limits)
@@ -206,8 +254,7 @@ def _parse(data: bytes, name: str, limits: Limits) -> _Parsed:
             raise ImageError(f"{name}: damaged PNG, IDAT chunks are not consecutive")
         elif kind != "IEND":
             _take_chunk(parsed, kind, body, name)
-        previous = kind
-        position = end
+        previous, position = kind, end
     if parsed is None or not parsed.stream:
         raise ImageError(f"{name}: damaged PNG, no image data")
     if parsed.header.colour == _PALETTE and not parsed.palette:
@@ -244,7 +291,7 @@ def _take_chunk(parsed: _Parsed, kind: str, body: bytes, name: str) -> None:
         parsed.transparency = body
         parsed.chunks.append((kind, None))
     elif kind in ("acTL", "fcTL", "fdAT"):
-        raise ImageError(f"{name}: an animated PNG of several images; files of one can be encoded")
+        raise ImageError(f"{name}: an animated PNG, of several images or damaged")
     elif kind[0].isupper():
         raise ImageError(f"{name}: damaged PNG, unknown critical chunk {kind}")
     elif kind[3].isupper() and kind not in _KNOWN_UNSAFE:
@@ -327,7 +374,8 @@ def _decode(data: bytes, name: str) -> np.ndarray:
     return decoded
 
 
-def _assemble(chunks: Sequence[tuple[str, bytes]]) -> bytes:
+def assemble(chunks: Sequence[tuple[str, bytes]]) -> bytes:
+    """A file of chunks, and IEND behind them."""
     parts = [SIGNATURE]
     for kind, body in [*chunks, ("IEND", b"")]:
         tagged = kind.encode("ascii") + body

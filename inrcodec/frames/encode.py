@@ -26,6 +26,7 @@ from ..encode import options_of
 from ..errors import ImageError, VerificationError
 from ..files.metadata import Metadata
 from ..files.picture import PLAIN, Picture, PixelType
+from ..files.timing import as_file, repeats_alone, split
 from ..limits import DEFAULT, Limits
 from ..options import FitOptions
 from ..progress import FIT_PLANES, Progress
@@ -103,26 +104,37 @@ def encode_frames(
     and watch. Each part was decoded and compared before the file is returned. Raises as encode, and
     ImageError where there is no frame.
     """
-    pages = pages_of(frames, limits)
+    pages, outer = pages_of(frames, limits)
     with tempfile.SpooledTemporaryFile(1 << 26) as spool:
-        coded = encode_pages(pages, tile, spool, limits=limits, **options)  # type: ignore[arg-type]
+        coded = encode_pages(pages, tile, spool, outer=outer, limits=limits, **options)  # type: ignore[arg-type]
         return b"".join(coded.chunks())
 
 
 def pages_of(
     frames: np.ndarray | Iterable[np.ndarray | Picture], limits: Limits
-) -> Sequence[Page] | Iterator[Page]:
-    """Frames as pages, all at once or one by one."""
+) -> tuple[Sequence[Page] | Iterator[Page], Outer]:
+    """Frames as pages, all at once or one by one, and what their file has besides."""
     if isinstance(frames, np.ndarray) and frames.ndim not in (3, 4):
         raise ImageError(f"frames have shape (N, H, W) or (N, H, W, 1..4), not {frames.shape}")
 
-    def named() -> Iterator[Page]:
+    def named() -> Iterator[ArrayPage]:
         for number, frame in enumerate(frames):
             yield ArrayPage.of(frame, f"frame {number}", limits)
 
-    if isinstance(frames, np.ndarray | Sequence):
-        return list(named())
-    return named()
+    if not isinstance(frames, np.ndarray | Sequence):
+        one_by_one = named()
+        first = list(islice(one_by_one, 1))
+        of_first = first[0].picture.metadata if first else None
+        return chain(first, one_by_one), Outer(repeats_alone(of_first))
+    pages = list(named())
+    given = [page.picture.metadata for page in pages]
+    if len({page.type for page in pages}) != 1:  # to which metadata may be tied
+        return pages, Outer(repeats_alone(given[0])) if pages else Outer()
+    common, own = split(given, [(page.height, page.width) for page in pages])
+    with_own = [
+        ArrayPage(replace(page.picture, metadata=its)) for page, its in zip(pages, own, strict=True)
+    ]
+    return with_own, Outer(common)
 
 
 def encode_pages(
@@ -183,7 +195,7 @@ class _Encoder:
         if not first:
             raise ImageError("there is no frame to encode")
         samples = samples_of_pages(first, self.tile)
-        shared = fit_sets(samples, total, self.options, self.wanted)
+        shared, wanted = fit_sets(samples, total, self.options, self.wanted)
         # from here on what a decoder reads, not what was packed
         forget_prior()
         common = types.pop() if len(types) == 1 else PLAIN
@@ -194,7 +206,7 @@ class _Encoder:
         shared = contents.model.shared
         see = any(each.frames for each in shared)
         encoder = PartEncoder(
-            contents, shared, replace(self.options, prior=prior), self.wanted, self.limits,
+            contents, shared, replace(self.options, prior=prior), wanted, self.limits,
             fresh_backend(),
         )  # fmt: skip
         with Workers(encoder.backend, self.options.threads) as workers:
@@ -205,10 +217,10 @@ class _Encoder:
         parts = sorted(self.places)
         places = [self.places[key] for key in parts]
         sizes = tuple(self.sizes[page] for page in sorted(self.sizes))
-        done_ = self._contents(sizes, common, shared, tuple(length for _, length in places))
-        head = pack(done_)
+        finished = self._contents(sizes, common, shared, tuple(length for _, length in places))
+        head = pack(finished)
         again = parse(head, self.limits)
-        if replace(again, end=0) != done_:
+        if replace(again, end=0) != finished:
             raise VerificationError(BROKEN)
         return EncodedFrames(head, self.spool, places, again, self.options.priors)
 
@@ -229,8 +241,9 @@ class _Encoder:
         model = Frames(geometry, sizes, tile, shared, lengths)
         outer = self.outer
         return Contents(
-            geometry, whole, common, outer.metadata, (), model, outer.left_out, outer.source
-        )
+            geometry, whole, common, as_file(outer.metadata, len(sizes)), (), model,
+            outer.left_out, outer.source,
+        )  # fmt: skip
 
     def _code(
         self,

@@ -115,6 +115,7 @@ class Frames:
     ) -> Frames:
         """Undoes pack."""
         pages, tile = fields.integer("p", 1, MAX_PAGES), None
+        limits.check("pages", pages, f"the file: {pages} pages")
         if "g" in fields:
             rows, cols = fields.integers("g", 2, TILE_STEP, MAX_TILE)
             if rows % TILE_STEP or cols % TILE_STEP:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ImageError
 from ..files.metadata import Metadata
 from ..files.picture import Picture, PixelType
+from ..files.timing import as_frame
 from ..limits import Limits, check_size
 from .file import PageSize
 
@@ -96,7 +97,7 @@ class ArrayPage:
 
     @property
     def metadata(self) -> Metadata | None:
-        return self.picture.metadata
+        return as_frame(self.picture.metadata, self.height, self.width)
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from ..errors import (
 )
 from ..files.picture import Picture
 from ..files.places import Place, opened
+from ..files.timing import check_times, of_frame
 from ..history.planes import Planes
 from ..limits import DEFAULT, Limits
 from ..options import Reading
@@ -229,7 +230,7 @@ class LinrFile:
         if new and len(self._digests) == len(model.lengths):
             self._compare(tuple(self._digests[n] for n in range(len(self._digests))))
         head = found.get(0)
-        metadata = (head.metadata if head else None) or outer.metadata
+        metadata = of_frame(head.metadata if head else None, outer.metadata)
         left_out = (*outer.left_out, *(head.left_out if head else ()))
         source = outer.source if entire and scale == 1 and self.frames == 1 else None
         about = (metadata, left_out, source) if entire else (None, (), None)
@@ -269,6 +270,7 @@ class LinrFile:
             raise CorruptError("it is of another size than its frame says")
         if part > model.first_parts[page] and (found.metadata or found.left_out):
             raise CorruptError("metadata of a tile that is not its frame's first")
+        check_times(found.metadata, size_[:2])
         return found
 
     def _part(self, number: int, scale: int, threads: int) -> tuple[Contents, np.ndarray]:
@@ -342,18 +344,26 @@ class LinrFile:
         size, outer = self.size(frame), self.contents
         head = outer
         if isinstance(outer.model, Frames):
-            head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
+            head = self._head(outer.model.first_parts[frame])
         shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
-        metadata = head.metadata or outer.metadata
+        metadata = of_frame(head.metadata, outer.metadata)
         left_out = tuple(dict.fromkeys((*outer.left_out, *head.left_out)))
         return Picture(samples, head.type, metadata, left_out)
 
     def check_digest(self) -> None:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever
         each by itself says; reads all of them."""
-        parts = self._frames().first_parts[-1]
-        self._compare(tuple(self.contents_of(n, max(SCALES)).digest for n in range(parts)))
+        parts = len(self._frames().lengths)
+        self._compare(tuple(self._head(number).digest for number in range(parts)))
+
+    def _head(self, part: int) -> Contents:
+        """A part, by its number, as far as an eighth of its size needs it; errors say which."""
+        try:
+            return self.contents_of(part, max(SCALES))
+        except LinrError as error:
+            page, _ = self._frames().page_of(part)
+            raise self._named(error, page, part - self._frames().first_parts[page]) from error
 
     def _compare(self, digests: tuple[bytes, ...]) -> None:
         if digest_of_digests(digests) != self.contents.digest:

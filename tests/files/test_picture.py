@@ -19,11 +19,11 @@ from inrcodec import Metadata, Picture, PixelType
 from inrcodec.coding import backend, tables
 from inrcodec.context import encode as encode_context
 from inrcodec.context import prior
-from inrcodec.source.restore import file_of
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_image, read_picture, write_picture
 from inrcodec.files.metadata import pack_metadata, unpack_metadata
 from inrcodec.files.picture import pack_type, unpack_type
+from inrcodec.source.restore import file_of
 from tests.cli.test_cli import run
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections
 from tests.files.test_images import chunk, header, png
