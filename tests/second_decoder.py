@@ -46,6 +46,18 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
     return decode_all(data, index, scale)[:2]
 
 
+def decode_pages(data: bytes, scale: int = 1) -> list[tuple[Array, Fields]]:
+    """What decode gives of each page of a file of parts; of other files of the first image."""
+    sections = read_sections(data, cut=scale > 1)
+    if read_header(sections)["m"][0] != PARTS:
+        return [decode(data, 0, scale)]
+    left_out(sections)
+    file = PartsFile(data, image_of)
+    pages = [file.page(page, scale)[:2] for page in range(len(file.pages))]
+    file.check_digest()
+    return pages
+
+
 def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields, list[Array]]:
     """What decode gives, and the planes that the model has, of a page those of its first tile.
 
