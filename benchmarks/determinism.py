@@ -111,8 +111,8 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
     from inrcodec import kernels
     from inrcodec.coding.backend import numpy_backend, torch_backend
     from inrcodec.contents import parse
-    from inrcodec.reconstruct import decode_samples
     from inrcodec.options import Reading
+    from inrcodec.reconstruct import decode_samples
 
     backend = numpy_backend() if where == "numpy" else torch_backend(where)
     digests = {}

@@ -83,7 +83,7 @@ ALL_STEPS: tuple[type[Step], ...] = (*STEPS, Jpeg)
 TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_STEPS)}).union(
     *(m.tags for m in MODELS)
 )
-TAGS_OF_PARTS = TAGS - {SOURCE, IMAGES, *Frames.tags}
+OF_WHOLE_FILES = frozenset({SOURCE, IMAGES, *Frames.tags})  # and of no part
 ENTIRE = frozenset(step.number for step in ALL_STEPS if step.all_data)
 
 
@@ -181,9 +181,18 @@ def _packed(contents: Contents, pixels: PixelType) -> tuple[linr.Header, list[Se
 def parse(source: bytes | BinaryIO, limits: Limits = DEFAULT, data: int | None = None) -> Contents:
     """Takes a file apart and checks it, short of its pixels, or of its parts; arguments and errors
     are container.linr.parse's."""
-    contents = _contents(linr.parse(source, limits, data, ENTIRE), limits, TAGS)
-    if isinstance(contents.model, ContextImage) and contents.model.shared is not None:
+    container = linr.parse(source, limits, data, ENTIRE)
+    contents = _contents(container, limits)
+    model = contents.model
+    if isinstance(model, ContextImage) and model.shared is not None:
         raise CorruptError("shared networks in a file of one image")
+    if not isinstance(model, Frames):
+        check_times(contents.metadata, None)
+        return contents
+    if container.rest > model.size:
+        raise CorruptError(f"{container.rest - model.size} bytes behind the last part")
+    pages = {(page.height, page.width) for page in model.sizes}
+    check_times(contents.metadata, pages.pop() if len(pages) == 1 else None, len(model.sizes))
     return contents
 
 
@@ -196,16 +205,18 @@ def parse_part(
 ) -> Contents:
     """Takes a part apart that stands in a window of a file of parts; as parse."""
     container = linr.parse_part(file, window, limits, data, ENTIRE, outer.version)
-    return _contents(container, limits, TAGS_OF_PARTS, outer.type)
+    for tag, _ in container.sections:
+        if tag in OF_WHOLE_FILES:
+            raise CorruptError(f"section {tag!r} in a part of a file")
+    if container.header.model.number in (Copy.number, Frames.number):
+        raise CorruptError("a part that is a copy of a file, or has parts of its own")
+    return _contents(container, limits, outer.type)
 
 
-def _contents(
-    container: Container, limits: Limits, tags: frozenset[bytes], pixels: PixelType = PLAIN
-) -> Contents:
-    """What a container holds; tags: of the sections that may be there; pixels: the type of pages
-    whose parts do not say it."""
+def _contents(container: Container, limits: Limits, pixels: PixelType = PLAIN) -> Contents:
+    """What a container holds; pixels: the type of pages whose parts do not say it."""
     header, sections = container.header, Sections(container.sections)
-    sections.check(tags)
+    sections.check(TAGS)
     packed = sections.optional(TYPE)
     if packed is not None:
         if pixels != PLAIN:
@@ -262,11 +273,6 @@ def _contents(
             raise CorruptError("a copy of a file of a kind that is not known")
     if not pixels.allows(metadata):
         raise CorruptError("metadata of another type of picture")
-    if isinstance(model, Frames):
-        pages = {(page.height, page.width) for page in model.sizes}
-        check_times(metadata, pages.pop() if len(pages) == 1 else None, len(model.sizes))
-    elif tags is not TAGS_OF_PARTS:  # those of a part are for its page (frames/reader.py)
-        check_times(metadata, None)
     if model.digests and digest_of_digests(model.digests) != header.digest:
         raise ChecksumError("the digests of the images do not match the file's")
     return Contents(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -18,8 +19,9 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmsnXVCYEJWUQAD"
-STORED, CONTEXT, COORDINATE, COEFFICIENTS = range(4)
+KNOWN = "HPmsnXVCYEJWUQADNF"
+STORED, CONTEXT, COORDINATE, COEFFICIENTS = MODELS = range(4)
+PARTS = 5
 JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED, JPEG = range(1, 7)
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
 HEAD_CUT = re.compile(rb"[A-Za-z][\x80-\xff]{0,7}")
@@ -32,16 +34,22 @@ def leb128(digits: bytes) -> int:
 
 
 def read_sections(data: bytes, cut: bool = False) -> Sections:  # 1
-    """The sections of this version; those that may be skipped are left out.
-
-    With cut the file may end in the middle, behind which nothing counts.
-    """
+    """The file's own sections; as read_chain."""
     assert data[:8] == b"\x89LNR\r\n\x1a\n", "signature"
     assert data[8:9] == b"\2", "major version"
     assert len(data) > 9, "minor version"  # any will do
+    return read_chain(data, 10, cut)[0]
+
+
+def read_chain(data: bytes, at: int, cut: bool = False) -> tuple[Sections, int]:
+    """The sections of this version from a place on, and where they end; those that may be skipped
+    are left out.
+
+    With cut the data may end in the middle, behind which nothing counts.
+    """
     sections: Sections = {}
-    at, count = 10, 0
-    while at < len(data):
+    count = 0
+    while at < len(data) and "F" not in sections:
         head = HEAD.match(data, at)
         if not head:
             assert cut, "a section's tag and length"
@@ -60,7 +68,7 @@ def read_sections(data: bytes, cut: bool = False) -> Sections:  # 1
             sections.setdefault(tag, []).append(payload)
     assert count <= 64, "number of sections"
     assert "H" in sections, "no header"
-    return sections
+    return sections, at
 
 
 def inflate(stream: bytes, most: int, window: bytes = b"") -> bytes:
@@ -103,7 +111,7 @@ def check_pair(pair: Any, low: int, high: int) -> None:
     assert type(pair[1]) is dict, "fields"
 
 
-def read_header(sections: Sections) -> Fields:  # 1.1
+def read_header(sections: Sections, models: Iterable[int] = (*MODELS, PARTS)) -> Fields:  # 1.1
     header = read_map(sections["H"][0], 1024)
     check_keys(header, "sbdm", "t", "header keys")
     check_numbers(header["s"], 3, 1, 2**28)
@@ -113,7 +121,8 @@ def read_header(sections: Sections) -> Fields:  # 1.1
     assert header["b"] in (8, 16), "bits"
     assert type(header["d"]) is bytes, "digest"
     assert len(header["d"]) == 16, "digest"
-    check_pair(header["m"], STORED, COEFFICIENTS)
+    check_pair(header["m"], 0, 255)
+    assert header["m"][0] in models, "number of the model"
     steps = header.get("t", [[JFIF, {}]])
     assert type(steps) is list, "steps"
     assert 1 <= len(steps) <= 8, "number of steps"
@@ -152,6 +161,11 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     times |= {"W": optional if in_levels and prior else (1, 1)} if number else {}
     times |= {"A": optional} if number == COORDINATE else {}
     times |= {"D": (1, 4) if in_levels else (1, 1)}
+    if number == CONTEXT and "g" in fields:
+        del times["W"]
+    if number == PARTS:
+        assert not steps, "steps of a file of parts"
+        times = {tag: times[tag] for tag in "HPnms"} | {"N": (0, 32), "F": (1, 1)}
     for tag in KNOWN:
         least, most = times.get(tag, (0, 0))
         assert least <= len(sections.get(tag, [])) <= most, f"how often section {tag} occurs"

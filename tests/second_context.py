@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -17,12 +17,27 @@ from second_steps import WHOLE, Lattice, Planes
 LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
 
 
-def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
-    channels, b = planes.channels, planes.array_bits
+def check_models(fields: Fields, weights: bool, others: str, optional: str = "") -> None:
+    """That f, q, r and w are as 4.1 has them, beside other fields."""
     q = fields.get("q", 1)
-    keys = "w" if "q" not in fields else "qr" if weights else "q"
+    keys = "fw" if "q" not in fields else "fqr" if weights else "fq"
     keys += "w" if isinstance(q, bytes) else ""
-    check_keys(fields, "olpenf" + keys, "", "fields of a context image")
+    check_keys(fields, others + keys, optional, "fields of networks")
+    check_numbers([fields["f"]], 1, 0, 0 if "q" in fields else 2)
+    check_numbers(fields.get("w", [1, 1]), 2, 1, 64)
+    if isinstance(q, bytes):
+        assert len(q) == 16, "a digest"
+    else:
+        check_numbers([q], 1, 1, 2)
+    check_numbers([fields.get("r", 1)], 1, 1, 32)
+
+
+def check_fields(fields: Fields, planes: Planes, weights: bool, shares: bool) -> None:  # 4.1
+    channels, b = planes.channels, planes.array_bits
+    if shares:
+        check_keys(fields, "olpeng", "b", "fields of a context image")
+    else:
+        check_models(fields, weights, "olpen")
     check_numbers(fields["o"], channels, 0, channels - 1)
     assert len(set(fields["o"])) == channels, "a permutation"
     assert not planes.alpha or fields["o"][-1] == channels - 1, "alpha comes last"
@@ -32,13 +47,6 @@ def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     check_numbers(fields["p"], channels, 0, b)
     check_numbers([fields["e"]], 1, 0, 8)
     check_numbers([fields["n"]], 1, 1, 4)
-    check_numbers([fields["f"]], 1, 0, 0 if "q" in fields else 2)
-    check_numbers(fields.get("w", [1, 1]), 2, 1, 64)
-    if isinstance(q, bytes):
-        assert len(q) == 16, "a digest"
-    else:
-        check_numbers([q], 1, 1, 2)
-    check_numbers([fields.get("r", 1)], 1, 1, 32)
 
 
 def read_streams(payload: bytes) -> list[RangeDecoder]:  # 4.2
@@ -141,11 +149,36 @@ def beside(of: Channel, luma: Channel, a: int, b: int) -> Array:  # 4.4
     return known[np.ix_(*places)]
 
 
+@dataclass(frozen=True)
+class Networks:
+    """What a section N has, 12.3: of which planes, and trunk A, trunk B and plane of each channel;
+    numbers: in each of them."""
+
+    channels: int
+    alpha: bool
+    kind: int
+    frames: int
+    of_channel: list[list[Network]]
+    numbers: list[list[int]]
+
+
+def kind_of(planes: Planes) -> int:
+    """Of the networks of a prior."""
+    return 0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2
+
+
 def context_image(
-    payloads: list[bytes], weights: bytes | None, fields: Fields, planes: Planes, least_level: int
+    payloads: list[bytes],
+    weights: bytes | None,
+    fields: Fields,
+    planes: Planes,
+    least_level: int,
+    shared: Networks | None = None,
+    pages: Sequence[list[Array]] = (),
 ) -> list[Array]:
-    """The samples of each channel, at 1/2^least_level of the image's size."""
-    check_fields(fields, planes, weights is not None)
+    """The samples of each channel, at 1/2^least_level of the image's size; pages: those of the
+    pages that it sees, of that size."""
+    check_fields(fields, planes, weights is not None, shared is not None)
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
     channels = [
@@ -160,13 +193,17 @@ def context_image(
     colours = len(channels) - planes.alpha
     counts = [i if c < colours else 0 for i, c in enumerate(order)]
     coded = [i for i, p in enumerate(fields["p"]) if p]
-    networks = read_networks(
-        weights,
-        [(counts[i], counts[i] > 0 and channels[i].lattice != WHOLE) for i in coded],
-        fields,
-        [sizes[i][0] * 64 * -(-sizes[i][1] // 64) for i in coded],
-        0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2,
-    )
+    if shared is None:
+        kinds = [(counts[i], counts[i] > 0 and channels[i].lattice != WHOLE, 0) for i in coded]
+        networks, numbers = read_networks(weights, kinds, fields, kind_of(planes))
+    else:
+        its = shared.channels, shared.alpha, shared.kind, shared.frames
+        assert its == (len(channels), planes.alpha, kind_of(planes), len(pages)), "other planes"
+        networks, numbers = ([of[i] for i in coded] for of in (shared.of_channel, shared.numbers))
+    work = 0
+    for i, (a, _, plane) in zip(coded, numbers, strict=True):
+        work += sizes[i][0] * 64 * -(-sizes[i][1] // 64) * (a + fields["p"][i] * plane)
+    assert work <= 2**44, "multiply-adds"
     networks_of = dict(zip(coded, networks, strict=True))
     tops = [channel.level for channel in channels]
     t = max(tops)
@@ -186,10 +223,13 @@ def context_image(
             if counts[i] and channel.lattice != WHOLE:  # a fine channel
                 refs[-1], *others = (beside(channel, channels[0], a, b) for a, b in PARTS)
                 between = dict(zip(PARTS[1:], others, strict=True))
+            step_ = 2 ** (k - least_level)
+            seen = [page[order[i]][::step_, ::step_] - fields["l"][i] for page in pages]
             for step in "AB":
                 view = View(
                     step, channel.level, channel.values.shape, channel.planes, fields["e"],
                     planes.kind == "YCC", channel.known(channel.level), refs, between,
+                    [np.maximum(page, 0) for page in seen],
                 )  # fmt: skip
                 decode_step(view, networks_of[i], streams[max(0, n - 1 - k)])
     samples = {

@@ -4,7 +4,7 @@ It is the specification's test, in plain integers and arrays of them, and shares
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
 second_source.py (2.3 to 2.5), second_markers.py and second_scans.py (2.6), second_steps.py (3),
 second_jpeg.py (3.7), second_context.py, second_inputs.py and second_networks.py (4),
-second_coordinate.py (5), second_coding.py (6) and second_coefficients.py (10). What a reader
+second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10) and second_parts.py (12). What a reader
 refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
 as a reader has to.
 """
@@ -12,6 +12,7 @@ as a reader has to.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from itertools import accumulate
 
 import numpy as np
@@ -22,6 +23,7 @@ from second_container import (
     CONTEXT,
     ENLARGED,
     JPEG,
+    PARTS,
     STORED,
     Array,
     Fields,
@@ -31,9 +33,10 @@ from second_container import (
     read_pixel_type,
     read_sections,
 )
-from second_context import context_image
+from second_context import Networks, context_image
 from second_coordinate import coordinate_image
 from second_jpeg import Jpeg
+from second_parts import Decoded, Part, PartsFile
 from second_source import left_out, read_source
 from second_steps import channels_of, check_whole, picture_planes, planes_after, undo
 
@@ -44,16 +47,37 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
 
 
 def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields, list[Array]]:
-    """What decode gives, and the planes that the model has.
+    """What decode gives, and the planes that the model has, of a page those of its first tile.
 
     With a scale of 2, 4 or 8 they are those of every scale-th row and column; of context images
     what is not needed for them may be missing.
     """
     sections = read_sections(data, cut=scale > 1)
     header = read_header(sections)
-    pixel = read_pixel_type(sections, header)
     read_source(sections, header)
     left_out(sections)
+    if header["m"][0] == PARTS:
+        file = PartsFile(data, image_of)
+        result = file.page(index, scale)
+        if len(file.pages) == 1:
+            file.check_digest()
+        return result
+    pixel = read_pixel_type(sections, header)
+    assert "g" not in header["m"][1] or header["m"][0] != CONTEXT, "shared networks"
+    result = image_of(Part(sections, header, pixel, []), scale, None, lambda _: [], index)
+    return result.samples, pixel, result.coded
+
+
+def image_of(
+    part: Part,
+    scale: int,
+    shared: Networks | None,
+    pages: Callable[[int], list[list[Array]]],
+    index: int = 0,
+) -> Decoded:
+    """What a chain of sections has; shared: networks in place of its own; pages: planes that it
+    sees, at 1/scale of their size."""
+    sections, header, pixel, _ = part
     chain = list(
         accumulate(
             header["t"],
@@ -74,7 +98,8 @@ def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fiel
     elif model == CONTEXT:
         weights = sections.get("W", [None])[0]
         there = 1 if ENLARGED in dict(header["t"]) else scale
-        samples = context_image(sections["D"], weights, fields, planes, there.bit_length() - 1)
+        level = there.bit_length() - 1
+        samples = context_image(sections["D"], weights, fields, planes, level, shared, pages(there))
     else:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)
@@ -90,4 +115,4 @@ def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fiel
     if there == 1:
         assert hashlib.blake2b(image.tobytes(), digest_size=16).digest() == digest, "digest"
         image = image[::scale, ::scale]
-    return image, pixel, coded
+    return Decoded(image, coded, planes, [number for number, _ in header["t"]], there)

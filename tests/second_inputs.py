@@ -74,13 +74,14 @@ class View:
     own: Array
     refs: list[Array]
     between: dict[tuple[int, int], Array]  # of a fine channel, by a and b
+    pages: list[Array]  # this channel in other pages
 
     @cached_property
     def errors(self) -> list[Array]:  # 4.6, first the own channel's
         """A point outside has the error of its reflection, as the others lie symmetrically."""
         rows, cols = np.indices(self.own.shape).reshape(2, -1)
         everywhere, result = neighbourhood((rows, cols), self.own.shape), []
-        for lattice in (self.own, *self.refs):
+        for lattice in (self.own, *self.refs, *self.pages):
             others = around(lattice, everywhere, OTHERS[self.step]).sum(axis=0)
             error = (4 * lattice - others.reshape(lattice.shape)) >> self.exponent
             result.append(np.clip(error, -2047, 2047))
@@ -118,21 +119,34 @@ class View:
         inputs += [((base * 2**12) >> self.planes) - 8192]
         inputs += [8192 * y // height - 4096, 8192 * x // width - 4096, 0 * y + 256 * self.level]
         inputs += self.windows(place, total, base)
+        for page, error in zip(self.pages, self.errors[1 + len(self.refs) :], strict=True):  # 4.11
+            there = page[points]
+            ring = around(page, place, RING) - there
+            inputs += [self.scaled(4 * ring), self.scaled(4 * there - base)]
+            inputs += [self.act(2 * abs(ring[:8]).sum(axis=0))]
+            inputs += self.differences(place, total, base, page, error)
         return np.clip(np.vstack(inputs), -32767, 32767), base
 
     def windows(self, place: Points, total: Array, base: Array) -> list[Array]:  # 4.6
-        def bits(z: int, times_4: int, differences: Array) -> Array:
-            return log2((times_4 * window(differences, place, z, self.step) >> 2) + 16) >> 2
-
-        sizes, (error, *others) = TIMES_4[self.step], self.errors
-        inputs = [bits(*size, abs(error)) for size in sizes.items()]
-        for ref, error_ref in zip(self.refs, others, strict=True):
-            inputs += [bits(*size, abs(error - error_ref)) for size in sizes.items()]
-            ridge = RIDGE[self.step]
-            above = (window(error * error_ref, place, 4, self.step) + ridge) * 1024
-            below = window(error_ref * error_ref, place, 4, self.step) + ridge
-            slope = np.clip(above // below, -4096, 4096)
-            error_j = 4 * around(ref, place, [(0, 0)])[0]
-            error_j -= around(ref, place, NEAR[self.step]).sum(axis=0)
-            inputs += [self.scaled(total + ((slope * error_j) >> 10) - base)]
+        inputs = self.bits(place, abs(self.errors[0]))
+        for ref, error in zip(self.refs, self.errors[1:], strict=False):
+            inputs += self.differences(place, total, base, ref, error)
         return inputs
+
+    def bits(self, place: Points, differences: Array) -> list[Array]:
+        return [
+            log2((times_4 * window(differences, place, z, self.step) >> 2) + 16) >> 2
+            for z, times_4 in TIMES_4[self.step].items()
+        ]
+
+    def differences(
+        self, place: Points, total: Array, base: Array, ref: Array, error_ref: Array
+    ) -> list[Array]:
+        error, ridge = self.errors[0], RIDGE[self.step]
+        inputs = self.bits(place, abs(error - error_ref))
+        above = (window(error * error_ref, place, 4, self.step) + ridge) * 1024
+        below = window(error_ref * error_ref, place, 4, self.step) + ridge
+        slope = np.clip(above // below, -4096, 4096)
+        error_j = 4 * around(ref, place, [(0, 0)])[0]
+        error_j -= around(ref, place, NEAR[self.step]).sum(axis=0)
+        return [*inputs, self.scaled(total + ((slope * error_j) >> 10) - base)]

@@ -37,14 +37,14 @@ ROUNDING = {  # gains of trunk and plane networks, unit, limit
 }
 
 
-Count = tuple[int, bool]  # of references, and whether the channel is fine
+Count = tuple[int, bool, int]  # references, whether the channel is fine, pages that it sees
 
 
 def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4.7
     """Of trunk A, trunk B and plane for each."""
     networks = []
-    for (r, fine), kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, u, o = (42 + 25 * r + 16 * fine if r else 40), widths[0], 9
+    for (r, fine, pages), kind in product(counts, ("trunk A", "trunk B", "plane")):
+        i, u, o = (42 + 25 * r + 16 * fine if r else 40) + 26 * pages, widths[0], 9
         i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
         shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
         networks.append(shapes | {"bypass": (1, i)})
@@ -52,7 +52,7 @@ def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4
 
 
 def prior_shapes(q: int) -> list[Shapes]:
-    counts = [(r, kind == 2 and r > 0) for kind in range(3) for r in range(3)]
+    counts = [(r, kind == 2 and r > 0, 0) for kind in range(3) for r in range(3)]
     return network_shapes(counts, [PRIORS[q][0], 16])
 
 
@@ -83,23 +83,23 @@ def own_prior(digest: bytes) -> tuple[int, list[Tensors]]:  # 6.3
 
 
 def read_networks(
-    payload: bytes | None, counts: list[Count], fields: Fields, samples: list[int], kind: int
-) -> list[list[Network]]:
-    """For each channel with planes trunk A, trunk B and plane; counts are of the channels, samples
-    how many of each are computed; kind: of a prior's networks."""
+    payload: bytes | None, counts: list[Count], fields: Fields, kind: int
+) -> tuple[list[list[Network]], list[list[int]]]:
+    """For each channel trunk A, trunk B and plane, and the numbers in each; counts are of the
+    channels; kind: of a prior's networks."""
     q = fields.get("q")
     widths = [PRIORS[q][0], 16] if isinstance(q, int) else fields["w"]
     shapes = network_shapes(counts, widths)
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
     assert sum(numbers) <= 2**24, "numbers in all networks"
-    planes = [p for p in fields["p"] if p]
-    work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
-    total = sum(number * each for number, each in zip(samples, work, strict=True))
-    assert total <= 2**44, "multiply-adds"
     if q is not None:
         base, start = own_prior(q) if isinstance(q, bytes) else (q, prior(q))
         assert widths == [PRIORS[base][0], 16], "widths of the prior"
-        tensors = [network for r, _ in counts for network in start[9 * kind + 3 * r :][:3]]
+        tensors = [
+            widened(network, 26 * pages)
+            for r, _, pages in counts
+            for network in start[9 * kind + 3 * r :][:3]
+        ]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]
@@ -108,7 +108,17 @@ def read_networks(
         f = fields["f"]
         tensors = half_weights(payload, shapes, f == 2) if f else int_weights(payload, shapes)
     rounded = [round_network(of, n % 3 == 2) for n, of in enumerate(tensors)]
-    return [rounded[n : n + 3] for n in range(0, len(rounded), 3)]
+    firsts = range(0, len(rounded), 3)
+    return [rounded[n : n + 3] for n in firsts], [numbers[n : n + 3] for n in firsts]
+
+
+def widened(tensors: Tensors, more: int) -> Tensors:  # 4.11
+    """With so many more inputs, which have no weight; a plane network as it is."""
+    wide = dict(tensors)
+    for name in ("w1", "bypass") if len(tensors["b3"][0]) > 1 else ():
+        values, shift = tensors[name]
+        wide[name] = np.hstack([values, np.zeros((len(values), more), object)]), shift
+    return wide
 
 
 class Layer(NamedTuple):

@@ -15,9 +15,9 @@ import inrcodec
 from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.contents import parse
-from inrcodec.reconstruct import decode_samples
 from inrcodec.files.images import write_image
 from inrcodec.options import Reading
+from inrcodec.reconstruct import decode_samples
 from tests.pictures import scene, unfitted_file
 from tests.test_golden import FOLDER, WANT
 

@@ -20,8 +20,8 @@ import inrcodec
 from inrcodec import kernels
 from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.contents import Contents, parse
-from inrcodec.reconstruct import decode_samples
 from inrcodec.options import Reading
+from inrcodec.reconstruct import decode_samples
 from inrcodec.source.restore import restore
 
 FOLDER = Path(__file__).parent / "golden"

@@ -116,12 +116,13 @@ class Sections:
 @dataclass(frozen=True)
 class Container:
     """A parsed file, or part of one: version, header, and the other sections in their order; end:
-    where the last one that was read ends."""
+    where the last one that was read ends; rest: how many bytes are behind it."""
 
     version: str
     header: Header
     sections: tuple[Section, ...]
     end: int = 0
+    rest: int = 0
 
 
 def pack(header: Header, sections: Iterable[Section]) -> bytes:
@@ -215,7 +216,8 @@ def parse_part(
             left -= 1
             if not left:
                 break
-    return Container(version, header, tuple(sections), file.tell())
+    end = file.tell()
+    return Container(version, header, tuple(sections), end, window.end - end)
 
 
 def _sections(file: BinaryIO, size: int, limits: Limits) -> Iterator[Section]:

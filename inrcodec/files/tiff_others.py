@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -82,15 +83,34 @@ def unpacking(file: Bytes, layout: Layout, name: str) -> Unpack:
     return unpack
 
 
+class _Quiet:
+    """While any thread is in it, tifffile logs nothing."""
+
+    def __init__(self) -> None:
+        self._logger, self._lock = logging.getLogger("tifffile"), Lock()
+        self._inside, self._before = 0, False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before, self._logger.disabled = self._logger.disabled, True
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._logger.disabled = self._before
+
+
+_quiet = _Quiet()
+
+
 @contextlib.contextmanager
 def _reading(kind: str, name: str) -> Iterator[None]:
-    """What tifffile logs is not for users."""
-    logger = logging.getLogger("tifffile")
-    before, logger.disabled = logger.disabled, True
     try:
-        yield
+        with _quiet:  # what tifffile logs is not for users
+            yield
     except Exception as error:  # damage shows in any way that a codec has
         said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ImageError(f"{name}: TIFF with {kind} compression cannot be read ({said})") from None
-    finally:
-        logger.disabled = before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import NamedTuple, overload
@@ -28,7 +28,7 @@ from .tiff_tags import left_out_of, tags_of, type_of
 
 CACHE_BYTES = 1 << 26  # of unpacked strips and tiles, for all pages of a file
 _BLOCK_BYTES = 1 << 20  # of rows that are held where they are not packed
-_PAGES_HELD = 16
+_PAGES_HELD, _PIECES_HELD = 1024, 1 << 18  # of pages that were asked for last
 
 
 class _Origin:
@@ -120,7 +120,8 @@ class TiffPage:
 
 
 class TiffPages(Sequence[TiffPage]):
-    """The images of a file, in its order. left_out: what of the file they do not have, in words."""
+    """The images of a file, in its order. left_out: what of the file they do not have, in words;
+    stacks: as of open_pages."""
 
     def __init__(
         self,
@@ -133,9 +134,11 @@ class TiffPages(Sequence[TiffPage]):
     ) -> None:
         """starts: of the directories; images: how many each stands for."""
         self.file, self.name, self.left_out = file, name, left_out
+        self.stacks: dict[int, int] = {}
         self._limits, self._starts = limits, starts
         self._ends = np.cumsum(images).tolist()
         self._origin: tuple[int, _Origin | None] = -1, None
+        self._pieces = 0  # of the pages that are held
         self._held, self._lock = OrderedDict[int, TiffPage](), Lock()
         self._parts, self._bytes = OrderedDict[tuple[int, int, int], np.ndarray](), 0
 
@@ -171,9 +174,14 @@ class TiffPages(Sequence[TiffPage]):
         page = TiffPage(self, number, number - first, origin)
         with self._lock:
             self._origin = at, origin
+            if number in self._held:  # another thread was faster
+                return self._held[number]
             self._held[number] = page
-            if len(self._held) > _PAGES_HELD:
-                self._held.popitem(last=False)
+            self._pieces += len(page.layout.offsets)
+            while len(self._held) > 1 and (
+                len(self._held) > _PAGES_HELD or self._pieces > _PIECES_HELD
+            ):
+                self._pieces -= len(self._held.popitem(last=False)[1].layout.offsets)
         return page
 
     def name_of(self, number: int) -> str:
@@ -232,11 +240,17 @@ class TiffPages(Sequence[TiffPage]):
         return part
 
 
-def open_pages(file: Bytes, name: str, limits: Limits = DEFAULT) -> TiffPages:
-    """The images of a TIFF. Raises ImageError, with `name` and the page in front, for a damaged
-    file and for images that pictures cannot represent exactly, and LimitError for more than
-    limits.pages of them, or one above limits.pixels."""
-    starts, counts, stacks = list[int](), list[int](), dict[int, _Stack]()
+def open_pages(
+    file: Bytes, name: str, limits: Limits = DEFAULT, stacks: Mapping[int, int] | None = None
+) -> TiffPages:
+    """The images of a TIFF. stacks: how many images directories stand for, by their numbers, of
+    those of more than one, the bytes of which lie behind one another; found out if not given.
+
+    Raises ImageError, with `name` and the page in front, for a damaged file and for images that
+    pictures cannot represent exactly, and LimitError for more than limits.pages of them, or one
+    above limits.pixels.
+    """
+    starts, counts, found = list[int](), list[int](), dict[int, _Stack]()
     left_out, places, used, pieces = dict[str, None](), {len(file)}, 8, 0
     for number, directory in enumerate(directories(file, name, limits)):
         called = _called(name, number, number > 0 or has_directory(file, directory))
@@ -245,30 +259,37 @@ def open_pages(file: Bytes, name: str, limits: Limits = DEFAULT) -> TiffPages:
         pieces += len(layout.offsets)
         if pieces > len(file):
             raise ImageError(f"{name}: damaged TIFF, of more strips or tiles than bytes")
-        first, said = int(layout.offsets.min()), stack.told(directory, layout)
-        if said and layout.slices == 1:
+        first, stride = int(layout.offsets.min()), 0
+        said = [stacks[number]] if stacks and number in stacks else []
+        if stacks is None and layout.slices == 1:
+            said = stack.told(directory, layout)
+        if said:
             stride = stack.stride_of(layout)
-            if not stride and directory.number(DEPTH, 1) > 1:
-                raise ImageError(f"{called}: TIFF of a volume that is packed in an unknown way")
-            if stride:
-                stacks[number] = _Stack(first, stride, said)
-                places.update(field.place for field in directory.fields if field.size > 8)
+            if not stride and (stacks or directory.number(DEPTH, 1) > 1):
+                raise ImageError(f"{called}: TIFF of several images in one, which are packed")
+        if stride:
+            found[number] = _Stack(first, stride, said)
+            places.update(field.place for field in directory.fields if field.size > 8)
         starts.append(directory.start)
         counts.append(layout.slices)
         places |= {directory.start, first}
         left_out |= dict.fromkeys(left_out_of(directory))
         used += int(layout.counts.sum()) + sum(field.size for field in directory.fields)
         used += 56 + 20 * len(directory.fields)
-    ordered = sorted(places)
-    for number, (first, stride, said) in stacks.items():
+    ordered = sorted(places) if stacks is None else [len(file)]
+    for number, (first, stride, said) in found.items():
         room = (ordered[bisect_right(ordered, first)] - first) // stride
         # what is not in the file cannot be lost
         counts[number] = next((count for count in said if count <= room), 1)
         used += (counts[number] - 1) * stride
+    if stacks and any(count != counts[n] for n, count in stacks.items() if n in found):
+        raise ImageError(f"{name}: truncated TIFF of several images in one")
     limits.check("pages", sum(counts), f"{name}: {sum(counts)} images")
     if len(file) > used:
         left_out[f"about {len(file) - used} bytes that no tag points to"] = None
-    return TiffPages(file, name, limits, starts, counts, tuple(left_out))
+    pages = TiffPages(file, name, limits, starts, counts, tuple(left_out))
+    pages.stacks = {number: counts[number] for number in found if counts[number] > 1}
+    return pages
 
 
 class _Stack(NamedTuple):

@@ -196,7 +196,7 @@ class _Encoder:
         if not first:
             raise ImageError("there is no frame to encode")
         samples = samples_of_pages(first, self.tile)
-        shared = fit_sets(samples, total, self.options, self.wanted)
+        shared, wanted = fit_sets(samples, total, self.options, self.wanted)
         # from here on what a decoder reads, not what was packed
         forget_prior()
         common = types.pop() if len(types) == 1 else PLAIN
@@ -207,7 +207,7 @@ class _Encoder:
         shared = contents.model.shared
         see = any(each.frames for each in shared)
         encoder = PartEncoder(
-            contents, shared, replace(self.options, prior=prior), self.wanted, self.limits,
+            contents, shared, replace(self.options, prior=prior), wanted, self.limits,
             fresh_backend(),
         )  # fmt: skip
         with Workers(encoder.backend, self.options.threads) as workers:
@@ -218,10 +218,10 @@ class _Encoder:
         parts = sorted(self.places)
         places = [self.places[key] for key in parts]
         sizes = tuple(self.sizes[page] for page in sorted(self.sizes))
-        done_ = self._contents(sizes, common, shared, tuple(length for _, length in places))
-        head = pack(done_)
+        finished = self._contents(sizes, common, shared, tuple(length for _, length in places))
+        head = pack(finished)
         again = parse(head, self.limits)
-        if replace(again, end=0) != done_:
+        if replace(again, end=0) != finished:
             raise VerificationError(BROKEN)
         return EncodedFrames(head, self.spool, places, again, self.options.priors)
 

@@ -82,6 +82,11 @@ class Frames:
     def _ends(self) -> list[int]:
         return list(accumulate(self.lengths, initial=0))
 
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return self._ends[-1]
+
     def place(self, part: int) -> tuple[int, int]:
         """Where a part begins and ends behind the index."""
         return self._ends[part], self._ends[part + 1]
@@ -110,6 +115,7 @@ class Frames:
     ) -> Frames:
         """Undoes pack."""
         pages, tile = fields.integer("p", 1, MAX_PAGES), None
+        limits.check("pages", pages, f"the file: {pages} pages")
         if "g" in fields:
             rows, cols = fields.integers("g", 2, TILE_STEP, MAX_TILE)
             if rows % TILE_STEP or cols % TILE_STEP:

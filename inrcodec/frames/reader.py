@@ -78,6 +78,7 @@ class LinrFile:
         self.damaged, self._stack = damaged, ExitStack()
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
+        self._digests = dict[int, bytes]()  # of the parts that were decoded
         with ExitStack() as stack:
             if isinstance(source, bytes | bytearray | memoryview):
                 self._file: BinaryIO = io.BytesIO(source)
@@ -200,6 +201,7 @@ class LinrFile:
         shape = (target.height, target.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.zeros(shape, np.uint8 if size.bits == 8 else np.uint16)
         numbers, found = list(grid.touched(box)), dict[int, Contents]()
+        new = len(self._digests) < len(model.lengths)
         threads = self.reading.threads or os.cpu_count() or 1
         each = max(1, threads // len(numbers))
 
@@ -215,6 +217,7 @@ class LinrFile:
                 self.damaged(named)
                 return
             found[number] = part
+            self._digests[first + number] = part.digest
             wanted = grid[number].within(box).reduced(scale)
             if wanted.height and wanted.width:
                 into, of = wanted.slices(target), wanted.slices(grid[number].reduced(scale))
@@ -225,11 +228,14 @@ class LinrFile:
         types = {part.type for part in found.values()} or {outer.type}
         if len(types) > 1:
             raise CorruptError(f"frame {frame}: tiles of several types of samples")
+        if new and len(self._digests) == len(model.lengths):
+            self._compare(tuple(self._digests[n] for n in range(len(self._digests))))
         head = found.get(0)
         metadata = of_frame(head.metadata if head else None, outer.metadata)
         left_out = (*outer.left_out, *(head.left_out if head else ()))
         source = outer.source if entire and scale == 1 and self.frames == 1 else None
-        return Picture(samples, types.pop(), metadata if entire else None, left_out, source)
+        about = (metadata, left_out, source) if entire else (None, (), None)
+        return Picture(samples, types.pop(), *about)
 
     def _named(self, error: LinrError, frame: int, number: int) -> LinrError:
         """An error that says which part it is of."""
@@ -263,6 +269,8 @@ class LinrFile:
             box.height, box.width, size_.channels, size_.bits,
         ):  # fmt: skip
             raise CorruptError("it is of another size than its frame says")
+        if part > model.first_parts[page] and (found.metadata or found.left_out):
+            raise CorruptError("metadata of a tile that is not its frame's first")
         check_times(found.metadata, size_[:2])
         return found
 
@@ -290,11 +298,15 @@ class LinrFile:
                 other = self._beside(number, page, page + distance)
                 if other == number or other in within:
                     raise CorruptError("a frame that sees itself")
-                if len(within) > MAX_OTHERS:
+                if len(within) >= MAX_OTHERS:
                     raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
-                seen = self._planes(
-                    self.contents_of(other, scale), other, scale, threads, (*within, number)
-                )
+                try:
+                    seen = self._seen(part, other, scale, threads, (*within, number))
+                except (DeviceError, PriorNotFoundError):
+                    raise
+                except LinrError as error:
+                    seen_ = f"frame {page + distance}, which it sees"
+                    raise type(error)(f"{seen_}: {error}") from error
                 beside.append(seen.planes)
                 needs |= {other, *seen.needs}
             if len(needs) > MAX_OTHERS:
@@ -309,6 +321,15 @@ class LinrFile:
                 while len(self._kept) > KEPT * len(model.grid(0)):
                     self._kept.popitem(last=False)
         return seen
+
+    def _seen(
+        self, part: Contents, other: int, scale: int, threads: int, within: tuple[int, ...]
+    ) -> _Seen:
+        """Another part, by its number, that a part sees; within: as in _planes."""
+        its = self.contents_of(other, scale)
+        if [step.number for step in its.steps] != [step.number for step in part.steps]:
+            raise CorruptError("it has other steps")
+        return self._planes(its, other, scale, threads, within)
 
     def _beside(self, number: int, page: int, other: int) -> int:
         """The number of the same tile of another page."""
@@ -347,7 +368,9 @@ class LinrFile:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever
         each by itself says; reads all of them."""
         parts = self._frames().first_parts[-1]
-        digests = tuple(self.contents_of(n, max(SCALES)).digest for n in range(parts))
+        self._compare(tuple(self.contents_of(n, max(SCALES)).digest for n in range(parts)))
+
+    def _compare(self, digests: tuple[bytes, ...]) -> None:
         if digest_of_digests(digests) != self.contents.digest:
             raise ChecksumError("the digests of the parts do not match the file's")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..candidates import Wanted
 from ..coding.backend import Workers, can_fit, numpy_backend
@@ -14,7 +15,7 @@ from ..context.prior import QUICK
 from ..context.samples import Scene
 from ..context.shared import SharedNetworks, code_shared, fit_shared
 from ..files.picture import Picture
-from ..history.chain import Chain, beginnings, chains
+from ..history.chain import Chain, beginnings, chains, has_history
 from ..history.planes import Planes
 from ..jpeg.step import Jpeg
 from ..options import LEAST_EFFORT, FitOptions
@@ -31,13 +32,19 @@ class Sample:
     seen: tuple[int, ...] = ()
 
 
-def fit_sets(
-    samples: Sequence[Sample], parts: float, options: FitOptions, wanted: Wanted
-) -> tuple[SharedNetworks, ...]:
+class Fitted(NamedTuple):
+    """Sets of networks, and what is to be tried for each part: no history where no sample has
+    one."""
+
+    shared: tuple[SharedNetworks, ...]
+    wanted: Wanted
+
+
+def fit_sets(samples: Sequence[Sample], parts: int, options: FitOptions, wanted: Wanted) -> Fitted:
     """Sets of networks for parts like some samples, of which the file will have so many: of each
     kind of planes one for parts that see no other, and one for those that do where it pays."""
     if wanted.model == "stored":
-        return ()
+        return Fitted((), wanted)
     with Workers(numpy_backend(), options.threads) as workers:
         ways = [_way(sample.picture, wanted, workers) for sample in samples]
         kinds: dict[tuple[int, bool, int], list[int]] = {}
@@ -51,7 +58,8 @@ def fit_sets(
         for members in kinds.values():
             share = parts * len(members) / len(samples)
             found += _of_kind(members, ways, samples, share, options, workers)
-    return tuple(found)
+    history = wanted.history and any(way is None or has_history(way) for way in ways)
+    return Fitted(tuple(found), replace(wanted, history=history))
 
 
 def _way(picture: Picture, wanted: Wanted, workers: Workers) -> Chain | None:
@@ -86,13 +94,12 @@ def _of_kind(
             others.append(Scene(layout, way.planes, tuple(beside)))
         else:
             keys.append(Scene(choose_layout(way.planes), way.planes, ()))
-    first = (keys or others)[0]
+    alone = keys or [Scene(choose_layout(s.planes), s.planes, ()) for s in others]
     own = options.prior
-    as_it_is = SharedNetworks.of(first.layout, Models.of_prior(own or QUICK), b"")
+    as_it_is = SharedNetworks.of(alone[0].layout, Models.of_prior(own or QUICK), b"")
     fitted = own is not None and options.effort == LEAST_EFFORT
     if fitted or not can_fit():
         return [as_it_is]
-    alone = keys or [Scene(choose_layout(s.planes), s.planes, ()) for s in others]
     key_set = fit_shared(alone, options)
     share = parts * len(keys) / (len(keys) + len(others))
     found = [key_set]

@@ -63,6 +63,11 @@ def chains(plain: Chain, history: bool = True) -> list[Chain]:
     return found
 
 
+def has_history(chain: Chain) -> bool:
+    """Whether any of its steps is one that only a search for a history finds."""
+    return any(isinstance(step, Enlarged | Subsampled | Jfif) for step in chain.steps)
+
+
 def doubtful(chain: Chain, before: Chain) -> bool:
     """Whether the last step has so many exceptions that planes may take less as they were."""
     step, size = chain.steps[-1], before.planes.geometry

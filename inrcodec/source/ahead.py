@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,7 +21,9 @@ def ahead(
     if threads < 2:
         yield from ((item, work(item)) for item in items)
         return
-    waiting = deque[tuple[Item, Future[Result]]]()
+    from concurrent.futures import ThreadPoolExecutor
+
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
             waiting.append((item, pool.submit(work, item)))

@@ -31,7 +31,8 @@ OTHERS = 1000  # holes that are of no samples: a palette, its alpha, scans of a 
 _RECIPES: dict[str, dict[str, tuple[type, ...]]] = {
     PNG: {"v": (list,), "f": (int, bytes), "c": (list,), "z": (bytes,), "b": (bytes,)},
     TIFF: {
-        "v": (list,), "a": (list,), "w": (bytes,), "p": (int, bytes), "e": (bytes,), "b": (bytes,)
+        "v": (list,), "a": (list,), "w": (bytes,), "p": (int, bytes), "e": (bytes,),
+        "b": (bytes,), "i": (list,),
     },
     PNM: {"e": (bytes,), "b": (bytes,)},
     JPEG: {"e": (int,), "n": (list,), "p": (int, bytes), "r": (bytes,), "z": (bytes,)},

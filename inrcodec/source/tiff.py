@@ -4,7 +4,8 @@ The recipe: `v`, the numbers of the packing (files.packing) of all images; or `a
 variants, each behind how many numbers it has, and `w`, a byte for each image, which of them is its
 own. `p`, what tiles have beyond the edge of the image: 0 zeros, 1 the last row and column again,
 2 the samples in `e`, image by image, tile by tile; a number for all images or a byte for each. `b`,
-the row ends (row_ends.py) of all strips or tiles, if they are not zeros.
+the row ends (row_ends.py) of all strips or tiles, if they are not zeros. `i`, numbers of
+directories that stand for several images, one behind the other, each followed by how many.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ Rows = Callable[[int, int, int], np.ndarray]
 def pages_of(skeleton: Skeleton, limits: Limits) -> TiffPages:
     """The images of a source file, with zeros for their samples, in its order. Raises a LinrError
     where it has none."""
-    return open_pages(skeleton.sparse, _NAME, limits)
+    numbers = skeleton.recipe.get("i", [])
+    stacks = dict(zip(numbers[::2], numbers[1::2], strict=False))
+    if len(numbers) != 2 * len(stacks) or min(stacks.values(), default=2) < 2:
+        raise CorruptError(f"{_NAME} has images that are not said where")
+    pages = open_pages(skeleton.sparse, _NAME, limits, stacks)
+    if pages.stacks != stacks:
+        raise CorruptError(f"{_NAME} has images that are not said where")
+    return pages
 
 
 def restored_chunks(

@@ -49,6 +49,10 @@ def find_pages(
             return None
         room = limits.metadata - _MORE - len(sparse.literals)
         recipe = _Finder(file, known, threads, room).recipe(pages)
+        if pages.stacks:
+            recipe["i"] = [number for pair in pages.stacks.items() for number in pair]
+            if len(recipe["i"]) > MAX_NUMBERS:
+                return None
     except _Unknown:
         return None
     return Found(sparse, recipe, known or Packing.pack)
@@ -104,7 +108,7 @@ def _holes(pages: TiffPages, size: int, limits: Limits) -> list[tuple[int, int]]
 def _alike(pages: TiffPages, sparse: Sparse, name: str, limits: Limits) -> bool:
     """Whether a file has the same images, apart from their samples, without its pixel data."""
     try:
-        others = open_pages(sparse, name, limits)
+        others = open_pages(sparse, name, limits, pages.stacks)
     except ImageError:
         return False
     return len(pages) == len(others) and all(

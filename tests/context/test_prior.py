@@ -24,10 +24,10 @@ from inrcodec.context.networks import TENSORS, TRUNK_INPUT_BITS, Network, Tensor
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
 from inrcodec.context.step import trunk_shape
-from inrcodec.reconstruct import decode_samples
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.limits import DEFAULT
 from inrcodec.options import Reading
+from inrcodec.reconstruct import decode_samples
 from tests.container.test_damage import with_fields
 from tests.context.forms import whole_planes
 from tests.pictures import changed_prior_file, file_of, jpeg_scene, scene

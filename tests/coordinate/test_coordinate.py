@@ -25,8 +25,8 @@ from inrcodec.coordinate.networks import (
     network_inputs,
 )
 from inrcodec.coordinate.transforms import TRANSFORMS
-from inrcodec.reconstruct import decode_samples
 from inrcodec.options import Reading
+from inrcodec.reconstruct import decode_samples
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections, with_fields
 from tests.pictures import scene
 

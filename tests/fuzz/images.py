@@ -196,8 +196,7 @@ def make_corpus(folder: Path, images: list[Path], every: int = 1) -> None:
     """Pictures of every so many golden files as PNG, TIFF and PAM, their source files, JPEG files
     of several writers, and small images from other folders."""
     import inrcodec
-    from inrcodec.source.restore import file_of
-    from inrcodec.source.restore import extensions_of
+    from inrcodec.source.restore import extensions_of, file_of
 
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(TESTS.glob("golden/*.linr"))[::every]:

@@ -21,7 +21,6 @@ from inrcodec.contents import Contents, pack, parse, planes_of
 from inrcodec.context.encode import code
 from inrcodec.context.file import Models
 from inrcodec.context.layout import choose_layout
-from inrcodec.reconstruct import read_contents
 from inrcodec.files.picture import digest
 from inrcodec.history.chain import Chain, beginnings
 from inrcodec.history.colour_table import ColourTable
@@ -29,6 +28,7 @@ from inrcodec.history.enlarged import Enlarged, Grid
 from inrcodec.history.planes import YCC, Geometry, Lattice
 from inrcodec.info import bit_map
 from inrcodec.limits import DEFAULT
+from inrcodec.reconstruct import read_contents
 from tests.container.test_damage import sealed, sections
 from tests.pictures import enlarged, jpeg_scene, scene
 

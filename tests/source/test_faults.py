@@ -13,10 +13,10 @@ import pytest
 import tifffile
 
 import inrcodec
-from inrcodec.source.restore import file_of
 from inrcodec.encode import source_picture
 from inrcodec.files.images import read_image, read_picture
 from inrcodec.files.picture import PixelType
+from inrcodec.source.restore import file_of
 from tests.cli.running import run
 from tests.files.test_images import chunk, header, png
 from tests.files.test_tiff import GREY, PIXELS, tiff
