@@ -18,14 +18,14 @@ from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 from PIL import ExifTags, Image
 
 from .container.linr import SIGNATURE
-from .contents import Contents
-from .decode import decode
 from .encode import encode
 from .files.metadata import Metadata
 from .files.picture import Picture
+from .frames.encode import encode_frames
+from .frames.reader import LinrFile, Region
 from .limits import DEFAULT, Limits
-from .pillow import EXTENSION, FORMAT, info_of, told
-from .reconstruct import SCALES, read_contents
+from .pillow import EXTENSION, FORMAT, info_of
+from .pillow_save import told
 
 Index = int | EllipsisType | None
 
@@ -42,7 +42,10 @@ class LinrPlugin(PluginV3):
         super().__init__(request)
         self._opened: BinaryIO | None = None
         if request.mode.io_mode == IOMode.read:
-            if self._file().read(len(SIGNATURE)) != SIGNATURE:
+            file: BinaryIO = request.get_file()
+            self._opened = file if file.seekable() else io.BytesIO(file.read())
+            self._opened.seek(0)  # others have looked at it
+            if self._opened.read(len(SIGNATURE)) != SIGNATURE:
                 raise InitializationError("not a .linr file: the signature is missing")
         elif request.extension != EXTENSION:
             raise InitializationError(f"the output's extension is not {EXTENSION}")
@@ -51,95 +54,122 @@ class LinrPlugin(PluginV3):
         self,
         *,
         index: Index = None,
+        region: Region | None = None,
         scale: int = 1,
         threads: int | None = None,
         limits: Limits = DEFAULT,
     ) -> np.ndarray:
-        """The image, or with `...` all of them along a first axis. scale, threads, limits: as
-        inrcodec.decode's."""
-        options: dict[str, Any] = {"scale": scale, "threads": threads, "limits": limits}
-        index = self._which(index, limits)
-        if index is ...:
-            return np.stack(list(self.iter(**options)))
-        data = self._file().read()
-        with told():
-            return decode(data, frame=index, **options)
+        """The image, or with `...` all of them along a first axis; no more of the file is read than
+        it takes. region, scale, threads, limits: as inrcodec.decode's. Raises OSError where all are
+        wanted and differ in size or type."""
+        with told(), self._linr(threads, limits) as file:
+            index = _which(index, file.frames)
+            if index is not ...:
+                return file.array(index, region, scale)
+            image = file.stack(region, scale)
+            return image if file.frames > 1 else image[np.newaxis]
 
     def iter(
-        self, *, scale: int = 1, threads: int | None = None, limits: Limits = DEFAULT
+        self,
+        *,
+        region: Region | None = None,
+        scale: int = 1,
+        threads: int | None = None,
+        limits: Limits = DEFAULT,
     ) -> Iterator[np.ndarray]:
-        """Each image; as read."""
-        for index in range(self._contents(limits).images):
-            yield self.read(index=index, scale=scale, threads=threads, limits=limits)
+        """Each image, one by one; as read."""
+        with told(), self._linr(threads, limits) as file:
+            for index in range(file.frames):
+                yield file.array(index, region, scale)
 
     def properties(self, index: Index = None) -> ImageProperties:
-        """Shape and type of what read returns; no pixel is decoded."""
-        contents = self._contents()
-        _, _, *channels = contents.picture.shape
-        one = Picture(np.zeros((1, 1, *channels), contents.picture.dtype), contents.type).array()
-        shape = (contents.picture.height, contents.picture.width, *one.shape[2:])
-        if self._which(index) is ...:
-            return ImageProperties(
-                (contents.images, *shape), one.dtype, n_images=contents.images, is_batch=True
-            )
-        return ImageProperties(shape, one.dtype)
+        """Shape and type of what read returns; no pixel is decoded. Raises OSError as it does."""
+        with told(), self._linr() as file:
+            index = _which(index, file.frames)
+            if index is not ...:
+                shape, dtype = _seen(file, index)
+                return ImageProperties(shape, dtype)
+            found = {_seen(file, number) for number in range(file.frames)}
+            if len(found) > 1:
+                raise OSError("the images of this file differ in size or type: read them by index")
+            shape, dtype = found.pop()
+            count = file.frames
+            return ImageProperties((count, *shape), dtype, n_images=count, is_batch=True)
 
     def metadata(self, index: Index = None, exclude_applied: bool = True) -> dict[str, Any]:
-        """As of the PNG that equals the file through imageio's plug-in for Pillow: dpi, gamma,
-        icc_profile, exif and its fields by name, xmp, texts. exclude_applied: without transparency
-        and palette, which arrays have as alpha and colours."""
-        self._which(index)
-        contents = self._contents()
-        with told():
-            found: dict[Any, Any] = info_of(contents)[0]
+        """As of the PNG that equals the file, or the image of an index, through imageio's plug-in
+        for Pillow: dpi, gamma, icc_profile, exif and its fields by name, xmp, texts; duration (of
+        the first image without an index) and loop of animations. exclude_applied: without
+        transparency and palette, which arrays have as alpha and colours."""
+        with told(), self._linr() as file:
+            index = _which(index, file.frames)
+            picture = file.facts(0 if index is ... else index)
+            found: dict[Any, Any] = info_of(picture)[0]
         exif = Image.Exif()
         exif.load(found.get("exif", b""))
         found |= {ExifTags.TAGS[tag]: value for tag, value in exif.items() if tag in ExifTags.TAGS}
-        if contents.type.palette:
-            found["palette"] = np.frombuffer(contents.type.palette, np.uint8).reshape(-1, 3)
+        if picture.type.palette:
+            found["palette"] = np.frombuffer(picture.type.palette, np.uint8).reshape(-1, 3)
         if exclude_applied:
             found.pop("transparency", None)
             found.pop("palette", None)
         return found
 
     def write(
-        self, ndimage: Any, *, metadata: Metadata | None = None, **options: Any
+        self,
+        ndimage: Any,
+        *,
+        is_batch: bool | None = None,
+        metadata: Metadata | None = None,
+        **options: Any,
     ) -> bytes | None:
-        """Encodes an array of 8 or 16 bits, signed ones grey only, as inrcodec.encode, of which the
-        options are (effort, threads, ...); a list or a batch (4 axes) may be of one image. Returns
-        the file for the target "<bytes>"."""
-        if isinstance(ndimage, list | tuple) or np.ndim(ndimage) == 4:
-            if len(ndimage) != 1:
-                raise ValueError(f"{len(ndimage)} images in one .linr file")
-            (ndimage,) = ndimage
-        image = np.asarray(ndimage)
-        signed = image.dtype.kind == "i" and image.itemsize <= 2
-        picture = Picture.of_numbers(image) if signed else Picture(image)
+        """Encodes an array of 8 or 16 bits, signed ones grey only, as inrcodec.encode, or frames as
+        encode_frames, of which the options are (effort, threads, tile, ...). Frames are a list of
+        images, which may differ, an array of 4 axes, or one of 3 axes whose last one is no colour,
+        of more than 4; is_batch says it where that is not so. metadata: of all frames. Returns the
+        file for the target "<bytes>"."""
+        frames = isinstance(ndimage, list | tuple) if is_batch is None else is_batch
+        if is_batch is None and not frames:
+            ndimage = np.asarray(ndimage)
+            frames = ndimage.ndim == 4 or (ndimage.ndim == 3 and ndimage.shape[2] > 4)
         with told():
-            data = encode(replace(picture, metadata=metadata), **options)
+            if not frames:
+                data = encode(_picture(ndimage, metadata), **options)
+            else:
+                pictures = [_picture(image, metadata) for image in ndimage]
+                one = len(pictures) == 1
+                data = encode(pictures[0], **options) if one else encode_frames(pictures, **options)
         self.request.get_file().write(data)
         return data if self.request._uri_type == URI_BYTES else None
 
-    def _file(self) -> BinaryIO:
-        """The file from its beginning."""
-        if self._opened is None:
-            file: BinaryIO = self.request.get_file()
-            self._opened = file if file.seekable() else io.BytesIO(file.read())
+    def _linr(self, threads: int | None = None, limits: Limits = DEFAULT) -> LinrFile:
+        """The file, from its beginning."""
+        assert self._opened is not None
         self._opened.seek(0)
-        return self._opened
+        return LinrFile(self._opened, threads=threads, limits=limits)
 
-    def _contents(self, limits: Limits = DEFAULT) -> Contents:
-        with told():
-            return read_contents(self._file(), max(SCALES), limits)
 
-    def _which(self, index: Index, limits: Limits = DEFAULT) -> Any:
-        """An index, or all (...). Raises ValueError beyond the images."""
-        images = self._contents(limits).images
-        if index is None:
-            return 0 if images == 1 else ...
-        if index is not ... and not 0 <= index < images:
-            raise ValueError(f"index is {index}; the file has {images} images")
-        return index
+def _which(index: Index, images: int) -> Any:
+    """An index, or all (...). Raises ValueError beyond the images."""
+    if index is None:
+        return 0 if images == 1 else ...
+    if index is not ... and not 0 <= index < images:
+        raise ValueError(f"index is {index}; the file has {images} images")
+    return index
+
+
+def _seen(file: LinrFile, frame: int) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array of a frame."""
+    picture = file.facts(frame)
+    pixel = Picture(picture.samples[:1, :1].copy(), picture.type, unread=picture.unread).array()
+    return (*picture.samples.shape[:2], *pixel.shape[2:]), pixel.dtype
+
+
+def _picture(image: Any, metadata: Metadata | None) -> Picture:
+    array = np.asarray(image)
+    signed = array.dtype.kind == "i" and array.itemsize <= 2
+    picture = Picture.of_numbers(array) if signed else Picture(array)
+    return replace(picture, metadata=metadata)
 
 
 def register() -> None:

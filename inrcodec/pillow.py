@@ -6,30 +6,23 @@ told and taken as Pillow does with PNGs: by its own plug-in, of a PNG of one pix
 
 from __future__ import annotations
 
-import inspect
 import io
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image, ImageFile, ImagePalette, PngImagePlugin, UnidentifiedImageError
 
-from .coding.backend import backend_for
 from .container.linr import SIGNATURE
-from .contents import Contents
-from .encode import encode
-from .errors import LinrError, LinrWarning
-from .files.images import as_png, read_picture, write_picture
-from .files.metadata import FIELD_BYTES, TIFF, Tag
-from .files.picture import ALPHA, PREMULTIPLIED, UNSPECIFIED, Picture, PixelType
+from .files.images import as_png, write_picture
+from .files.metadata import FIELD_BYTES, TIFF, Metadata, Tag
+from .files.picture import ALPHA, PREMULTIPLIED, UNSPECIFIED, Picture
+from .files.timing import delay_of, repeats_of, still
+from .frames.reader import LinrFile
 from .limits import DEFAULT
-from .options import Reading
-from .reconstruct import SCALES, picture_of, read_contents
-from .source.copy import Copy
+from .pillow_save import save, save_all, told
+from .reconstruct import SCALES
 
 FORMAT, EXTENSION, MIME = "LINR", ".linr", "image/x-linr"
 
@@ -43,13 +36,12 @@ _MODES = {
     (2, ALPHA): "LA", (2, PREMULTIPLIED): "La", (3, ALPHA): "RGB", (4, ALPHA): "RGBA",
     (4, UNSPECIFIED): "RGBX", (4, PREMULTIPLIED): "RGBa",
 }  # fmt: skip
-_SAVED = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I")
-_ENCODING = frozenset(inspect.signature(encode).parameters) - {"image"}
 _PROFILE, _XMP = 34675, 700  # tags of a TIFF
 
 
 class LinrImageFile(ImageFile.ImageFile):
-    """An open .linr file; text: as of a PNG.
+    """An open .linr file; text: as of a PNG. Of a file of frames the current one alone is decoded;
+    size, mode and info are its own.
 
     Where Pillow's own plug-ins leave Image.open to say that it cannot identify a damaged file, its
     UnidentifiedImageError says here what is wrong, and so it does of images of samples that no mode
@@ -64,27 +56,35 @@ class LinrImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         with told(UnidentifiedImageError):
-            contents = read_contents(cast(BinaryIO, self.fp), max(SCALES), LIMITS)
-        self._mode = _mode_of(contents)
-        self._size = contents.picture.width, contents.picture.height
-        self.info, self.text = info_of(contents)
-        if contents.type.palette:
-            self.palette = ImagePalette.raw("RGB", contents.type.palette)
-        self.n_frames = contents.images
+            self._linr = LinrFile(cast(BinaryIO, self.fp), threads=THREADS, limits=LIMITS)
+            self._show(0)
+        self.n_frames = self._linr.frames
         self.is_animated = self.n_frames > 1
         self._close_exclusive_fp_after_loading = not self.is_animated
         self._fp = cast(IO[bytes], self.fp)
+
+    def _show(self, frame: int) -> None:
+        """Makes a frame the current one."""
+        facts = self._linr.facts(frame)
+        mode, (info, text) = _mode_of(facts), info_of(facts)
+        self._mode, self.info, self.text = mode, info, text
+        self._size = facts.samples.shape[1], facts.samples.shape[0]
+        colours = facts.type.palette
+        self.palette = ImagePalette.raw("RGB", colours) if colours else None
+        self.im = None  # type: ignore[assignment]  # that of another frame
+        self._frame, self._scale = frame, 1
         self._expect()
 
     def _expect(self) -> None:
         """Pixels to load, of the current size."""
-        raw = "1;8" if self.mode == "1" else self.mode
-        tile: Any = "raw", (0, 0, *self.size), 0, raw
+        tile: Any = "raw", (0, 0, *self.size), 0, _raw_mode(self.mode)
         self.tile = [tile]
 
     def load(self) -> Any:
         if self.tile:
-            pixels = self._pixels()
+            with told():
+                picture = self._linr.picture(self._frame, None, self._scale)
+            pixels = _raw(picture, self.mode)
             if self._exclusive_fp and self._close_exclusive_fp_after_loading:
                 self._fp.close()
             self.fp = io.BytesIO(pixels)
@@ -92,15 +92,6 @@ class LinrImageFile(ImageFile.ImageFile):
 
     def load_seek(self, pos: int) -> None:
         """Nowhere: the pixels are all there is to load from."""
-
-    def _pixels(self) -> bytes:
-        self._fp.seek(0)
-        reading = Reading(backend_for("cpu"), THREADS, LIMITS, self._frame, self._scale)
-        with told():
-            picture = picture_of(
-                read_contents(cast(BinaryIO, self._fp), self._scale, LIMITS), reading
-            )
-        return _raw(picture, self.mode)
 
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
@@ -117,10 +108,31 @@ class LinrImageFile(ImageFile.ImageFile):
             self._expect()
         return self.mode, (0, 0, width / self._scale, height / self._scale)
 
+    def crop(self, box: tuple[float, float, float, float] | None = None) -> Image.Image:
+        """As of any image; of one of tiles that was not loaded no others are decoded than those
+        that the box touches."""
+        left, upper, right, lower = map(round, box or (0, 0, 0, 0))
+        width, height = self.size
+        inside = 0 <= left < right <= width and 0 <= upper < lower <= height
+        if not (inside and self.tile and self._scale == 1 and self._linr.tile):
+            return super().crop(box)
+        region = upper, left, lower - upper, right - left
+        with told():
+            picture = self._linr.picture(self._frame, region)
+        size = right - left, lower - upper
+        part = Image.frombytes(
+            self.mode, size, _raw(picture, self.mode), "raw", _raw_mode(self.mode)
+        )
+        part.info = self.info.copy()
+        if self.palette is not None:
+            part.palette = self.palette.copy()
+        return part
+
     def seek(self, frame: int) -> None:
+        """Makes a frame the current one. Raises EOFError where there is none."""
         if self._seek_check(frame):
-            self._frame = frame
-            self._expect()
+            with told():
+                self._show(frame)
 
     def tell(self) -> int:
         return self._frame
@@ -131,25 +143,16 @@ class LinrImageFile(ImageFile.ImageFile):
             raise RuntimeError("verify must be called directly after open")
         self.fp.seek(0)
         with told():
-            read_contents(cast(BinaryIO, self.fp), 1, LIMITS)
+            self._linr.check()
         super().verify()
 
 
-@contextmanager
-def told(kind: type[OSError] = OSError) -> Iterator[None]:
-    """LinrErrors as Pillow's users expect them, with what they say."""
-    try:
-        yield
-    except LinrError as error:
-        raise kind(str(error)) from error
-
-
-def _mode_of(contents: Contents) -> str:
+def _mode_of(picture: Picture) -> str:
     """Raises UnidentifiedImageError where there is none that holds all of the samples."""
-    pixels, channels = contents.type, contents.picture.channels
-    bits = contents.picture.sample_bits
-    if isinstance(contents.model, Copy):
-        raise UnidentifiedImageError(f"the pixels of this file are not read ({contents.model.why})")
+    pixels, bits = picture.type, 8 * picture.samples.itemsize
+    channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
+    if picture.unread:
+        raise UnidentifiedImageError(f"the pixels of this file are not read ({picture.unread})")
     if pixels.palette:
         return "P"
     if channels == 1 and not pixels.space:
@@ -167,6 +170,11 @@ def _mode_of(contents: Contents) -> str:
     return mode
 
 
+def _raw_mode(mode: str) -> str:
+    """That of samples as _raw has them."""
+    return "1;8" if mode == "1" else mode
+
+
 def _raw(picture: Picture, mode: str) -> bytes:
     """The samples as Pillow's decoder of raw pixels takes them."""
     pixels = picture.type
@@ -178,19 +186,21 @@ def _raw(picture: Picture, mode: str) -> bytes:
     return samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def info_of(contents: Contents) -> tuple[dict[str | tuple[int, int], Any], dict[str, str]]:
-    """Info, and texts alone, as of the PNG that equals a file."""
-    pixels, metadata = contents.type, contents.metadata
-    if metadata is None and not (pixels.alpha or pixels.key):
-        return {}, {}
-    samples = np.zeros((1, 1, *contents.picture.shape[2:]), contents.picture.dtype)
+def info_of(picture: Picture) -> tuple[dict[str | tuple[int, int], Any], dict[str, str]]:
+    """Info, and texts alone, as of the PNG that equals a picture, whose samples are of no
+    consequence; of a frame of an animation with duration and loop as of an APNG."""
+    pixels, metadata = picture.type, picture.metadata
+    times = _times(metadata)
+    if still(metadata) is None and not (pixels.alpha or pixels.key):
+        return times, {}
+    samples = np.zeros((1, 1, *picture.samples.shape[2:]), picture.samples.dtype)
     one = Picture(samples, replace(pixels, signed=False, extra=ALPHA), metadata)
     try:
         head = PngImagePlugin.PngImageFile(io.BytesIO(write_picture(one, ".png")))
         head.load()
     except ValueError as error:  # texts that are too long for it
         raise UnidentifiedImageError(str(error)) from error
-    info = head.info
+    info = head.info | times
     if metadata is not None and metadata.kind == TIFF:
         tags = {tag: body for tag, _, body in metadata.tags}
         if _XMP in tags:
@@ -199,6 +209,17 @@ def info_of(contents: Contents) -> tuple[dict[str | tuple[int, int], Any], dict[
         if described:
             info["exif"] = b"Exif\0\0" + _directory(described)
     return info, dict(head.text)
+
+
+def _times(metadata: Metadata | None) -> dict[str | tuple[int, int], Any]:
+    """How long a frame is shown, in milliseconds, and how often all are, 0 for ever."""
+    delay, repeats = delay_of(metadata), repeats_of(metadata)
+    found: dict[str | tuple[int, int], Any] = {}
+    if repeats is not None:
+        found["loop"] = repeats.plays
+    if delay is not None:
+        found["duration"] = delay.milliseconds
+    return found
 
 
 def _directory(tags: list[Tag]) -> bytes:
@@ -215,68 +236,11 @@ def _directory(tags: list[Tag]) -> bytes:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """save()'s options are those of Pillow's PNG plug-in (transparency, icc_profile, exif, dpi,
-    pnginfo, bits), xmp, and those of inrcodec.encode (effort, threads, ...)."""
-    if image.mode not in _SAVED:
-        raise OSError(f"cannot write mode {image.mode} as LINR")
-    if 0 in image.size:
-        raise ValueError("cannot write empty image as LINR")
-    given = dict(image.encoderinfo)
-    options = {"threads": THREADS} | {n: given.pop(n) for n in _ENCODING & given.keys()}
-    xmp = given.pop("xmp", None)
-    if xmp:
-        info = PngImagePlugin.PngInfo()
-        info.chunks = list(given["pnginfo"].chunks) if given.get("pnginfo") else []
-        info.add_itxt("XML:com.adobe.xmp", xmp)
-        given["pnginfo"] = info
-    with told():
-        picture = _picture_of(image, given)
-        file.write(encode(picture, **options))
-    if picture.left_out:
-        warnings.warn(f"left out are {', '.join(picture.left_out)}", LinrWarning, stacklevel=3)
-
-
-def _picture_of(image: Image.Image, given: dict[str, Any]) -> Picture:
-    """An image with what Pillow would write into a PNG of it."""
-    pixel = image.crop((0, 0, 1, 1))
-    if image.mode == "P":
-        pixel.putpixel((0, 0), 0)  # which every palette has
-    bits = given.pop("bits", 8) if image.mode == "L" else 8  # which older Pillows do not know of
-    png = io.BytesIO()
-    (pixel.convert("I;16") if image.mode == "I" else pixel).save(png, "PNG", **given)
-    head = read_picture(png.getvalue(), "the image")
-    samples, pixels = np.asarray(image), head.type
-    if image.mode == "I":
-        samples, pixels = _of_integers(samples, pixels)
-    elif image.mode == "1":
-        samples = samples.astype(np.uint8)
-    elif bits != 8:
-        samples, pixels = _of_bits(samples, bits), replace(pixels, depth=bits)
-    return replace(head, samples=samples, type=pixels)
-
-
-def _of_bits(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Grey samples of 8 bits in fewer. Raises OSError where these do not hold them."""
-    step = 255 // ((1 << bits) - 1) if bits in (1, 2, 4) else 0
-    if not step or (samples % step).any():
-        raise OSError(f"cannot write this image in {bits} bits as LINR")
-    return samples // step
-
-
-def _of_integers(samples: np.ndarray, pixels: PixelType) -> tuple[np.ndarray, PixelType]:
-    """Numbers of 32 bits that 16 bits hold as 16-bit samples. Raises OSError for others."""
-    low, high = int(samples.min()), int(samples.max())
-    if low >= 0 and high < 1 << 16:
-        return samples.astype(np.uint16), pixels
-    if low < -(1 << 15) or high >= 1 << 15 or pixels.key:
-        raise OSError(f"cannot write mode I as LINR where samples are {low} to {high}")
-    return (samples + (1 << 15)).astype(np.uint16), replace(pixels, signed=True)
+    save(image, file, THREADS)
 
 
 def _save_all(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    if image.encoderinfo.get("append_images") or getattr(image, "n_frames", 1) > 1:
-        raise OSError("cannot write several images as LINR")
-    _save(image, file, filename)
+    save_all(image, file, THREADS)
 
 
 def accept(prefix: bytes) -> bool:

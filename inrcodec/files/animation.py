@@ -19,11 +19,11 @@ from ..history.colour_table import BRIGHTNESS, MAX_COLOURS
 from ..limits import DEFAULT, Limits, check_size
 from . import png
 from .apng import HOW_STORED, Apng, open_apng
-from .metadata import PNG, Metadata
+from .metadata import Metadata
 from .others import Kind, itself, kind_of, metadata_left_out, read_error
 from .picture import PLAIN, PixelType
 from .shown import Shown
-from .timing import Delay, Repeats, delay_chunk, repeats_chunk, split
+from .timing import Delay, Repeats, split, with_times
 
 MOST_PIXELS = 1 << 36  # of all frames together
 _KINDS = ("GIF", "WebP")
@@ -39,6 +39,12 @@ class Shape:
     width: int
     channels: int = 1
     bits: int = 8
+
+    @classmethod
+    def of(cls, samples: np.ndarray) -> Shape:
+        """That of an array (H, W) or (H, W, C)."""
+        height, width, *channels = samples.shape
+        return cls(height, width, channels[0] if channels else 1, 8 * samples.itemsize)
 
 
 @dataclass(frozen=True)
@@ -89,14 +95,12 @@ class Animation(Sequence[AnimationPage]):
         left_out: tuple[str, ...],
     ) -> None:
         self.left_out = left_out
-        first = (repeats_chunk(repeats),)
-        whole = []
-        for number, (shape, delay) in enumerate(zip(shapes, delays, strict=True)):
-            chunks = () if delay is None else (delay_chunk(shape.height, shape.width, delay),)
-            others = metadata.chunks if metadata is not None else ()
-            whole.append(Metadata(PNG, chunks=(*(() if number else first), *chunks, *others)))
         sizes = [(shape.height, shape.width) for shape in shapes]
-        self.metadata, own = split(whole, sizes)
+        whole = [
+            with_times(metadata, size, delay, None if number else repeats)
+            for number, (size, delay) in enumerate(zip(sizes, delays, strict=True))
+        ]
+        self.metadata, own = split(whole, sizes, {pixels})
         self._pages = [
             AnimationPage(shape, pixels, its, number, frames)
             for number, (shape, its) in enumerate(zip(shapes, own, strict=True))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import CorruptError
 from .metadata import PNG, Chunk, Metadata
+from .picture import PixelType
 
 ANIMATION, FRAME = "acTL", "fcTL"
 _CHUNKS = {ANIMATION, FRAME}
@@ -104,27 +105,36 @@ def of_frame(metadata: Metadata | None, outer: Metadata | None) -> Metadata | No
     return _with(times, still(metadata) or outer)
 
 
+def with_times(
+    metadata: Metadata | None,
+    size: tuple[int, int],
+    delay: Delay | None,
+    repeats: Repeats | None = None,
+) -> Metadata | None:
+    """Metadata of a frame of some height and width with how long it is shown, and all are."""
+    times = [repeats_chunk(repeats)] if repeats is not None else []
+    return _with([*times, *([delay_chunk(*size, delay)] if delay is not None else [])], metadata)
+
+
 def split(
-    frames: Sequence[Metadata | None], sizes: Sequence[tuple[int, int]]
+    frames: Sequence[Metadata | None],
+    sizes: Sequence[tuple[int, int]],
+    types: Collection[PixelType],
 ) -> tuple[Metadata | None, list[Metadata | None]]:
-    """Metadata of frames of some heights and widths as those of their file, how often they are
-    shown being what the first one says, and what each has besides."""
-    others = [still(metadata) for metadata in frames]
-    alike = all(other == others[0] for other in others)
-    delays = [delay_of(metadata) for metadata in frames]
-    common: Delay | None = None
+    """Metadata of frames of some heights and widths as those of their file and what each has
+    besides; how often they are shown the first one says. types: of all of them, to which other
+    metadata are tied."""
+    repeats, delays = repeats_of(frames[0]), [delay_of(metadata) for metadata in frames]
+    others, common = [still(metadata) for metadata in frames], None
+    alike = len(set(types)) == 1 and all(other == others[0] for other in others)
     # of a first frame that is not shown nothing may be said, and of other sizes it would be wrong
     if None not in delays and len(set(sizes)) == 1:
         common = Counter(delays).most_common(1)[0][0]
-    repeats = repeats_of(frames[0])
-    times = [repeats_chunk(repeats)] if repeats is not None else []
-    if common is not None:
-        times.append(delay_chunk(*sizes[0], common))
-    own = []
-    for size, delay, other in zip(sizes, delays, others, strict=True):
-        its = [delay_chunk(*size, delay)] if delay is not None and delay != common else []
-        own.append(_with(its, None if alike else other))
-    return _with(times, others[0] if alike else None), own
+    own = [
+        with_times(None if alike else other, size, delay if delay != common else None)
+        for size, delay, other in zip(sizes, delays, others, strict=True)
+    ]
+    return with_times(others[0] if alike else None, sizes[0], common, repeats), own
 
 
 def _with(times: Iterable[Chunk], metadata: Metadata | None) -> Metadata | None:

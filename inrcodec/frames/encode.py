@@ -127,10 +127,11 @@ def pages_of(
         of_first = first[0].picture.metadata if first else None
         return chain(first, one_by_one), Outer(repeats_alone(of_first))
     pages = list(named())
-    given = [page.picture.metadata for page in pages]
-    if len({page.type for page in pages}) != 1:  # to which metadata may be tied
-        return pages, Outer(repeats_alone(given[0])) if pages else Outer()
-    common, own = split(given, [(page.height, page.width) for page in pages])
+    if not pages:
+        return [], Outer()
+    sizes = [(page.height, page.width) for page in pages]
+    given, types = [page.picture.metadata for page in pages], {page.type for page in pages}
+    common, own = split(given, sizes, types)
     with_own = [
         ArrayPage(replace(page.picture, metadata=its)) for page, its in zip(pages, own, strict=True)
     ]

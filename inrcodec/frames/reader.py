@@ -37,6 +37,7 @@ from ..history.planes import Planes
 from ..limits import DEFAULT, Limits
 from ..options import Reading
 from ..reconstruct import SCALES, picture_of, planes_of_model, read_contents, samples_of
+from ..source.copy import Copy
 from .file import Frames, PageSize
 from .plan import MAX_OTHERS
 from .tiles import Box, Grid
@@ -349,7 +350,19 @@ class LinrFile:
         samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
         metadata = of_frame(head.metadata, outer.metadata)
         left_out = tuple(dict.fromkeys((*outer.left_out, *head.left_out)))
-        return Picture(samples, head.type, metadata, left_out)
+        why = head.model.why if isinstance(head.model, Copy) else ""
+        return Picture(samples, head.type, metadata, left_out, unread=why)
+
+    def check(self) -> None:
+        """Raises a LinrError where a checksum of the file does not hold; reads all of it, and
+        decodes nothing."""
+        if not isinstance(self.contents.model, Frames):
+            with self._lock:
+                self._read(1)
+            return
+        for part in range(self.contents.model.first_parts[-1]):
+            self.contents_of(part)
+        self.check_digest()
 
     def check_digest(self) -> None:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever

@@ -13,6 +13,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType, Prior
+from inrcodec.contents import planes_of
 from inrcodec.context.file import Models
 from inrcodec.encode import source_picture
 from inrcodec.history.chroma_search import Source
@@ -24,7 +25,6 @@ from inrcodec.history.planes import Lattice
 from inrcodec.history.subsampled import Subsampled
 from inrcodec.history.upsampling import COSITED
 from inrcodec.history.value_ranks import ValueRanks
-from inrcodec.contents import planes_of
 from inrcodec.jpeg.step import Jpeg
 from tests.frames.files import How, a_set, moving, parts_file, stored
 from tests.golden.of_jpegs import jpeg_file
@@ -98,7 +98,9 @@ def pages_that_see() -> Iterator[tuple]:
     yield "seeing_the_next_grey8", pages, data
     far = moving(4, 10, 11, 1, np.uint16)
     data = parts_file(
-        far, [How(), How(stored), How(networks), How(None, 1, (-3, -1))], sets=(a_set(), a_set(1, 2))
+        far,
+        [How(), How(stored), How(networks), How(None, 1, (-3, -1))],
+        sets=(a_set(), a_set(1, 2)),
     )
     yield "seeing_others_grey16", far, data
     flat = moving(3, 9, 12, 3, np.uint8)
@@ -127,7 +129,9 @@ def tiles() -> Iterator[tuple]:
     data = parts_file(pages, seeing(), ORDER, tile=(16, 16), sets=its)
     yield "tiles_seeing_grey8", pages, data
     for name, step in (("444", 0), ("420", 2)):
-        picture = source_picture(pillow(scene(32, 48, 3, np.uint8), quality=80, subsampling=step), "it")
+        picture = source_picture(
+            pillow(scene(32, 48, 3, np.uint8), quality=80, subsampling=step), "it"
+        )
         pages = [picture.samples, picture.samples[::-1]]
         coded = [How(of_jpeg), How(stored)]
         data = parts_file(pages, coded, tile=(32, 48), sets=(a_set(3),))

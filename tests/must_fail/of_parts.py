@@ -10,7 +10,6 @@ import numpy as np
 
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
-from inrcodec.context.file import Models
 from inrcodec.encode import source_picture
 from inrcodec.files.metadata import pack_metadata
 from inrcodec.files.timing import Delay, Repeats, delay_chunk, repeats_chunk
@@ -150,7 +149,12 @@ def of_the_index() -> Iterator[Case]:
     yield "cut_within_the_index", sealed(own)[:-3], TRUNCATED, "a file without its index"
     yield "bytes_behind", GOOD + b"\0", CORRUPT, "a byte behind the last part"
     yield "index_missing", sealed(own[:-1]), CORRUPT, "no index"
-    yield "index_of_a_stored_file", with_section(STORED, (b"F", b"\1")), CORRUPT, "an index too much"
+    yield (
+        "index_of_a_stored_file",
+        with_section(STORED, (b"F", b"\1")),
+        CORRUPT,
+        "an index too much",
+    )
     yield "sets_of_a_context_file", with_section(CONTEXT, own[1]), CORRUPT, "shared networks"
     yield "data_of_its_own", put_together([*own[:-1], (b"D", b"\0"), own[-1]], its), CORRUPT, "data"
     yield "weights_of_its_own", put_together([*own[:-1], (b"W", b"\0"), own[-1]], its), CORRUPT, "W"
@@ -200,7 +204,12 @@ def of_parts() -> Iterator[Case]:
     own, its = taken_apart(PLAIN)
     yield "swapped", put_together(own, its[::-1]), CHECKSUM, "parts in the places of others"
     wrong = with_fields(sealed(own), {"d": bytes(16)})
-    yield "digest_of_all", put_together(sections(wrong), its), CHECKSUM, "other digests of all parts"
+    yield (
+        "digest_of_all",
+        put_together(sections(wrong), its),
+        CHECKSUM,
+        "other digests of all parts",
+    )
     flipped = bytearray(PLAIN)
     flipped[-7] ^= 1
     yield "flipped", bytes(flipped), CHECKSUM, "a bit of the last part"
@@ -323,7 +332,9 @@ def of_pages_that_see() -> Iterator[Case]:
     alone = sealed(its[0])
     yield "shared_in_a_file_of_one", alone, CORRUPT, "shared networks that are nowhere"
     chain = parts_file(
-        moving(6, 8, 9, 1, np.uint8), [How(), *SEES[1:] * 2, SEES[1]], sets=(a_set(), a_set(1, 1)),
+        moving(6, 8, 9, 1, np.uint8),
+        [How(), *SEES[1:] * 2, SEES[1]],
+        sets=(a_set(), a_set(1, 1)),
     )
     yield "sees_five", chain, CORRUPT, "a page that needs five others"
     tree = parts_file(
@@ -333,7 +344,9 @@ def of_pages_that_see() -> Iterator[Case]:
         sets=(a_set(), a_set(1, 2)),
     )  # fmt: skip
     yield "sees_six", tree, CORRUPT, "a page that needs six others"
-    other = parts_file([PAGES[0], PAGES[0], PAGES[1, :5]], [*SEES[:2], How()], sets=(a_set(), a_set(1, 1)))
+    other = parts_file(
+        [PAGES[0], PAGES[0], PAGES[1, :5]], [*SEES[:2], How()], sets=(a_set(), a_set(1, 1))
+    )
     yield "sees_another_size", with_far(other), CORRUPT, "a page of another size"
     few = [Picture(PAGES[0]), Picture(PAGES[1] // 16, PixelType(4)), Picture(PAGES[2])]
     other = parts_file(few, [How(), How(stored), How(None, 1, (-2,))], sets=(a_set(), a_set(1, 1)))
