@@ -12,12 +12,14 @@ import numpy as np
 from second_container import (
     CONTEXT,
     MODELS,
+    TIMES,
     Array,
     Fields,
     Sections,
     check_keys,
     check_numbers,
     leb128,
+    metadata_of,
     read_chain,
     read_header,
     read_map,
@@ -25,6 +27,7 @@ from second_container import (
 )
 from second_context import LENGTH, Networks, check_models
 from second_networks import read_networks
+from second_source import left_out
 from second_steps import Planes
 
 
@@ -177,6 +180,43 @@ class PartsFile:
         types = [self.part(page, tile).pixel for tile in tiles]
         assert all(pixel == types[0] for pixel in types), "types of a page's parts"
         return image, types[0], self.decoded(page, 0, scale).coded
+
+    def times(self, entries: list, page: int | None) -> None:  # 2.2
+        """Checks the chunks of an animation among a page's metadata, or the file's."""
+        for name in ("acTL", "fcTL"):
+            bodies = [body for own, body in entries if own == name]
+            assert len(bodies) <= 1, "times twice"
+            if not bodies:
+                continue
+            if name == "acTL":
+                assert page is None, "an acTL of a page"
+                count = len(self.pages)
+                shown = int.from_bytes(bodies[0][:4], "big")
+                assert len(bodies[0]) == 8, "acTL"
+                assert shown in {count, count - 1} - {0}, "frames that are shown"
+                continue
+            assert page is not None or len({tuple(own[:2]) for own in self.pages}) == 1, "fcTL"
+            height, width = self.pages[page or 0][:2]
+            size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+            assert len(bodies[0]) == 26, "fcTL"
+            assert bodies[0][:20] == bytes(4) + size + bytes(8), "fcTL"
+            assert bodies[0][24:] == bytes(2), "fcTL"
+
+    def about(self, page: int) -> tuple[tuple[str, list] | None, list[str]]:
+        """Metadata, and names of what was left out."""
+        own, part = read_chain(self.data, 10)[0], self.part(page, 0)
+        outer = metadata_of(own, self.type or {}, True)
+        its = metadata_of(part.sections, part.pixel, True)
+        for metadata, of in ((outer, None), (its, page)):
+            if metadata and metadata[0] == "png":
+                self.times(metadata[1], of)
+        names = left_out(own) + [n for n in left_out(part.sections) if n not in left_out(own)]
+        if not (outer and its and outer[0] == its[0] == "png"):
+            return its or outer, names
+        times = [entry for entry in outer[1] if entry[0] == "acTL"]
+        times += [entry for entry in its[1] + outer[1] if entry[0] == "fcTL"][:1]
+        still = [[e for e in entries if e[0] not in TIMES] for _, entries in (its, outer)]
+        return ("png", times + (still[0] or still[1])), names
 
     def check_digest(self) -> None:
         digests = [

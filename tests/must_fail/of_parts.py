@@ -11,6 +11,8 @@ import numpy as np
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
 from inrcodec.encode import source_picture
+from inrcodec.files.metadata import pack_metadata
+from inrcodec.files.timing import Delay, Repeats, delay_chunk, repeats_chunk
 from inrcodec.frames.file import Frames
 from inrcodec.history.value_ranks import ValueRanks
 from tests.container.test_damage import sealed, sections, with_fields
@@ -102,7 +104,8 @@ SIZES = parts_file([PAGES[0], PAGES[1, :5]], [How(stored)])
 
 def parts() -> Iterator[Case]:
     """All of them."""
-    for name, *case in (*of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see()):
+    for name, *case in (*of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see(),
+                        *of_times()):  # fmt: skip
         yield (f"part_{name}", *case)
 
 
@@ -226,6 +229,31 @@ def of_parts() -> Iterator[Case]:
     own, its = taken_apart(parts_file(depth, [How(stored)]))
     with_type = put_together([own[0], (b"P", msgpack.packb({"d": 4})), *own[1:]], its, SIZED)
     yield "type_that_it_cannot_be_of", with_type, CORRUPT, "a depth of 4 of 16 bits"
+
+
+def of_times() -> Iterator[Case]:
+    """How often and how long frames are shown."""
+    repeats, delay = Repeats(3, 0), Delay(1, 10)
+    for name, where, chunks, reason in (
+        ("repeats_of_4", None, (repeats_chunk(repeats._replace(frames=4)),), "4 of 3 frames"),
+        ("repeats_of_0", None, (repeats_chunk(repeats._replace(frames=0)),), "none of 3 frames"),
+        ("repeats_of_a_page", 1, (repeats_chunk(repeats),), "how often a page is shown"),
+        ("delay_of_another_size", 1, (delay_chunk(8, 8, delay),), "a delay of another size"),
+        ("delays_of_other_pages", None, (delay_chunk(5, 9, delay),), "a delay of no page"),
+        ("delay_twice", 1, (delay_chunk(8, 9, delay),) * 2, "two delays of a page"),
+        ("delay_cut", 1, ((delay_chunk(8, 9, delay)[0], bytes(20)),), "a delay of 20 bytes"),
+    ):
+        metadata = Metadata("png", tuple(chunks))
+        if where is None:
+            data = parts_file(PAGES, [How(stored)], metadata=metadata)
+        else:
+            _, its = taken_apart(PLAIN)
+            with_times = [its[where][0], (b"m", pack_metadata(metadata)), *its[where][1:]]
+            data = with_part(PLAIN, where, with_times)
+        yield f"times_{name}", data, CORRUPT, reason
+    packed = pack_metadata(Metadata("png", (delay_chunk(2, 3, delay),)))
+    alone = with_section(STORED, (b"m", packed))
+    yield "times_of_a_file_of_one", alone, CORRUPT, "how long an image is shown"
 
 
 # a JPEG with arithmetic coding, which is kept as it is
