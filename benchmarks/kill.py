@@ -1,8 +1,9 @@
 """What is left of a command that is killed, or that meets a full disk.
 
-    python benchmarks/kill.py [--kills N] [--writing N] [--full-disk N] IMAGE
+    python benchmarks/kill.py [--kills N] [--writing N] [--full-disk N] [--tile N] IMAGE
 
-Runs the real command: `inrcodec encode` (effort 1, stored, and over an existing file) and `decode`.
+Runs the real command: `inrcodec encode` (effort 1, stored, and over an existing file) and `decode`,
+of an image or a TIFF of several, with --tile in tiles.
 --kills N (200) are sent SIGKILL at moments spread evenly over a full run and a little beyond,
 --writing N (40) as soon as the file is open or up to 1 ms later, and --full-disk N (20) encode to a
 disk with room for a part of the file (a tmpfs; needs root). After each the file has to be absent or
@@ -15,6 +16,7 @@ Prints Markdown. Needs Linux; a small image gives quick runs.
 from __future__ import annotations
 
 import argparse
+import io
 import random
 import subprocess
 import sys
@@ -28,8 +30,9 @@ from pathlib import Path
 import numpy as np
 
 import inrcodec
+from inrcodec.encode_file import pages_like
 from inrcodec.errors import LinrError
-from inrcodec.files.images import read_image
+from inrcodec.limits import DEFAULT
 
 INRCODEC = Path(sys.executable).with_name("inrcodec")
 DISK, PAGE = 1 << 16, 1 << 12
@@ -52,17 +55,26 @@ class Case:
         return [str(INRCODEC), *self.arguments, str(self.source), "-q", "-o", str(target)]
 
 
-def make_cases(image: Path, folder: Path) -> list[Case]:
-    picture = read_image(image.read_bytes(), str(image))
-    old = inrcodec.encode(picture, model="stored")
-    packed = folder / "source.linr"
-    packed.write_bytes(inrcodec.encode(picture, effort=1))
-    encode, name, read = ("encode", "-e", "1"), "out.linr", inrcodec.decode
+def read_all(data: bytes) -> np.ndarray:
+    """The image in a file, or its images in one array."""
+    pages = pages_like(io.BytesIO(data), "the image", None, DEFAULT)
+    images = [page.type.expand(page.read(0, 0, page.height, page.width)) for page in pages]
+    return np.stack(images) if len(images) > 1 else images[0]
+
+
+def make_cases(image: Path, folder: Path, tile: str) -> list[Case]:
+    packed, stored = folder / "source.linr", folder / "stored.linr"
+    size = "auto" if tile == "auto" else int(tile)
+    inrcodec.encode_file(image, packed, effort=1, tile=size)
+    inrcodec.encode_file(image, stored, model="stored", tile=size)
+    old = stored.read_bytes()
+    encode, name, read = ("encode", "-e", "1", "--tile", tile), "out.linr", inrcodec.decode
+    several = inrcodec.info(old, planes=False)["frames"] > 1
     return [
         Case("encode -e 1", encode, image, name, None, read),
         Case("encode --model stored", (*encode, "--model", "stored"), image, name, None, read),
         Case("encode -e 1 -f", (*encode, "-f"), image, name, old, read),
-        Case("decode", ("decode",), packed, "out.png", None, read_image),
+        Case("decode", ("decode",), packed, f"out.{'tif' if several else 'png'}", None, read_all),
     ]
 
 
@@ -162,7 +174,7 @@ def fill_up(cases: list[Case], trials: int, work: Path, picture: np.ndarray) -> 
         print("No tmpfs could be mounted: no full disks.")
         return True
     target, filler = disk / cases[0].output, disk / "filler"
-    pages = -(-len(inrcodec.encode(picture, effort=1)) // PAGE)
+    pages = -(-len((work / "source.linr").read_bytes()) // PAGE)
     try:
         for case in (cases[0], cases[2]):
             results: Counter[str] = Counter()
@@ -194,14 +206,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--writing", type=int, default=40)
     parser.add_argument("--full-disk", type=int, default=20)
+    parser.add_argument("--tile", default="auto")
     parser.add_argument("image", type=Path)
     arguments = parser.parse_args()
-    picture = read_image(arguments.image.read_bytes(), str(arguments.image))
+    picture = read_all(arguments.image.read_bytes())
     bad = "partial files | leftovers | source changed |"
     good = True
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        cases = make_cases(arguments.image, work)
+        cases = make_cases(arguments.image, work, arguments.tile)
         for writing, kills in ((False, arguments.kills), (True, arguments.writing)):
             when = "killed while writing" if writing else "killed at any time"
             print(f"| {when} | s | kills | no file, or the old | new file | ended before | {bad}")

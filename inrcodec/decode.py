@@ -17,6 +17,7 @@ from .files.atomic import status_of
 from .files.metadata import TIFF, Metadata
 from .files.picture import Picture
 from .files.places import Place, extension_of, opened, refuse_same, write
+from .files.timing import repeats_of
 from .frames.file import Frames
 from .frames.output import Selection, file_of_frames
 from .frames.reader import EachFrame, LinrFile, Region
@@ -144,7 +145,7 @@ def extension_encoded(contents: Contents) -> str:
     if contents.source is not None:
         return extensions_of(contents.source)[0]
     if contents.images > 1 and isinstance(contents.model, Frames):
-        return ".tif"
+        return ".tif" if repeats_of(contents.metadata) is None else ".png"
     of_tiff = contents.metadata is not None and contents.metadata.kind == TIFF
     return ".tif" if of_tiff or contents.type.signed or contents.type.extra else ".png"
 

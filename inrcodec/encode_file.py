@@ -125,7 +125,8 @@ def encode_one(source: Place, target: Place, work: Work, begun: Begun = lambda *
         status, start = status_of(file), file.tell()
         prepare(target, force=work.force, make_folder=work.make_folder)
         what: Source | Picture | None
-        what = open_source(file, name, work.tile, work.limits, work.strip)
+        threads = work.options.get("threads") or os.cpu_count() or 1
+        what = open_source(file, name, work.tile, work.limits, work.strip, threads)
         if what is None:
             what = _picture(file.read(), name, work)
         size = file.seek(0, os.SEEK_END) - start

@@ -4,9 +4,9 @@ It is the specification's test, in plain integers and arrays of them, and shares
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
 second_source.py (2.3 to 2.5), second_markers.py and second_scans.py (2.6), second_steps.py (3),
 second_jpeg.py (3.7), second_context.py, second_inputs.py and second_networks.py (4),
-second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10) and second_parts.py (12). What a reader
-refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
-as a reader has to.
+second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10), second_parts.py (12).
+What a reader refuses it refuses by AssertionError or what Python raises by itself; it does not
+bound its memory as a reader has to.
 """
 
 from __future__ import annotations
@@ -44,6 +44,18 @@ from second_steps import channels_of, check_whole, picture_planes, planes_after,
 def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
     """The samples (height, width, channels) of a file's image, uint8 or uint16, and their type."""
     return decode_all(data, index, scale)[:2]
+
+
+def decode_pages(data: bytes, scale: int = 1) -> list[tuple[Array, Fields]]:
+    """What decode gives of each page of a file of parts; of other files of the first image."""
+    sections = read_sections(data, cut=scale > 1)
+    if read_header(sections)["m"][0] != PARTS:
+        return [decode(data, 0, scale)]
+    left_out(sections)
+    file = PartsFile(data, image_of)
+    pages = [file.page(page, scale)[:2] for page in range(len(file.pages))]
+    file.check_digest()
+    return pages
 
 
 def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields, list[Array]]:

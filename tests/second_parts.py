@@ -121,6 +121,7 @@ class PartsFile:
         sees = fields.get("b", []) if header["m"][0] == CONTEXT else []
         if "b" in fields and header["m"][0] == CONTEXT:
             assert "g" in fields, "pages that are seen without shared networks"
+            assert type(sees) is list, "a list of pages that are seen"
             check_numbers(sees, len(sees), -(2**20), 2**20)
             assert len(sees) in (1, 2), "number of pages that are seen"
             assert all(sees), "a distance of 0"

@@ -2,8 +2,8 @@
 
 golden/golden.json has of each file the shape, bits and SHA-256 of the samples (little-endian) that
 decode() gives, the SHA-256 of every 2nd, 4th and 8th row and column of them and, where there is
-more to a picture, that of what about() says of it, and the BLAKE2b-128 of its source file.
-golden/make_golden.py makes all of it anew, as long as format 2.0 may change.
+more to a picture, that of what about() says of it, and the BLAKE2b-128 of its source file; of files
+of parts all of this of each page. golden/make_golden.py adds files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,7 @@ import pytest
 
 import inrcodec
 from inrcodec import kernels
-from inrcodec.coding.backend import numpy_backend, torch_backend
-from inrcodec.contents import Contents, parse
-from inrcodec.options import Reading
-from inrcodec.reconstruct import decode_samples
+from inrcodec.coding.backend import Backend, numpy_backend, torch_backend
 from inrcodec.source.restore import restore
 
 FOLDER = Path(__file__).parent / "golden"
@@ -57,15 +55,23 @@ def is_rich(picture: inrcodec.Picture) -> bool:
     return bool(picture.type != inrcodec.PixelType() or alone or picture.left_out)
 
 
-def check(image: np.ndarray, name: str) -> None:
-    want = WANT[name]
+def pages(name: str) -> list[dict]:
+    """What is wanted of each page."""
+    return WANT[name].get("pages", [WANT[name]])
+
+
+def check(image: np.ndarray, want: dict) -> None:
     assert list(image.shape) == want["shape"]
     assert 8 * image.dtype.itemsize == want["bits"]
     assert hashed(image) == want["sha256"]
 
 
-def contents(name: str) -> Contents:
-    return parse((FOLDER / name).read_bytes())
+def check_all(name: str, backend: Backend) -> None:
+    """Decodes all pages on a backend."""
+    with inrcodec.LinrFile((FOLDER / name).read_bytes(), threads=1) as file:
+        file.reading = replace(file.reading, backend=backend)
+        for frame, want in enumerate(pages(name)):
+            check(file.array(frame), want)
 
 
 def test_all_files_are_listed() -> None:
@@ -74,11 +80,14 @@ def test_all_files_are_listed() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_file(name: str) -> None:
-    picture = inrcodec.decode_picture((FOLDER / name).read_bytes(), threads=2)
-    check(picture.array(), name)
-    assert is_rich(picture) == ("about" in WANT[name])
-    if is_rich(picture):
-        assert hashlib.sha256(about(picture).encode()).hexdigest() == WANT[name]["about"]
+    with inrcodec.LinrFile((FOLDER / name).read_bytes(), threads=2) as file:
+        assert file.frames == len(pages(name)) or name.startswith("coordinate_set")
+        for frame, want in enumerate(pages(name)):
+            picture = file.picture(frame)
+            check(picture.array(), want)
+            assert is_rich(picture) == ("about" in want)
+            if is_rich(picture):
+                assert hashlib.sha256(about(picture).encode()).hexdigest() == want["about"]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "source" in WANT[name]])
@@ -93,15 +102,17 @@ def test_source_file(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reduced_scale(name: str) -> None:
     data, scale = (FOLDER / name).read_bytes(), SCALES[NAMES.index(name) % len(SCALES)]
-    small = inrcodec.decode(data, scale=scale, threads=1)
-    assert hashed(small) == WANT[name]["scales"][str(scale)]
+    for frame, want in enumerate(pages(name)):
+        small = inrcodec.decode(data, frame=frame, scale=scale, threads=1)
+        assert hashed(small) == want["scales"][str(scale)]
 
 
 @pytest.mark.parametrize("name", NAMES[::24])
 def test_all_reduced_scales(name: str) -> None:
     data = (FOLDER / name).read_bytes()
-    found = {str(s): hashed(inrcodec.decode(data, scale=s, threads=1)) for s in SCALES}
-    assert found == WANT[name]["scales"]
+    for frame, want in enumerate(pages(name)):
+        found = [inrcodec.decode(data, frame=frame, scale=s, threads=1) for s in SCALES]
+        assert list(map(hashed, found)) == [want["scales"][str(s)] for s in SCALES]
 
 
 LIBRARY = kernels.library()
@@ -113,15 +124,13 @@ def test_slower_instruction_sets(isa: str, monkeypatch: pytest.MonkeyPatch) -> N
     forced = kernels.Library(kernels.library_path(), isa)
     monkeypatch.setattr(kernels, "library", lambda: forced)
     for name in NAMES:
-        file = contents(name)
-        check(file.type.expand(decode_samples(file, Reading(numpy_backend(), 1))), name)
+        check_all(name, numpy_backend())
 
 
 @pytest.mark.parametrize("name", WITHOUT_LIBRARY)
 def test_without_the_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "library", lambda: None)
-    file = contents(name)
-    check(file.type.expand(decode_samples(file, Reading(numpy_backend(), 1))), name)
+    check_all(name, numpy_backend())
 
 
 @pytest.fixture
@@ -138,5 +147,4 @@ def one_torch_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("name", WITH_TORCH)
 def test_whole_arrays_of_torch(name: str) -> None:
-    file = contents(name)
-    check(file.type.expand(decode_samples(file, Reading(torch_backend("cpu"), 1))), name)
+    check_all(name, torch_backend("cpu"))

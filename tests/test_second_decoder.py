@@ -16,7 +16,7 @@ import zstandard
 from second_container import read_header, read_metadata, read_sections, show
 from second_context import read_streams
 from second_coordinate import transform
-from second_decoder import decode, decode_all
+from second_decoder import decode, decode_all, decode_pages
 from second_files import (
     deflated,
     examples,
@@ -142,7 +142,21 @@ def test_sections_and_streams_and_their_front_parts() -> None:
             inrcodec.decode(data[: end - 1], scale=2**k)
 
 
-@pytest.mark.parametrize("name", sorted(WANT))
+@pytest.mark.parametrize("name", [name for name in sorted(WANT) if "pages" in WANT[name]])
+def test_golden_file_of_parts(name: str) -> None:
+    data, pages = (FOLDER / name).read_bytes(), WANT[name]["pages"]
+    scale = (8, 4, 2)[len(name) % 3]
+    for there in (1, scale):
+        decoded = decode_pages(data, there)
+        assert len(decoded) == len(pages)
+        for (samples, pixel), want in zip(decoded, pages, strict=True):
+            image = show(samples, pixel)
+            assert there > 1 or list(image.shape) == (want["shape"] + [1])[:3]
+            wanted = want["sha256"] if there == 1 else want["scales"][str(there)]
+            assert hashlib.sha256(image.tobytes()).hexdigest() == wanted
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(WANT) if "pages" not in WANT[name]])
 def test_golden_file(name: str) -> None:
     want, data = WANT[name], (FOLDER / name).read_bytes()
     samples, pixel, planes = decode_all(data)

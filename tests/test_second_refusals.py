@@ -12,7 +12,7 @@ import msgpack
 import pytest
 import zstandard
 from second_container import read_metadata, read_sections
-from second_decoder import decode
+from second_decoder import decode, decode_pages
 from second_files import (
     SIGNATURE,
     Change,
@@ -46,7 +46,7 @@ def file_named(name: str) -> bytes:
 def test_files_that_must_fail(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     with pytest.raises(REFUSED):
-        read_metadata(data), decode(data)
+        read_metadata(data), decode_pages(data)
 
 
 @pytest.mark.parametrize("name", ["example2", "stored_palette"])

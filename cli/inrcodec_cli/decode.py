@@ -237,14 +237,17 @@ def _outputs(file: LinrFile, target: str, extension: str, work: _Work) -> dict[s
     """The files to write, and what of the file goes into each: of several frames all into a TIFF,
     else each into one of its own."""
     from inrcodec.frames.file import Frames
-    from inrcodec.frames.output import TIFF_EXTENSIONS
+    from inrcodec.frames.output import TIFF_EXTENSIONS, shown_as_animation
 
     chosen = work.selection
     if chosen.frame is not None and not chosen.frame < file.frames:
         frames = f"0 to {file.frames - 1}" if file.frames > 1 else "0"
         raise LinrError(f"there is no frame {chosen.frame}: it can be {frames}")
     parts = isinstance(file.contents.model, Frames)
-    if file.frames == 1 or chosen.frame is not None or (parts and extension in TIFF_EXTENSIONS):
+    together = extension in TIFF_EXTENSIONS or (
+        extension == ".png" and chosen.whole and shown_as_animation(file)
+    )
+    if file.frames == 1 or chosen.frame is not None or (parts and together):
         return {target: chosen}
     names = member_names(target, file.frames)
     return {name: chosen._replace(frame=frame) for frame, name in enumerate(names)}

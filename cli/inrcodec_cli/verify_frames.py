@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inrcodec.errors import LinrError, VerificationError
@@ -22,7 +23,8 @@ def verify_frames(
     """Decodes all of a file, and compares it with an image file, if one is named; what is to be
     said of it. Raises VerificationError where they differ, LinrError where anything is damaged."""
     from inrcodec.encode_file import pages_like
-    from inrcodec.frames.source import digest_of_file
+    from inrcodec.files.tiff_directory import Opened
+    from inrcodec.source.skeleton import digest_of_file
 
     source, same = file.contents.source, True
     if original is None:
@@ -34,7 +36,7 @@ def verify_frames(
                 _compare(file, name, batch, pages)
             except VerificationError as error:
                 raise VerificationError(f"{error} ({label(original)})") from None
-            same = source is not None and digest_of_file(opened) == source.digest
+            same = source is not None and digest_of_file(Opened(opened)) == source.digest
     tell_left_out(name, file.contents.left_out)
     if source is None or not _goes_together(file, name, limits):
         return "OK"
@@ -54,7 +56,7 @@ def _goes_together(file: LinrFile, name: str, limits: Limits) -> bool:
     assert source is not None
     try:
         if source.kind == TIFF:
-            for _ in restored_chunks(source, Rows(file), limits):
+            for _ in restored_chunks(source, Rows(file), replace(limits, pages=file.frames)):
                 pass
         else:
             restore(file.picture(0), limits)

@@ -35,7 +35,7 @@ class _Origin:
     """What a directory says of all images that it stands for."""
 
     def __init__(self, layout: Layout, images: int, name: str) -> None:
-        self.layout, self.images = layout, images
+        self.layout = layout
         self.type: PixelType = type_of(layout, name)
         self._stride = stack.stride_of(layout) if images > 1 else 0
 
@@ -43,10 +43,6 @@ class _Origin:
         if self.layout.slices > 1:
             return self.layout.slice(number)
         return self.layout.shifted(number * self._stride) if number else self.layout
-
-    @cached_property
-    def metadata(self) -> Metadata | None:
-        return tags_of(self.layout.directory)
 
 
 class TiffPage:
@@ -82,7 +78,7 @@ class TiffPage:
     @property
     def metadata(self) -> Metadata | None:
         """What the tags of its directory say besides how the image is stored."""
-        return self._origin.metadata
+        return tags_of(self.layout.directory)
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -3,20 +3,24 @@ without all samples in memory."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from ..errors import ImageError, LinrError
+from ..files.apng import write_apng
 from ..files.atomic import Data
 from ..files.images import write_picture
 from ..files.metadata import TIFF as TAGS
 from ..files.metadata import for_kind
 from ..files.tiff_write import PageToWrite, write_tiff_pages
+from ..files.timing import repeats_of
 from ..limits import DEFAULT, Limits
 from ..source.restore import extensions_of, file_of
 from ..source.skeleton import TIFF
@@ -75,6 +79,11 @@ class Rows:
         return self._kept[frame, band]
 
 
+def shown_as_animation(file: LinrFile) -> bool:
+    """Whether frames are those of an animation, which an APNG holds."""
+    return file.frames > 1 and repeats_of(file.contents.metadata) is not None
+
+
 def comes_back(file: LinrFile, extension: str, wanted: Selection) -> bool:
     """Whether what is wanted is the file that was encoded, of a type of this extension."""
     source = file.contents.source
@@ -100,9 +109,13 @@ def file_of_frames(
         if source.kind != TIFF:
             return file_of(file.picture(0), extension, warn, limits)
         try:
-            return spooled(restored_chunks(source, Rows(file), limits))
+            same = replace(limits, pages=file.frames)  # and no more
+            threads = file.reading.threads or os.cpu_count() or 1
+            return spooled(restored_chunks(source, Rows(file), same, threads))
         except LinrError as error:
             warn(f"{error}; picture and metadata do")
+    if several and extension.lower() == ".png" and shown_as_animation(file) and wanted.whole:
+        return write_apng(file.picture(frame) for frame in range(file.frames))
     if several or (large and extension.lower() in TIFF_EXTENSIONS):
         if extension.lower() not in TIFF_EXTENSIONS:
             raise ImageError(

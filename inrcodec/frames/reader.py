@@ -345,7 +345,7 @@ class LinrFile:
         size, outer = self.size(frame), self.contents
         head = outer
         if isinstance(outer.model, Frames):
-            head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
+            head = self._head(outer.model.first_parts[frame])
         shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
         metadata = of_frame(head.metadata, outer.metadata)
@@ -374,8 +374,16 @@ class LinrFile:
     def check_digest(self) -> None:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever
         each by itself says; reads all of them."""
-        parts = self._frames().first_parts[-1]
-        self._compare(tuple(self.contents_of(n, max(SCALES)).digest for n in range(parts)))
+        parts = len(self._frames().lengths)
+        self._compare(tuple(self._head(number).digest for number in range(parts)))
+
+    def _head(self, part: int) -> Contents:
+        """A part, by its number, as far as an eighth of its size needs it; errors say which."""
+        try:
+            return self.contents_of(part, max(SCALES))
+        except LinrError as error:
+            page, _ = self._frames().page_of(part)
+            raise self._named(error, page, part - self._frames().first_parts[page]) from error
 
     def _compare(self, digests: tuple[bytes, ...]) -> None:
         if digest_of_digests(digests) != self.contents.digest:

@@ -57,6 +57,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "photo.png").write_bytes(photo)
     cells = [scene(128, 40, 1, np.uint16, seed) for seed in range(3)]
     tifffile.imwrite(tmp_path / "cells.tif", np.stack(cells), photometric="minisblack")
+    slices = [scene(64, 72, 1, np.uint8, seed) for seed in range(5)]
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack(slices), photometric="minisblack")
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "one.png").write_bytes(photo)
     (tmp_path / "inrcodec").write_text(COMMAND.format(python=sys.executable))

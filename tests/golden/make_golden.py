@@ -1,8 +1,9 @@
-"""Makes the golden files anew, and golden.json, which says what each decodes to.
+"""Makes golden files, and golden.json, which says what each decodes to.
 
     python -m tests.golden.make_golden [ROOM]...
 
-makes all, or those of some rooms (as `jpegs`, of which nothing is fitted) and leaves the others.
+makes those that are not there yet, of all rooms or of some (as `jpegs`, of which nothing is fitted).
+Format 2.0 is frozen: files that have been released are never made anew.
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
 where there is more to the picture, that of what test_golden.about() says of it. (Of subsampled
@@ -23,8 +24,8 @@ import numpy as np
 
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
-from inrcodec.contents import parse
 from inrcodec.context.prior import PRIORS
+from inrcodec.frames.file import Frames
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
@@ -32,6 +33,7 @@ from inrcodec.history.subsampled import Subsampled
 from tests.golden import models
 from tests.golden.of_jpegs import jpegs
 from tests.golden.of_own_priors import own_priors
+from tests.golden.of_parts import parts
 from tests.golden.of_sources import sources
 from tests.golden.of_steps import steps, subsampled
 from tests.golden.recipes import (
@@ -213,22 +215,34 @@ ROOMS = {
     room.__name__: room
     for room in (
         networks, exponents, sections, tiny, priors, own_priors, steps, subsampled, types, sources,
-        models.files, jpegs,
+        models.files, jpegs, parts,
     )
 }  # fmt: skip
 
 
-def facts(picture: Picture, data: bytes) -> dict[str, Any]:
-    """What golden.json says of a file of a picture."""
+def facts_of_pages(pictures: list[Picture], data: bytes) -> dict[str, Any]:
+    """What golden.json says of a file of several: of the first page, and of all."""
+    said = [facts(picture, data, number) for number, picture in enumerate(pictures)]
+    return said[0] | {"pages": said}
+
+
+def facts(picture: Picture, data: bytes, frame: int = 0) -> dict[str, Any]:
+    """What golden.json says of a file of a picture, or of a page of it."""
     image = picture.array()
     said: dict[str, Any] = {"shape": list(image.shape), "bits": 8 * image.itemsize}
     said["sha256"] = hashed(image)
     said["scales"] = {str(scale): hashed(image[::scale, ::scale]) for scale in SCALES}
-    if any(isinstance(step, Subsampled) for step in parse(data).steps):
+    with inrcodec.LinrFile(data) as file:
+        model = file.contents.model
+        contents = file.contents
+        if isinstance(model, Frames):
+            contents = file.contents_of(model.first_parts[frame])
+    if any(isinstance(step, Subsampled) for step in contents.steps):
         sys.path.append(str(FOLDER.parent))
         from second_decoder import decode
 
-        said["scales"] = {str(scale): hashed(decode(data, scale=scale)[0]) for scale in SCALES}
+        near = {str(scale): decode(data, frame, scale)[0] for scale in SCALES}
+        said["scales"] = {scale: hashed(image) for scale, image in near.items()}
     if is_rich(picture):
         said["about"] = hashlib.sha256(about(picture).encode()).hexdigest()
     if picture.source is not None:
@@ -237,25 +251,22 @@ def facts(picture: Picture, data: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes all files in place of those that are there; or those of the rooms that are named, the
-    names of whose files begin as the room's, without its s."""
-    chosen = sys.argv[1:]
-    made, said = {}, {}
-    for name, picture, data in (each for room in chosen or ROOMS for each in ROOMS[room]()):
-        assert name not in made, name
-        assert np.array_equal(inrcodec.decode(data), picture.array()), name
-        made[name], said[f"{name}.linr"] = data, facts(picture, data)
-    old = {path.name for path in FOLDER.glob("*.linr")}
-    if chosen:
-        old = {name for name in old if name.startswith(tuple(f"{room[:-1]}_" for room in chosen))}
-        kept = json.loads((FOLDER / "golden.json").read_text())
-        said = {name: kept[name] for name in kept if name not in old} | said
-    for name in old:
-        (FOLDER / name).unlink()
-    for name, data in made.items():
+    """Writes the files that are not there yet, of all rooms or of those that are named."""
+    there = {path.name for path in FOLDER.glob("*.linr")}
+    kept = json.loads((FOLDER / "golden.json").read_text())
+    said, count = {name: kept[name] for name in kept if name in there}, 0
+    for name, picture, data in (each for room in sys.argv[1:] or ROOMS for each in ROOMS[room]()):
+        if f"{name}.linr" in there:
+            continue
+        assert f"{name}.linr" not in said, name
+        pages = picture if isinstance(picture, list) else [picture]
+        for frame, page in enumerate(pages):
+            assert np.array_equal(inrcodec.decode(data, frame=frame), page.array()), name
+        several, count = isinstance(picture, list), count + 1
         (FOLDER / f"{name}.linr").write_bytes(data)
+        said[f"{name}.linr"] = facts_of_pages(pages, data) if several else facts(picture, data)
     (FOLDER / "golden.json").write_text(json.dumps(said, indent=1) + "\n")
-    print(f"{len(made)} files, {sum(map(len, made.values()))} bytes")
+    print(f"{count} files")
 
 
 if __name__ == "__main__":
