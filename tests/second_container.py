@@ -234,7 +234,14 @@ def show(samples: Array, pixel: Fields) -> Array:
 def read_metadata(data: bytes) -> tuple[str, list] | None:  # 2.2
     """Kind and entries, for which nothing of the picture is decoded."""
     sections = read_sections(data)
-    pixel = read_pixel_type(sections, read_header(sections))
+    header = read_header(sections, range(PARTS + 1))
+    found = metadata_of(sections, read_pixel_type(sections, header))
+    if header["m"][0] != PARTS:
+        check_times(found, None, None)
+    return found
+
+
+def metadata_of(sections: Sections, pixel: Fields) -> tuple[str, list] | None:
     if "m" not in sections:
         return None
     (section,) = sections["m"]
@@ -258,11 +265,33 @@ def read_metadata(data: bytes) -> tuple[str, list] | None:  # 2.2
     return kind, entries
 
 
+def check_times(
+    metadata: tuple[str, list] | None, size: list[int] | None, frames: int | None
+) -> None:
+    """What metadata say of an animation. size: height and width of its pages, None where they are
+    of several, or none; frames: how many there are, of the file's."""
+    kind, entries = metadata or ("", [])
+    for name in ("acTL", "fcTL"):
+        bodies = [entry[1] for entry in entries if kind == "png" and entry[0] == name]
+        assert len(bodies) <= 1, f"chunks {name}"
+        if bodies and name == "acTL":
+            assert len(bodies[0]) == 8, "length of acTL"
+            assert frames is not None, "acTL of a page"
+            shown = int.from_bytes(bodies[0][:4], "big")
+            assert shown > 0, "frames that are shown"
+            assert shown in (frames, frames - 1), "frames that are shown"
+        elif bodies:
+            assert len(bodies[0]) == 26, "length of fcTL"
+            assert size is not None, "fcTL of pages of several sizes"
+            places = b"".join(side.to_bytes(4, "big") for side in [0, size[1], size[0], 0, 0])
+            assert bodies[0][:20] + bodies[0][24:] == places + bytes(2), "fcTL"
+
+
 def check_chunks(entries: list, pixel: Fields) -> None:
     for name, body in entries:
         assert type(name) is str, "name"
         assert re.fullmatch("[a-z][A-Za-z]{3}|PLTE|IDAT", name), "name"
-        assert name not in ("acTL", "fcTL", "fdAT"), "chunk of an animation"
+        assert name != "fdAT", "chunk of an animation"
         if body is None:
             assert name in OWN_CHUNKS, "body"
         else:

@@ -17,7 +17,9 @@ from second_container import (
     Sections,
     check_keys,
     check_numbers,
+    check_times,
     leb128,
+    metadata_of,
     read_chain,
     read_header,
     read_map,
@@ -81,6 +83,10 @@ class PartsFile:
         for page in range(len(self.pages)):
             self.first_parts.append(self.first_parts[-1] + prod(self.tiles(page)))
         assert len(numbers) == self.first_parts[-1], "numbers in the index"
+        self.metadata = metadata_of(sections, self.type or {})
+        sizes = [page[:2] for page in self.pages]
+        same = all(size == sizes[0] for size in sizes)
+        check_times(self.metadata, sizes[0] if same else None, len(sizes))
         self.ends = [self.start]
         for length in numbers:
             self.ends.append(self.ends[-1] + length)
@@ -125,7 +131,18 @@ class PartsFile:
             check_numbers(sees, len(sees), -(2**20), 2**20)
             assert len(sees) in (1, 2), "number of pages that are seen"
             assert all(sees), "a distance of 0"
+        check_times(metadata_of(sections, pixel), self.pages[page][:2], None)
         return Part(sections, header, pixel, sees)
+
+    def metadata_of(self, page: int) -> tuple[str, list] | None:  # 2.2, 12.2
+        part = self.part(page, 0)
+        own = metadata_of(part.sections, part.pixel)
+        if own is None or self.metadata is None or {own[0], self.metadata[0]} != {"png"}:
+            return own or self.metadata
+        times = [entry for entry in self.metadata[1] if entry[0] == "acTL"]
+        times += [e for e in own[1] + self.metadata[1] if e[0] == "fcTL"][:1]
+        others = [[e for e in m[1] if e[0] not in ("acTL", "fcTL")] for m in (own, self.metadata)]
+        return "png", times + (others[0] or others[1])
 
     @cached_property
     def own_type(self) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from second_parts import PartsFile
 
 import inrcodec
 from inrcodec.errors import ImageError, LimitError
@@ -360,7 +361,13 @@ def through_frames(data: bytes, **options: object) -> tuple[list[Picture], list[
         packed = b"".join(coded.chunks())
     with inrcodec.LinrFile(packed) as file:
         assert file.frames == len(animation)
-        return pictures(animation), [file.picture(frame) for frame in range(file.frames)]
+        found = [file.picture(frame) for frame in range(file.frames)]
+    second = PartsFile(packed, lambda *_: pytest.fail("nothing is decoded"))
+    for frame, picture in enumerate(found):
+        assert picture.metadata is not None
+        entries = [list(chunk) for chunk in picture.metadata.chunks]
+        assert second.metadata_of(frame) == ("png", entries)
+    return pictures(animation), found
 
 
 def test_files_of_frames_have_times() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,7 +103,9 @@ SIZES = parts_file([PAGES[0], PAGES[1, :5]], [How(stored)])
 
 def parts() -> Iterator[Case]:
     """All of them."""
-    for name, *case in (*of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see()):
+    for name, *case in (
+        *of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see(), *of_times(),
+    ):  # fmt: skip
         yield (f"part_{name}", *case)
 
 
@@ -226,6 +229,43 @@ def of_parts() -> Iterator[Case]:
     own, its = taken_apart(parts_file(depth, [How(stored)]))
     with_type = put_together([own[0], (b"P", msgpack.packb({"d": 4})), *own[1:]], its, SIZED)
     yield "type_that_it_cannot_be_of", with_type, CORRUPT, "a depth of 4 of 16 bits"
+
+
+def of_times() -> Iterator[Case]:
+    """Chunks of animations."""
+
+    def metadata(*chunks: tuple[str, bytes]) -> tuple[bytes, bytes]:
+        return b"m", b"\0" + msgpack.packb(["png", [list(chunk) for chunk in chunks]])
+
+    def delay(height: int, width: int, behind: bytes = bytes(2), order: int = 0) -> bytes:
+        return struct.pack(">IIIIIHH", order, width, height, 0, 0, 1, 20) + behind
+
+    shown, time = ("acTL", struct.pack(">II", 3, 0)), ("fcTL", delay(8, 9))
+    for name, data, chunks, reason in (
+        ("none_shown", PLAIN, [("acTL", bytes(8))], "no frame that is shown"),
+        ("4_shown", PLAIN, [("acTL", struct.pack(">II", 4, 0))], "more frames than pages"),
+        ("1_shown", PLAIN, [("acTL", struct.pack(">II", 1, 0))], "a frame of three pages"),
+        ("shown_twice", PLAIN, [shown, shown], "two chunks of how often frames are shown"),
+        ("shown_4_bytes", PLAIN, [("acTL", bytes(4))], "a chunk that ends early"),
+        ("two", PLAIN, [time, time], "two times of all frames"),
+        ("25_bytes", PLAIN, [("fcTL", delay(8, 9)[:25])], "a time that ends early"),
+        ("smaller", PLAIN, [("fcTL", delay(8, 8))], "a time of a smaller frame"),
+        ("disposal", PLAIN, [("fcTL", delay(8, 9, b"\1\0"))], "a frame that is taken away"),
+        ("order", PLAIN, [("fcTL", delay(8, 9, order=1))], "a number of the frame"),
+        ("of_sizes", SIZES, [time], "a time of frames of several sizes"),
+        ("data", PLAIN, [("fdAT", bytes(4))], "image data of an APNG"),
+    ):
+        own, its = taken_apart(data)
+        before = data is SIZES and [8, 9, 1, 8, 5, 9, 1, 8]
+        own.insert(1, metadata(*chunks))
+        yield f"time_{name}", put_together(own, its, before or None), CORRUPT, reason
+    for name, chunk, reason in (
+        ("shown_in_a_page", shown, "how often all frames are shown, in one"),
+        ("of_a_larger_page", ("fcTL", delay(9, 9)), "a time of a larger page"),
+    ):
+        part = taken_apart(PLAIN)[1][1]
+        part.insert(1, metadata(chunk))
+        yield f"time_{name}", with_part(PLAIN, 1, part), CORRUPT, reason
 
 
 # a JPEG with arithmetic coding, which is kept as it is
