@@ -2,7 +2,7 @@
 
     python -m tests.golden.make_golden [ROOM]...
 
-makes those that are not there yet, of all rooms or of some (as `jpegs`, of which nothing is fitted).
+makes those that are not there yet, of all rooms or of some (as `jpegs`, without a fit).
 Format 2.0 is frozen: files that have been released are never made anew.
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,

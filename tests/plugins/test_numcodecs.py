@@ -186,7 +186,7 @@ def test_damage() -> None:
     with pytest.raises(ChecksumError):
         FAST.decode(data[:-1] + bytes([data[-1] ^ 1]))
     several = (GOLDEN / "coordinate_set_int_2_of_3x1.linr").read_bytes()
-    with pytest.raises(CorruptError, match="3 images"):
+    with pytest.raises(CorruptError, match="3 frames"):
         FAST.decode(several)
 
 
