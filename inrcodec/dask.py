@@ -1,4 +1,5 @@
-"""Folders and buckets of images encoded on a Dask cluster: one image a task.
+"""Dask: .linr files as arrays (from_linr, in dask_arrays.py), and folders and buckets of images
+encoded on a cluster, one image a task.
 
 Tasks get names of files, not their bytes, and give back a few facts; workers read and write the
 files themselves, so names mean the same file on each of them (a shared file system, or URLs). A
@@ -20,6 +21,7 @@ from dask.tokenize import tokenize
 from distributed import Client, Future, KilledWorker, as_completed, default_client, get_worker
 
 from .context.own_prior import Prior
+from .dask_arrays import from_linr
 from .encode_file import Work, check_skipped, encode_one
 from .errors import LinrError, OutputExistsError
 from .files.images import EXTENSIONS
@@ -28,6 +30,8 @@ from .files.places import identity, is_file, is_folder, joined
 from .files.urls import files_in, full_url, is_url, local_path, without_query
 from .frames.encode import Tile
 from .frames.source import AUTO
+
+__all__ = ["Outcome", "Report", "encode_files", "from_linr", "outcomes"]
 
 # Tasks that the scheduler holds at once: enough for thousands of cores, and for it to see that more
 # workers are worth while, but not a million.

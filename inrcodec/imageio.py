@@ -87,9 +87,9 @@ class LinrPlugin(PluginV3):
         with told(), self._linr() as file:
             index = _which(index, file.frames)
             if index is not ...:
-                shape, dtype = _seen(file, index)
+                shape, dtype = file.array_like(index)
                 return ImageProperties(shape, dtype)
-            found = {_seen(file, number) for number in range(file.frames)}
+            found = {file.array_like(number) for number in range(file.frames)}
             if len(found) > 1:
                 raise OSError("the images of this file differ in size or type: read them by index")
             shape, dtype = found.pop()
@@ -156,13 +156,6 @@ def _which(index: Index, images: int) -> Any:
     if index is not ... and not 0 <= index < images:
         raise ValueError(f"index is {index}; the file has {images} images")
     return index
-
-
-def _seen(file: LinrFile, frame: int) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array of a frame."""
-    picture = file.facts(frame)
-    pixel = Picture(picture.samples[:1, :1].copy(), picture.type, unread=picture.unread).array()
-    return (*picture.samples.shape[:2], *pixel.shape[2:]), pixel.dtype
 
 
 def _picture(image: Any, metadata: Metadata | None) -> Picture:

@@ -6,16 +6,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .coding.backend import backend_for
-from .contents import Contents
 from .errors import ImageError
 from .files.images import as_png
 from .files.metadata import TIFF, Metadata
 from .files.picture import Picture
 from .files.tiff_directory import Whole, read_directory
+from .frames.reader import LinrFile
 from .limits import DEFAULT, Limits
-from .options import Reading
-from .reconstruct import SCALES, picture_of, read_contents
+from .reconstruct import SCALES
 
 # Rows and columns are left out until so many times the size is left, and averaged from there.
 _GAP = 2
@@ -29,20 +27,12 @@ def thumbnail(
     `size` pixels a side; upright where the metadata say how. Samples of other depths are scaled to
     8 bits; a last channel that is no alpha is left out. Raises as decode, and ImageError for a JPEG
     whose components are no grey or RGB."""
-    contents = read_contents(file, max(SCALES), limits)
-    scale = _scale(contents, size)
-    file.seek(0)
-    picture = picture_of(
-        read_contents(file, scale, limits),
-        Reading(backend_for("cpu"), threads, limits, scale=scale),
-    )
+    with LinrFile(file, threads=threads, limits=limits) as linr:
+        longest = max(linr.size()[:2])
+        scale = max(scale for scale in SCALES if scale == 1 or longest >= scale * size * _GAP)
+        picture = linr.picture(0, None, scale)
     small = _resized(_of_8_bits(picture), size)
-    return np.ascontiguousarray(_upright(small, _orientation(contents.metadata)))
-
-
-def _scale(contents: Contents, size: int) -> int:
-    longest = max(contents.picture.height, contents.picture.width)
-    return max(scale for scale in SCALES if scale == 1 or longest >= scale * size * _GAP)
+    return np.ascontiguousarray(_upright(small, _orientation(picture.metadata)))
 
 
 def _of_8_bits(picture: Picture) -> np.ndarray:

@@ -125,8 +125,7 @@ def open_animation(
     """The frames of an animated GIF, PNG or WebP as they are shown; None for any other file, those
     of a single image included, or where Pillow is missing for GIF and WebP.
 
-    source: the file's bytes, or the file open at its beginning, where it is left if it is no
-    animation. Frames are uint8 or uint16 samples of one type: of an APNG those of the file, where
+    source: the file's bytes, or the file open at its beginning, where it is left. Frames are uint8 or uint16 samples of one type: of an APNG those of the file, where
     these have what it needs; of the others indices of a palette where all frames together have 256
     colours at most, grey, RGB or RGBA. Raises ImageError, with `name` in front, for a damaged file,
     LimitError above limits.pixels in a frame.
@@ -135,13 +134,29 @@ def open_animation(
         return _opened(source, name, limits)
     start = source.tell()
     head = source.read(_HEAD)
-    found = None
-    if _may_be(head, name):
+    source.seek(start)
+    if not _may_be(head, name) or (head.startswith(png.SIGNATURE) and not _says_so(source)):
         source.seek(start)
-        found = _opened(source.read(), name, limits)
-    if found is None:
-        source.seek(start)
+        return None
+    source.seek(start)
+    found = _opened(source.read(), name, limits)
+    source.seek(start)
     return found
+
+
+def _says_so(file: BinaryIO) -> bool:
+    """Whether a PNG has a chunk acTL before its image data, of which nothing is read."""
+    at = file.tell() + len(png.SIGNATURE)
+    while len(head := _read_at(file, at, 8)) == 8:
+        if head[4:] in (b"acTL", b"IDAT"):
+            return head[4:] == b"acTL"
+        at += 12 + int.from_bytes(head[:4], "big")
+    return False
+
+
+def _read_at(file: BinaryIO, place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)
 
 
 def _may_be(head: bytes, name: str) -> Kind | bool | None:

@@ -353,6 +353,13 @@ class LinrFile:
         why = head.model.why if isinstance(head.model, Copy) else ""
         return Picture(samples, head.type, metadata, left_out, unread=why)
 
+    def array_like(self, frame: int = 0) -> tuple[tuple[int, ...], np.dtype]:
+        """Shape and dtype of the array of a frame. Raises as picture, and ImageError where its
+        samples are not known."""
+        facts = self.facts(frame)
+        pixel = replace(facts, samples=facts.samples[:1, :1].copy()).array()
+        return (*facts.samples.shape[:2], *pixel.shape[2:]), pixel.dtype
+
     def check(self) -> None:
         """Raises a LinrError where a checksum of the file does not hold; reads all of it, and
         decodes nothing."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from second_parts import PartsFile
 
 import inrcodec
 from inrcodec.errors import ImageError, LimitError
@@ -20,6 +21,7 @@ from inrcodec.files.animation import Animation, open_animation
 from inrcodec.files.apng import write_apng
 from inrcodec.files.images import read_picture
 from inrcodec.files.picture import Picture, PixelType
+from inrcodec.files.png import SIGNATURE, write_png
 from inrcodec.files.timing import Delay, Repeats, delay_of, of_frame, repeats_of
 from inrcodec.frames.encode import Outer, encode_pages
 from inrcodec.limits import Limits
@@ -346,6 +348,37 @@ def test_damage_and_limits(kind: str) -> None:
             assert str(error).startswith("it: ")  # noqa: PT017
 
 
+def test_open_files_are_left_where_they_were() -> None:
+    for data, several in (
+        (apng(GOOD), True),
+        (saved(drawn(2), "GIF"), True),
+        (saved([frame.convert("RGB") for frame in drawn(2)], "WEBP"), True),
+        (write_png(Picture(GOOD[0].samples), 6), False),
+        (SIGNATURE + b"\0\0\0\4", False),
+        (b"", False),
+        (b"P5 1 1 255 7", False),
+    ):
+        file = io.BytesIO(b"before" + data)
+        file.seek(6)
+        assert (open_animation(file, "it") is not None) == several
+        assert file.tell() == 6
+
+
+def test_a_large_png_is_not_read_to_see_what_it_is() -> None:
+    class Watched(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            found = super().read(size)
+            self.taken += len(found)
+            return found
+
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100), np.uint8).astype(np.uint8)
+    file = Watched(write_png(Picture(noise), 6))
+    assert open_animation(file, "it") is None
+    assert file.taken < 100
+
+
 def test_a_still_reader_says_what_it_is() -> None:
     with pytest.raises(ImageError, match="animated PNG"):
         read_picture(apng(GOOD), "it")
@@ -360,7 +393,13 @@ def through_frames(data: bytes, **options: object) -> tuple[list[Picture], list[
         packed = b"".join(coded.chunks())
     with inrcodec.LinrFile(packed) as file:
         assert file.frames == len(animation)
-        return pictures(animation), [file.picture(frame) for frame in range(file.frames)]
+        found = [file.picture(frame) for frame in range(file.frames)]
+    second = PartsFile(packed, lambda *_: pytest.fail("nothing is decoded"))
+    for frame, picture in enumerate(found):
+        assert picture.metadata is not None
+        entries = [list(chunk) for chunk in picture.metadata.chunks]
+        assert second.metadata_of(frame) == ("png", entries)
+    return pictures(animation), found
 
 
 def test_files_of_frames_have_times() -> None:

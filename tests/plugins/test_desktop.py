@@ -55,6 +55,20 @@ def small(picture: np.ndarray | Picture, size: int) -> np.ndarray:
     return thumbnail(io.BytesIO(inrcodec.encode(picture, **QUICK)), size)
 
 
+def test_thumbnails_of_frames_and_tiles() -> None:
+    frames = [np.full((40, 30), value, np.uint8) for value in (50, 90, 90)]
+    data = inrcodec.encode_frames(frames, **QUICK)
+    assert np.array_equal(thumbnail(io.BytesIO(data), 8), np.full((8, 6), 50))
+    # no other frame is looked at
+    with inrcodec.LinrFile(data) as file:
+        first = file.contents.model.place(0)[1] + file.contents.end
+    assert np.array_equal(thumbnail(io.BytesIO(data[:first]), 8), np.full((8, 6), 50))
+    image = scene(200, 150, 3, np.uint8)
+    tiled = thumbnail(io.BytesIO(inrcodec.encode(image, tile=64, **QUICK)), 20)
+    assert tiled.shape == (20, 15, 3)
+    assert np.abs(tiled.astype(int) - small(image, 20)).max() <= 1
+
+
 def test_the_type_is_told_by_the_first_bytes_and_the_name() -> None:
     kind = ElementTree.parse(XML).getroot().find("m:mime-type", NAMESPACE)
     match, glob = kind.find("m:magic/m:match", NAMESPACE), kind.find("m:glob", NAMESPACE)
