@@ -22,7 +22,8 @@ from .errors import ChecksumError, CorruptError, UnsupportedVersionError
 from .files.metadata import Metadata, pack_metadata, unpack_metadata
 from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
 from .files.timing import check_times
-from .frames.file import Frames, PageSize
+from .frames.file import Frames
+from .frames.index import PageSize
 from .history.chain import STEPS
 from .history.planes import DCT, INDEX, Geometry, Planes
 from .history.step import Step

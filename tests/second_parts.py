@@ -84,6 +84,8 @@ class PartsFile:
         for page in range(len(self.pages)):
             self.first_parts.append(self.first_parts[-1] + prod(self.tiles(page)))
         assert len(numbers) == self.first_parts[-1], "numbers in the index"
+        assert len(numbers) <= 2**24, "number of parts"
+        assert sum(numbers) < 2**62, "bytes of all parts"
         self.ends = [self.start]
         for length in numbers:
             self.ends.append(self.ends[-1] + length)

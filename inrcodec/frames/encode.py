@@ -32,7 +32,8 @@ from ..options import FitOptions
 from ..progress import FIT_PLANES, Progress
 from ..source.skeleton import Skeleton
 from ..verification import BROKEN
-from .file import MAX_TILE, Frames, PageSize
+from .file import MAX_TILE, Frames
+from .index import MAX_PARTS, PageSize
 from .pages import ArrayPage, Page, size_of
 from .part import CodedPart, Job, Known, PartEncoder, Seen
 from .plan import INTERVAL, Stage, stages
@@ -193,6 +194,7 @@ class _Encoder:
             rest, total, types = chain(first, self.pages), MANY, {PLAIN}
         if not first:
             raise ImageError("there is no frame to encode")
+        _check_parts(total)
         samples = samples_of_pages(first, self.tile)
         shared, wanted = fit_sets(samples, total, self.options, self.wanted)
         # from here on what a decoder reads, not what was packed
@@ -255,6 +257,7 @@ class _Encoder:
     ) -> None:
         """Codes pages that are alike: tiles side by side where there are several, else frames;
         see: whether the next group sees the last one."""
+        _check_parts(len(self.places))
         for number, page in group.items():
             self.sizes[number] = size_of(page)
         tiles = range(len(self._grid(next(iter(group.values())))))
@@ -310,6 +313,11 @@ class _Encoder:
             coded |= zip(stage, parts, strict=True)
             known |= {frame: part.known for frame, part in zip(stage, parts, strict=True)}
         return coded
+
+
+def _check_parts(parts: int) -> None:
+    if parts > MAX_PARTS:
+        raise ImageError(f"{parts} frames and tiles: a file can have {MAX_PARTS}")
 
 
 def groups(pages: Iterable[Page], see: bool) -> Iterator[tuple[dict[int, Page], list[Stage]]]:

@@ -5,41 +5,27 @@ format_spec.md, 12.
 
 from __future__ import annotations
 
-import io
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from ..container.fields import Fields
-from ..container.leb128 import pack_length, read_length
 from ..container.linr import INDEX, Section, Sections
 from ..context.shared import SharedNetworks
 from ..errors import CorruptError, ImageError
 from ..history.planes import Geometry
-from ..limits import Limits, check_size
+from ..limits import Limits
 from ..options import Reading
+from .index import PageSize, first_parts, pack_index, unpack_index
 from .tiles import TILE_STEP, Box, Grid
 
 SHARED = b"N"
 MAX_SHARED = 32
 MAX_PAGES, MAX_TILE = 1 << 24, 1 << 16
-MAX_CHANNELS = 4
-
-
-class PageSize(NamedTuple):
-    """Of a page's samples."""
-
-    height: int
-    width: int
-    channels: int
-    bits: int
-
-    @property
-    def bytes(self) -> int:
-        """That its samples take."""
-        return self.height * self.width * self.channels * self.bits // 8
 
 
 @dataclass(frozen=True)
@@ -55,13 +41,16 @@ class Frames:
     sizes: tuple[PageSize, ...]
     tile: tuple[int, int] | None
     shared: tuple[SharedNetworks, ...]
-    lengths: tuple[int, ...]
+    lengths: Sequence[int]
 
     number: ClassVar[int] = 5
     name: ClassVar[str] = "frames"
     tags: ClassVar[frozenset[bytes]] = frozenset({SHARED, INDEX})
     digests: ClassVar[tuple[bytes, ...]] = ()
     data: ClassVar[bytes] = b""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", array("q", self.lengths))
 
     @property
     def weights(self) -> bytes:
@@ -74,13 +63,13 @@ class Frames:
         return Grid(size.height, size.width, self.tile)
 
     @cached_property
-    def first_parts(self) -> list[int]:
+    def first_parts(self) -> array[int]:
         """The number of each page's first part, and at last of all parts."""
-        return list(accumulate((len(self.grid(n)) for n in range(len(self.sizes))), initial=0))
+        return first_parts(self.sizes, self.tile)
 
     @cached_property
-    def _ends(self) -> list[int]:
-        return list(accumulate(self.lengths, initial=0))
+    def _ends(self) -> array[int]:
+        return array("q", accumulate(self.lengths, initial=0))
 
     @property
     def size(self) -> int:
@@ -101,13 +90,12 @@ class Frames:
         fields: dict[str, Any] = {"p": len(self.sizes)}
         if self.tile is not None:
             fields["g"] = list(self.tile)
-        numbers = list[int]()
-        if len(set(self.sizes)) > 1:
+        differ = len(set(self.sizes)) > 1
+        if differ:
             fields["v"] = 1
-            numbers += [number for size in self.sizes for number in size]
+        index = pack_index(self.sizes if differ else (), self.lengths)
         sections = [Section(SHARED, shared.pack()) for shared in self.shared]
-        payload = b"".join(map(pack_length, [*numbers, *self.lengths]))
-        return fields, [*sections, Section(INDEX, payload)]
+        return fields, [*sections, Section(INDEX, index)]
 
     @classmethod
     def unpack(
@@ -127,32 +115,10 @@ class Frames:
             raise CorruptError(f"{len(packed)} sets of networks: {MAX_SHARED} are legal")
         shared = tuple(SharedNetworks.unpack(payload, limits) for payload in packed)
         payload = sections.one(INDEX)
-        index = io.BytesIO(payload)
         first = PageSize(geometry.height, geometry.width, geometry.channels, geometry.sample_bits)
-        if pages > len(payload):  # each has a length of a byte or more
-            raise CorruptError(f"an index of {len(payload)} bytes for {pages} pages")
-        sizes = tuple(_size(index, limits) for _ in range(pages)) if several else (first,) * pages
-        if sizes[0] != first:
-            raise CorruptError("the first page is of another size than the header says")
-        parts = sum(len(Grid(size.height, size.width, tile)) for size in sizes)
-        if parts > len(payload):
-            raise CorruptError(f"an index of {len(payload)} bytes for {parts} parts")
-        lengths = tuple(read_length(index, "a part") for _ in range(parts))
-        if index.read(1):
-            raise CorruptError("an index that goes on behind its last part")
+        sizes, lengths = unpack_index(payload, first, pages, several, tile, limits)
         return cls(geometry, sizes, tile, shared, lengths)
 
     def decode(self, reading: Reading) -> NoReturn:
         """Raises ImageError: its parts have planes (reader.py)."""
         raise ImageError("a file of parts has no planes of its own")
-
-
-def _size(index: io.BytesIO, limits: Limits) -> PageSize:
-    """The size of a page that stands next in an index."""
-    size = PageSize(*(read_length(index, "the size of a page") for _ in range(4)))
-    if not (size.height and size.width and 1 <= size.channels <= MAX_CHANNELS):
-        raise CorruptError(f"a page of {size.height} x {size.width}, {size.channels} channels")
-    if size.bits not in (8, 16):
-        raise CorruptError(f"{size.bits} bits per sample: 8 or 16 are legal")
-    check_size(size.width, size.height, "the file", limits)
-    return size

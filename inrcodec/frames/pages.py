@@ -12,7 +12,7 @@ from ..files.metadata import Metadata
 from ..files.picture import Picture, PixelType
 from ..files.timing import as_frame
 from ..limits import Limits, check_size
-from .file import PageSize
+from .index import PageSize
 
 
 class Page(Protocol):

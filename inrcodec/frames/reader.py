@@ -38,7 +38,8 @@ from ..limits import DEFAULT, Limits
 from ..options import Reading
 from ..reconstruct import SCALES, picture_of, planes_of_model, read_contents, samples_of
 from ..source.copy import Copy
-from .file import Frames, PageSize
+from .file import Frames
+from .index import PageSize
 from .plan import MAX_OTHERS
 from .tiles import Box, Grid
 

@@ -27,7 +27,8 @@ from inrcodec.context.layout import choose_layout
 from inrcodec.context.prior import QUICK
 from inrcodec.context.shared import SharedNetworks, code_shared
 from inrcodec.files.picture import PLAIN, PixelType, digest
-from inrcodec.frames.file import Frames, PageSize
+from inrcodec.frames.file import Frames
+from inrcodec.frames.index import PageSize
 from inrcodec.frames.tiles import Grid
 from inrcodec.history.planes import Planes
 from inrcodec.history.step import Step

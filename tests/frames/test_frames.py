@@ -217,8 +217,8 @@ def test_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
 def test_frames_that_are_seen_are_decoded_once() -> None:
     """Going through a file decodes each frame once, but for those of a group before."""
     frames = moving(9, 12, 13, 1, np.uint8)
-    how = [How(None, 1 if n % 8 else 0, {0: (), 4: (-4, 4), 2: (-2, 2), 6: (-2, 2)}.get(n % 8, (-1, 1)))
-           for n in range(9)]  # fmt: skip
+    sees = {0: (), 4: (-4, 4), 2: (-2, 2), 6: (-2, 2)}
+    how = [How(None, 1 if n % 8 else 0, sees.get(n % 8, (-1, 1))) for n in range(9)]
     data = parts_file(frames, how, (0, 8, 4, 2, 6, 1, 3, 5, 7), sets=(a_set(), a_set(1, 2)))
     with LinrFile(data, threads=1) as file:
         before, calls = file.contents_of, list[int]()
