@@ -67,8 +67,8 @@ def _limits() -> Any:
 def _decode(data: bytes) -> None:
     import inrcodec
     from inrcodec.contents import parse
-    from inrcodec.frames.file import Frames
     from inrcodec.files.images import not_kept, read_picture, write_picture
+    from inrcodec.frames.file import Frames
     from inrcodec.source.restore import is_source, restore
 
     limits = _limits()
