@@ -157,7 +157,7 @@ def test_the_limits_are_the_specs() -> None:
         assert str(number) in SPEC
     assert f"more than {MAX_STEPS} steps" in " ".join(SPEC.split())
     assert f"more than {MAX_SECTIONS} sections `D`" in SPEC
-    assert f"| sections of a file | {DEFAULT.sections} |" in SPEC
+    assert f"| sections of a file, and of each part of one | {DEFAULT.sections} |" in SPEC
     assert f"2^{DEFAULT.pixels.bit_length() - 1} pixels" in SPEC
     assert f"2^{DEFAULT.multiply_adds.bit_length() - 1} multiply-adds" in SPEC
     assert f"2^{DEFAULT.weights.bit_length() - 1} numbers" in SPEC
