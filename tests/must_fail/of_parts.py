@@ -134,7 +134,8 @@ def of_the_index() -> Iterator[Case]:
     tail = varint(1 << 55)
     for name, index, error, reason in (
         ("index_empty", b"", CORRUPT, "an index of nothing"),
-        ("index_short", b"\x80" + b"".join(map(varint, lengths[:2])), TRUNCATED, "a length is cut"),
+        ("index_short", b"".join(map(varint, lengths[:2])), CORRUPT, "a length is missing"),
+        ("index_cut", b"".join(map(varint, lengths)) + b"\x80", TRUNCATED, "a length is cut"),
         ("index_long", b"".join(map(varint, [*lengths, 0])), CORRUPT, "a length too many"),
         ("length_of_9_bytes", b"".join(map(varint, lengths[:2])) + varint(lengths[2], 9), CORRUPT,
          "a length of 9 bytes"),
@@ -144,6 +145,8 @@ def of_the_index() -> Iterator[Case]:
          TRUNCATED, "a part that ends within a section"),
     ):  # fmt: skip
         yield name, with_index(GOOD, index), error, reason
+    large = with_own_fields(with_index(GOOD, varint((1 << 56) - 1) * 100), p=100)
+    yield "lengths_of_2_to_the_62", large, CORRUPT, "more bytes than a file can have"
     yield "cut", GOOD[:-1], TRUNCATED, "a file without its last byte"
     yield "cut_before_the_parts", sealed(own), TRUNCATED, "a file without its parts"
     yield "cut_within_the_index", sealed(own)[:-3], TRUNCATED, "a file without its index"
