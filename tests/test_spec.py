@@ -15,16 +15,21 @@ import inrcodec
 from inrcodec.coding import tables
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import pack_weights
-from inrcodec.container.linr import MAX_HEADER, MAX_STEPS
-from inrcodec.contents import Contents, pack, planes_of
+from inrcodec.container.linr import HEADER, MAX_HEADER, MAX_STEPS
+from inrcodec.contents import ALL_STEPS, MODELS, TAGS, Contents, pack, planes_of
 from inrcodec.context.encode import code
-from inrcodec.context.file import MAX_WIDTH, Models, network_shapes
-from inrcodec.context.layout import choose_layout
+from inrcodec.context.file import MAX_DISTANCE, MAX_WIDTH, Models, network_shapes
+from inrcodec.context.layout import MAX_FRAMES, choose_layout
 from inrcodec.context.networks import Tensor
 from inrcodec.context.prior import PRIORS
 from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
+from inrcodec.context.shared import MAX_FIELDS
 from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
 from inrcodec.files.picture import PLAIN, Picture, digest
+from inrcodec.frames.file import MAX_PAGES, MAX_SHARED, MAX_TILE
+from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
+from inrcodec.frames.plan import MAX_OTHERS
+from inrcodec.frames.tiles import TILE_STEP
 from inrcodec.jpeg.coefficients import file as coefficients_file
 from inrcodec.jpeg.coefficients import prior as coefficients_prior
 from inrcodec.jpeg.coefficients.frequencies import MAX_LEVEL, NETWORKS, references_of
@@ -32,6 +37,7 @@ from inrcodec.jpeg.entropy.markers import MAX_PASSES, MAX_SCANS
 from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()
+NUMERALS = ("none", "one", "two", "three", "four")
 IMAGE = np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8)
 
 
@@ -162,3 +168,40 @@ def test_the_limits_are_the_specs() -> None:
     assert f"2^{DEFAULT.multiply_adds.bit_length() - 1} multiply-adds" in SPEC
     assert f"2^{DEFAULT.weights.bit_length() - 1} numbers" in SPEC
     assert f"2^{DEFAULT.metadata.bit_length() - 1} bytes" in SPEC
+
+
+def test_files_of_parts_are_the_specs() -> None:
+    text = " ".join(SPEC.split())
+    assert f"| `p` | 1 .. 2^{MAX_PAGES.bit_length() - 1} | the number of pages |" in text
+    assert f"multiples of {TILE_STEP}, {TILE_STEP} .. {MAX_TILE} each" in text
+    assert f"There are 2^{MAX_PARTS.bit_length() - 1} parts at most, of less than" in text
+    assert f"less than 2^{MAX_TOTAL.bit_length() - 1} bytes together" in text
+    assert f"| `N` | shared networks | model 5, 12.3 | 0 to {MAX_SHARED} |" in SPEC
+    assert f"more than {MAX_SHARED} sections `N`" in text
+    assert f"a map of so many bytes, {MAX_FIELDS} at most" in text
+    assert f"or more than {NUMERALS[MAX_OTHERS]} other parts in all" in text
+    assert f"-2^{MAX_DISTANCE.bit_length() - 1} .. 2^{MAX_DISTANCE.bit_length() - 1}" in text
+    assert f"| `b` | list of 1 or {MAX_FRAMES} distances |" in text
+    assert (
+        f"pages of a file of parts; images of a source file | 2^{DEFAULT.pages.bit_length() - 1}"
+        in SPEC
+    )
+
+
+def test_what_is_reserved_is_what_is_not_in_use() -> None:
+    """Chapters 1 and 8 know the tags, models and steps that there are."""
+    known = "".join(sorted(tag.decode() for tag in {HEADER, *TAGS}))
+    assert known == "".join(
+        sorted(re.findall(r"^\| `([A-Za-z])` \| [a-z]", SPEC.split("### 1.1")[0], re.M))
+    )
+    models, steps = [room.number for room in MODELS], [step.number for step in ALL_STEPS]
+    assert sorted(models) == list(range(6))
+    assert sorted(steps) == list(range(1, 7))
+    assert "| models (`m` of the header, and of parts) | 0 .. 5 | 6 .. 255 |" in SPEC
+    assert "| steps (`t`) | 1 .. 6 | 0, 7 .. 255 |" in SPEC
+    assert "| forms of weights (`f`) | 0 .. 2 | 3 .. 255 |" in SPEC
+    assert sorted(PRIORS) == [1, 2]
+    assert "| priors of context images (`q`, 6.3) | 1, 2 | 3 .. 255 |" in SPEC
+    assert sorted(coefficients_prior.PRIORS) == [1]
+    assert "| priors of coefficients (`q`, 10.1) | 1 | 2 .. 255 |" in SPEC
+    assert b"x" not in TAGS
