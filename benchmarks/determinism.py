@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -108,20 +108,18 @@ def decode(where: str, threads: int, samples: int | None) -> dict[str, Any]:
     """The digests of the files' samples, and which instructions were in use."""
     import numpy as np
 
-    from inrcodec import kernels
+    from inrcodec import LinrFile, kernels
     from inrcodec.coding.backend import numpy_backend, torch_backend
-    from inrcodec.contents import parse
-    from inrcodec.options import Reading
-    from inrcodec.reconstruct import decode_samples
 
     backend = numpy_backend() if where == "numpy" else torch_backend(where)
     digests = {}
     for path in sorted(GOLDEN.glob("*.linr")):
-        file = parse(path.read_bytes())
-        if samples is None or np.prod(file.picture.shape) <= samples:
-            image = file.type.expand(decode_samples(file, Reading(backend, threads)))
-            little = image.astype(image.dtype.newbyteorder("<"))
-            digests[path.name] = hashlib.sha256(little.tobytes()).hexdigest()
+        with LinrFile(path, threads=threads) as file:
+            file.reading = replace(file.reading, backend=backend)
+            if samples is None or np.prod(file.contents.picture.shape) <= samples:
+                image = file.array(0)
+                little = image.astype(image.dtype.newbyteorder("<"))
+                digests[path.name] = hashlib.sha256(little.tobytes()).hexdigest()
     library = kernels.library()
     used = ["no kernels" if library is None else f"kernels {library.isa}"]
     try:

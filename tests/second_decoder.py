@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from second_coding import stored_image
@@ -30,6 +31,7 @@ from second_container import (
     check_keys,
     check_samples,
     read_header,
+    read_metadata,
     read_pixel_type,
     read_sections,
 )
@@ -46,16 +48,27 @@ def decode(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields]:
     return decode_all(data, index, scale)[:2]
 
 
-def decode_pages(data: bytes, scale: int = 1) -> list[tuple[Array, Fields]]:
-    """What decode gives of each page of a file of parts; of other files of the first image."""
+class Page(NamedTuple):
+    """What decode gives, and metadata and names of what was left out."""
+
+    samples: Array
+    pixel: Fields
+    metadata: tuple[str, list] | None
+    left_out: list[str]
+
+
+def decode_pages(data: bytes, scale: int = 1) -> list[Page]:
+    """All pages of a file of parts; of other files the first image."""
     sections = read_sections(data, cut=scale > 1)
     if read_header(sections)["m"][0] != PARTS:
-        return [decode(data, 0, scale)]
-    left_out(sections)
+        metadata = read_metadata(data) if scale == 1 else None
+        return [Page(*decode(data, 0, scale), metadata, left_out(sections))]
     file = PartsFile(data, image_of)
-    pages = [file.page(page, scale)[:2] for page in range(len(file.pages))]
+    read_source(sections, file.header)
+    pages = range(len(file.pages))
+    found = [Page(*file.page(page, scale)[:2], *file.about(page)) for page in pages]
     file.check_digest()
-    return pages
+    return found
 
 
 def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fields, list[Array]]:

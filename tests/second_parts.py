@@ -12,12 +12,12 @@ import numpy as np
 from second_container import (
     CONTEXT,
     MODELS,
+    TIMES,
     Array,
     Fields,
     Sections,
     check_keys,
     check_numbers,
-    check_times,
     leb128,
     metadata_of,
     read_chain,
@@ -27,6 +27,7 @@ from second_container import (
 )
 from second_context import LENGTH, Networks, check_models
 from second_networks import read_networks
+from second_source import left_out
 from second_steps import Planes
 
 
@@ -83,10 +84,6 @@ class PartsFile:
         for page in range(len(self.pages)):
             self.first_parts.append(self.first_parts[-1] + prod(self.tiles(page)))
         assert len(numbers) == self.first_parts[-1], "numbers in the index"
-        self.metadata = metadata_of(sections, self.type or {})
-        sizes = [page[:2] for page in self.pages]
-        same = all(size == sizes[0] for size in sizes)
-        check_times(self.metadata, sizes[0] if same else None, len(sizes))
         self.ends = [self.start]
         for length in numbers:
             self.ends.append(self.ends[-1] + length)
@@ -131,18 +128,7 @@ class PartsFile:
             check_numbers(sees, len(sees), -(2**20), 2**20)
             assert len(sees) in (1, 2), "number of pages that are seen"
             assert all(sees), "a distance of 0"
-        check_times(metadata_of(sections, pixel), self.pages[page][:2], None)
         return Part(sections, header, pixel, sees)
-
-    def metadata_of(self, page: int) -> tuple[str, list] | None:  # 2.2, 12.2
-        part = self.part(page, 0)
-        own = metadata_of(part.sections, part.pixel)
-        if own is None or self.metadata is None or {own[0], self.metadata[0]} != {"png"}:
-            return own or self.metadata
-        times = [entry for entry in self.metadata[1] if entry[0] == "acTL"]
-        times += [e for e in own[1] + self.metadata[1] if e[0] == "fcTL"][:1]
-        others = [[e for e in m[1] if e[0] not in ("acTL", "fcTL")] for m in (own, self.metadata)]
-        return "png", times + (others[0] or others[1])
 
     @cached_property
     def own_type(self) -> bytes:
@@ -194,6 +180,43 @@ class PartsFile:
         types = [self.part(page, tile).pixel for tile in tiles]
         assert all(pixel == types[0] for pixel in types), "types of a page's parts"
         return image, types[0], self.decoded(page, 0, scale).coded
+
+    def times(self, entries: list, page: int | None) -> None:  # 2.2
+        """Checks the chunks of an animation among a page's metadata, or the file's."""
+        for name in ("acTL", "fcTL"):
+            bodies = [body for own, body in entries if own == name]
+            assert len(bodies) <= 1, "times twice"
+            if not bodies:
+                continue
+            if name == "acTL":
+                assert page is None, "an acTL of a page"
+                count = len(self.pages)
+                shown = int.from_bytes(bodies[0][:4], "big")
+                assert len(bodies[0]) == 8, "acTL"
+                assert shown in {count, count - 1} - {0}, "frames that are shown"
+                continue
+            assert page is not None or len({tuple(own[:2]) for own in self.pages}) == 1, "fcTL"
+            height, width = self.pages[page or 0][:2]
+            size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+            assert len(bodies[0]) == 26, "fcTL"
+            assert bodies[0][:20] == bytes(4) + size + bytes(8), "fcTL"
+            assert bodies[0][24:] == bytes(2), "fcTL"
+
+    def about(self, page: int) -> tuple[tuple[str, list] | None, list[str]]:
+        """Metadata, and names of what was left out."""
+        own, part = read_chain(self.data, 10)[0], self.part(page, 0)
+        outer = metadata_of(own, self.type or {}, True)
+        its = metadata_of(part.sections, part.pixel, True)
+        for metadata, of in ((outer, None), (its, page)):
+            if metadata and metadata[0] == "png":
+                self.times(metadata[1], of)
+        names = left_out(own) + [n for n in left_out(part.sections) if n not in left_out(own)]
+        if not (outer and its and outer[0] == its[0] == "png"):
+            return its or outer, names
+        times = [entry for entry in outer[1] if entry[0] == "acTL"]
+        times += [entry for entry in its[1] + outer[1] if entry[0] == "fcTL"][:1]
+        still = [[e for e in entries if e[0] not in TIMES] for _, entries in (its, outer)]
+        return ("png", times + (still[0] or still[1])), names
 
     def check_digest(self) -> None:
         digests = [

@@ -158,13 +158,11 @@ def checked_tile(tile: Tile) -> tuple[int, int] | None:
     """Height and width of tiles; ValueError for what cannot be these."""
     if tile is None:
         return None
-    rows, cols = (tile, tile) if isinstance(tile, int) else tile
-    for side in (rows, cols):
-        if side % TILE_STEP or not TILE_STEP <= side <= MAX_TILE:
-            raise ValueError(
-                f"tile is {tile}; sides can be multiples of {TILE_STEP} up to {MAX_TILE}"
-            )
-    return rows, cols
+    sides = (tile, tile) if isinstance(tile, int) else tuple(tile)
+    legal = range(TILE_STEP, MAX_TILE + 1, TILE_STEP)
+    if len(sides) != 2 or not all(side in legal for side in sides):
+        raise ValueError(f"tile is {tile}; sides can be multiples of {TILE_STEP} up to {MAX_TILE}")
+    return sides
 
 
 @dataclass
@@ -202,6 +200,7 @@ class _Encoder:
         common = types.pop() if len(types) == 1 else PLAIN
         contents = self._contents((size_of(first[0]),), common, shared, (0,))
         contents = parse(pack(replace(contents, source=None)), self.limits)
+        del first, samples  # whose memory is needed
         prior = self.options.prior and Prior.read(self.options.prior.data)
         assert isinstance(contents.model, Frames)
         shared = contents.model.shared

@@ -232,7 +232,7 @@ class LinrFile:
             self._compare(tuple(self._digests[n] for n in range(len(self._digests))))
         head = found.get(0)
         metadata = of_frame(head.metadata if head else None, outer.metadata)
-        left_out = (*outer.left_out, *(head.left_out if head else ()))
+        left_out = tuple(dict.fromkeys((*outer.left_out, *(head.left_out if head else ()))))
         source = outer.source if entire and scale == 1 and self.frames == 1 else None
         about = (metadata, left_out, source) if entire else (None, (), None)
         return Picture(samples, types.pop(), *about)

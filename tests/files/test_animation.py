@@ -398,7 +398,7 @@ def through_frames(data: bytes, **options: object) -> tuple[list[Picture], list[
     for frame, picture in enumerate(found):
         assert picture.metadata is not None
         entries = [list(chunk) for chunk in picture.metadata.chunks]
-        assert second.metadata_of(frame) == ("png", entries)
+        assert second.about(frame)[0] == ("png", entries)
     return pictures(animation), found
 
 

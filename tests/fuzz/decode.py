@@ -59,18 +59,25 @@ def check(mode: str, data: bytes) -> bool:
 def _limits() -> Any:
     from inrcodec import Limits
 
-    return Limits(pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20)
+    return Limits(
+        pixels=1 << 14, multiply_adds=1 << 28, weights=1 << 16, metadata=1 << 20, pages=1 << 6
+    )
 
 
 def _decode(data: bytes) -> None:
     import inrcodec
     from inrcodec.contents import parse
     from inrcodec.files.images import not_kept, read_picture, write_picture
+    from inrcodec.frames.file import Frames
     from inrcodec.source.restore import is_source, restore
 
     limits = _limits()
+    file = parse(data, limits)
+    if isinstance(file.model, Frames):
+        _decode_parts(data, limits)
+        return
     picture = inrcodec.decode_picture(data, threads=1, limits=limits)
-    file, image = parse(data, limits), picture.samples
+    image = picture.samples
     samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
     want = (*file.model.digests, file.digest)[0]
     assert hashlib.blake2b(samples, digest_size=16).digest() == want
@@ -96,12 +103,41 @@ def _decode(data: bytes) -> None:
             assert (again.array() == picture.array()).all()
 
 
+def _decode_parts(data: bytes, limits: Any) -> None:
+    """All pages of a file of parts, whose tiles have the digests that the file is of; its regions
+    and reduced images are parts of these."""
+    import inrcodec
+    from inrcodec.contents import digest_of_digests
+    from inrcodec.files.picture import digest
+
+    digests = list[bytes]()
+    with inrcodec.LinrFile(data, threads=1, limits=limits) as file:
+        assert inrcodec.info(data, planes=False, limits=limits)["frames"] == file.frames
+        for frame in range(file.frames):
+            image, grid = file.picture(frame).samples, file.grid(frame)
+            assert image.shape[:2] == (grid.height, grid.width)
+            for box in grid:
+                tile = image[box.slices(grid.whole)]
+                digests.append(digest(tile))
+            box = grid[len(grid) - 1]
+            region = box.top, box.left, box.height, box.width
+            assert (file.picture(frame, region).samples == image[box.slices(grid.whole)]).all()
+            first = file.contents.model.first_parts[frame]
+            parts = map(file.contents_of, range(first, first + len(grid)))
+            near = any(step.name == "subsampled" for part in parts for step in part.steps)
+            for scale in SCALES:
+                reduced, every = file.picture(frame, None, scale).samples, image[::scale, ::scale]
+                assert reduced.shape == every.shape
+                assert near or (reduced == every).all()
+        assert digest_of_digests(tuple(digests)) == file.contents.digest
+
+
 def _reduced(data: bytes) -> None:
     import inrcodec
 
     limits = _limits()
-    picture = inrcodec.decode_picture(data, scale=SCALES[-1], threads=1, limits=limits)
-    assert picture.array().size > 0
+    with inrcodec.LinrFile(data, threads=1, limits=limits) as file:
+        assert file.array(file.frames - 1, scale=SCALES[-1]).size > 0
 
 
 def _header(data: bytes) -> None:

@@ -18,8 +18,9 @@ import zstandard
 
 HEAD = 10  # bytes of signature and version
 SEALED = 0.85  # of the files have checksums that hold
+INDEXED = 0.9  # of files of parts, the lengths of these
 MOST = 1 << 16  # bytes of a file, and of what a payload expands to
-KEYS = "sbmdolpefwqrcknagtuvz"
+KEYS = "sbmdolpefwqrcknagtuvyz"
 EDGES = [
     0, 1, 2, 3, 7, 8, 9, 15, 16, 64, 65, 127, 128, 255, 256, 1023, 1024, 1025, 65535, 65536,
     *(sign + (1 << power) for power in (20, 24, 28, 31, 32, 63) for sign in (-1, 0, 1)),
@@ -57,6 +58,33 @@ class File:
         return self.rng.choice(self.sections)
 
 
+def parts_of(file: File) -> list[int]:
+    """The bytes of each part behind the index of a file of parts; nothing where there is none."""
+    tags = [section.tag for section in file.sections]
+    sizes = list[int]()
+    for section in file.sections[tags.index(b"F") + 1 if b"F" in tags else len(tags) :]:
+        if section.tag == b"H" or not sizes:
+            sizes.append(0)
+        sizes[-1] += len(packed(section))
+    return sizes
+
+
+def _index(file: File, before: list[int]) -> None:
+    """Puts the lengths of parts right; before: of those that the index speaks of."""
+    index = next((section for section in file.sections if section.tag == b"F"), None)
+    if index is None:
+        return
+    numbers, number, shift = list[int](), 0, 0
+    for byte in index.payload:
+        number, shift = number | (byte & 0x7F) << shift, shift + 7
+        if byte < 0x80:
+            numbers.append(number)
+            number, shift = 0, 0
+    sizes = numbers[: max(0, len(numbers) - len(before))]
+    index.payload = b"".join(map(varint, [*sizes, *parts_of(file)]))
+    index.crc = index.length = None
+
+
 def varint(number: int, padding: int = 0) -> bytes:
     """LEB128, with so many more bytes than it needs."""
     out = bytearray()
@@ -87,14 +115,15 @@ def take_apart(data: bytes, rng: Random, raw: Raw) -> File:
 
 
 def put_together(file: File) -> bytes:
-    out = [file.head]
-    for section in file.sections:
-        length = varint(len(section.payload)) if section.length is None else section.length
-        crc = section.crc
-        if crc is None:
-            crc = zlib.crc32(section.tag + section.payload).to_bytes(4, "little")
-        out.append(section.tag + length + section.payload + crc)
-    return b"".join(out) + file.rest
+    return b"".join([file.head, *map(packed, file.sections)]) + file.rest
+
+
+def packed(section: Section) -> bytes:
+    length = varint(len(section.payload)) if section.length is None else section.length
+    crc = section.crc
+    if crc is None:
+        crc = zlib.crc32(section.tag + section.payload).to_bytes(4, "little")
+    return section.tag + length + section.payload + crc
 
 
 def mutate(data: bytes, rng: Random, raw: Raw | None = None, most: int = MOST) -> bytes:
@@ -106,9 +135,12 @@ def mutate(data: bytes, rng: Random, raw: Raw | None = None, most: int = MOST) -
     if rng.random() < SEALED:
         for section in file.sections:
             section.crc = section.length = None
+    before = parts_of(file)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         if file.sections:
             rng.choices(FAULTS, WEIGHTS)[0](file)
+    if before and rng.random() < INDEXED:
+        _index(file, before)
     return put_together(file)[:most]
 
 
@@ -129,11 +161,14 @@ def cross(data: bytes, other: bytes, rng: Random, most: int = MOST) -> bytes:
     old, ours, theirs = file.sections[places[0]], None, None
     if rng.random() < 0.8:
         ours, theirs = tree_of(old.payload), tree_of(given.payload)
+    before = parts_of(file)
     if isinstance(ours, dict) and isinstance(theirs, dict) and theirs:
         keys = rng.sample(list(theirs), rng.randint(1, min(3, len(theirs))))
         old.payload = msgpack.packb({**ours, **{key: theirs[key] for key in keys}})
     else:
         file.sections[places[0]] = new
+    if before and given.tag != b"F":
+        _index(file, before)
     return put_together(file)[:most]
 
 
@@ -177,16 +212,23 @@ def _fields(file: File) -> None:
                 content = _inflated(content, -15) or b""
             tree = tree_of(content)
             if tree is not None:
-                found.append((section, b"\0" * skip, tree))
+                found.append((section, b"\0" * skip, tree, b""))
+        # shared networks have the length of their fields before these, and weights behind
+        size = 1 + section.payload[0] if section.tag == b"N" and section.payload else 0
+        if tree_of(section.payload[1:size]) is not None:
+            tree, weights = tree_of(section.payload[1:size]), section.payload[size:]
+            found += [(section, b"", tree, weights)] * 2
     if not found:
         return _payload(file)
-    section, head, tree = file.rng.choice(found)
+    section, head, tree, weights = file.rng.choice(found)
     if file.rng.random() < 0.03 and isinstance(tree, dict) and tree:
         # a key twice
         pairs = [*tree.items(), (file.rng.choice(list(tree)), _changed(0, file))]
         section.payload = head + msgpack.Packer().pack_map_pairs(pairs)
     else:
         section.payload = head + msgpack.packb(_changed(tree, file))
+    if section.tag == b"N":
+        section.payload = varint(len(section.payload)) + section.payload + weights
     return None
 
 
@@ -298,7 +340,7 @@ def _chain(file: File) -> None:
     """Sections in another order, missing, doubled, renamed, new."""
     rng, sections = file.rng, file.sections
     kind, section = rng.randrange(7), file.one()
-    tag = bytes([rng.choice((*b"HWDXVACPTMBQUJmsnxaz", rng.randrange(256)))])
+    tag = bytes([rng.choice((*b"HWDXVACPTMBQUJNFmsnxaz", rng.randrange(256)))])
     if kind == 0:
         rng.shuffle(sections)
     elif kind == 1:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.test_determinism import DECODE_GOLDEN, ROOT
+from tests.test_determinism import DECODE_GOLDEN, ROOT, wanted
 from tests.test_golden import FOLDER, WANT
 
 PYTHON = ROOT / "build" / "aarch64" / "python"
@@ -30,4 +30,4 @@ def test_the_golden_files() -> None:
     )
     isa, *found = done.stdout.splitlines()
     assert isa == "neon"
-    assert found == [f"{name} {WANT[name]['sha256']}" for name in names]
+    assert found == wanted(names)

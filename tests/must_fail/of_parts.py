@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,8 @@ import numpy as np
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
 from inrcodec.encode import source_picture
+from inrcodec.files.metadata import pack_metadata
+from inrcodec.files.timing import Delay, Repeats, delay_chunk, repeats_chunk
 from inrcodec.frames.file import Frames
 from inrcodec.history.value_ranks import ValueRanks
 from tests.container.test_damage import sealed, sections, with_fields
@@ -103,9 +104,8 @@ SIZES = parts_file([PAGES[0], PAGES[1, :5]], [How(stored)])
 
 def parts() -> Iterator[Case]:
     """All of them."""
-    for name, *case in (
-        *of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see(), *of_times(),
-    ):  # fmt: skip
+    for name, *case in (*of_the_index(), *of_parts(), *of_sets(), *of_pages_that_see(),
+                        *of_times()):  # fmt: skip
         yield (f"part_{name}", *case)
 
 
@@ -232,40 +232,28 @@ def of_parts() -> Iterator[Case]:
 
 
 def of_times() -> Iterator[Case]:
-    """Chunks of animations."""
-
-    def metadata(*chunks: tuple[str, bytes]) -> tuple[bytes, bytes]:
-        return b"m", b"\0" + msgpack.packb(["png", [list(chunk) for chunk in chunks]])
-
-    def delay(height: int, width: int, behind: bytes = bytes(2), order: int = 0) -> bytes:
-        return struct.pack(">IIIIIHH", order, width, height, 0, 0, 1, 20) + behind
-
-    shown, time = ("acTL", struct.pack(">II", 3, 0)), ("fcTL", delay(8, 9))
-    for name, data, chunks, reason in (
-        ("none_shown", PLAIN, [("acTL", bytes(8))], "no frame that is shown"),
-        ("4_shown", PLAIN, [("acTL", struct.pack(">II", 4, 0))], "more frames than pages"),
-        ("1_shown", PLAIN, [("acTL", struct.pack(">II", 1, 0))], "a frame of three pages"),
-        ("shown_twice", PLAIN, [shown, shown], "two chunks of how often frames are shown"),
-        ("shown_4_bytes", PLAIN, [("acTL", bytes(4))], "a chunk that ends early"),
-        ("two", PLAIN, [time, time], "two times of all frames"),
-        ("25_bytes", PLAIN, [("fcTL", delay(8, 9)[:25])], "a time that ends early"),
-        ("smaller", PLAIN, [("fcTL", delay(8, 8))], "a time of a smaller frame"),
-        ("disposal", PLAIN, [("fcTL", delay(8, 9, b"\1\0"))], "a frame that is taken away"),
-        ("order", PLAIN, [("fcTL", delay(8, 9, order=1))], "a number of the frame"),
-        ("of_sizes", SIZES, [time], "a time of frames of several sizes"),
-        ("data", PLAIN, [("fdAT", bytes(4))], "image data of an APNG"),
+    """How often and how long frames are shown."""
+    repeats, delay = Repeats(3, 0), Delay(1, 10)
+    for name, where, chunks, reason in (
+        ("repeats_of_4", None, (repeats_chunk(repeats._replace(frames=4)),), "4 of 3 frames"),
+        ("repeats_of_0", None, (repeats_chunk(repeats._replace(frames=0)),), "none of 3 frames"),
+        ("repeats_of_a_page", 1, (repeats_chunk(repeats),), "how often a page is shown"),
+        ("delay_of_another_size", 1, (delay_chunk(8, 8, delay),), "a delay of another size"),
+        ("delays_of_other_pages", None, (delay_chunk(5, 9, delay),), "a delay of no page"),
+        ("delay_twice", 1, (delay_chunk(8, 9, delay),) * 2, "two delays of a page"),
+        ("delay_cut", 1, ((delay_chunk(8, 9, delay)[0], bytes(20)),), "a delay of 20 bytes"),
     ):
-        own, its = taken_apart(data)
-        before = data is SIZES and [8, 9, 1, 8, 5, 9, 1, 8]
-        own.insert(1, metadata(*chunks))
-        yield f"time_{name}", put_together(own, its, before or None), CORRUPT, reason
-    for name, chunk, reason in (
-        ("shown_in_a_page", shown, "how often all frames are shown, in one"),
-        ("of_a_larger_page", ("fcTL", delay(9, 9)), "a time of a larger page"),
-    ):
-        part = taken_apart(PLAIN)[1][1]
-        part.insert(1, metadata(chunk))
-        yield f"time_{name}", with_part(PLAIN, 1, part), CORRUPT, reason
+        metadata = Metadata("png", tuple(chunks))
+        if where is None:
+            data = parts_file(PAGES, [How(stored)], metadata=metadata)
+        else:
+            _, its = taken_apart(PLAIN)
+            with_times = [its[where][0], (b"m", pack_metadata(metadata)), *its[where][1:]]
+            data = with_part(PLAIN, where, with_times)
+        yield f"times_{name}", data, CORRUPT, reason
+    packed = pack_metadata(Metadata("png", (delay_chunk(2, 3, delay),)))
+    alone = with_section(STORED, (b"m", packed))
+    yield "times_of_a_file_of_one", alone, CORRUPT, "how long an image is shown"
 
 
 # a JPEG with arithmetic coding, which is kept as it is
