@@ -126,10 +126,11 @@ def open_animation(
     """The frames of an animated GIF, PNG or WebP as they are shown; None for any other file, those
     of a single image included, or where Pillow is missing for GIF and WebP.
 
-    source: the file's bytes, or the file open at its beginning, where it is left. Frames are uint8 or uint16 samples of one type: of an APNG those of the file, where
-    these have what it needs; of the others indices of a palette where all frames together have 256
-    colours at most, grey, RGB or RGBA. Raises ImageError, with `name` in front, for a damaged file,
-    LimitError above limits.pixels in a frame.
+    source: the file's bytes, or the file open at its beginning, where it is left. Frames are uint8
+    or uint16 samples of one type: of an APNG those of the file, where these have what it needs; of
+    the others indices of a palette where all frames together have 256 colours at most, grey, RGB or
+    RGBA. Raises ImageError, with `name` in front, for a damaged file, LimitError above
+    limits.pixels in a frame.
     """
     if isinstance(source, bytes):
         return _opened(source, name, limits)
