@@ -87,13 +87,13 @@ def files() -> dict[str, bytes]:
 
 def test_what_the_encoder_writes() -> None:
     for name, data in files().items():
-        assert same(show(*decode(data)), inrcodec.decode(data)), name
+        assert same(show(*decode(data)), inrcodec.decode(data, frame=0)), name
 
 
 def test_reduced_images() -> None:
     for name, data in files().items():
         for scale in (2, 4, 8):
-            want = inrcodec.decode(data, scale=scale)
+            want = inrcodec.decode(data, frame=0, scale=scale)
             assert same(show(*decode(data, scale=scale)), want), (name, scale)
 
 
@@ -118,7 +118,7 @@ def check_subsampled(source: Source, size: tuple[int, int], n: int) -> None:
     data = subsampled_file(planes, source, image)
     assert same(decode(data)[0], image)
     scale = (2, 4, 8)[(n + size[1]) % 3]
-    assert same(decode(data, scale=scale)[0], inrcodec.decode(data, scale=scale))
+    assert same(decode(data, scale=scale)[0], inrcodec.decode(data, frame=0, scale=scale))
 
 
 def test_sections_and_streams_and_their_front_parts() -> None:

@@ -10,9 +10,7 @@ from inrcodec.frames.tiles import TILE_STEP, Box, Grid
 
 SIDES = st.integers(1, 90)
 TILE_SIDES = st.integers(1, 4).map(lambda n: n * TILE_STEP)
-GRIDS = st.builds(
-    Grid, SIDES, SIDES, st.one_of(st.none(), st.tuples(TILE_SIDES, TILE_SIDES))
-)
+GRIDS = st.builds(Grid, SIDES, SIDES, st.one_of(st.none(), st.tuples(TILE_SIDES, TILE_SIDES)))
 
 
 @st.composite
