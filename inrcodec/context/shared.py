@@ -205,7 +205,6 @@ def _passes(material: Material, models: Models, options: FitOptions) -> float:
     for (seat, _), samples in counts.items():
         shape = trunk_of(material.kinds[seat], models.trunk_width)
         together += min(samples, MAX_SAMPLES) * shape.weights()
-    globals()["_last"] = min(effort.passes, SHARE * alone / max(together, 1.0))
     return min(effort.passes, SHARE * alone / max(together, 1.0))
 
 
