@@ -27,7 +27,8 @@ from second_files import (
     with_pixel,
     with_sections,
 )
-from second_source import NotHereError, left_out, source_file
+from second_packing import NotHereError
+from second_source import left_out, source_file
 
 import inrcodec
 from inrcodec import Coordinate
@@ -167,7 +168,7 @@ def test_golden_file(name: str) -> None:
     assert hashlib.sha256(image.tobytes()).hexdigest() == want["sha256"]
     check_about(want, pixel, read_metadata(data), left_out(read_sections(data)))
     if "source" in want:
-        check_source(name, data, samples, planes)
+        check_source(name, data, [samples], planes)
 
 
 def check_about(want: dict, pixel: dict, metadata: tuple | None, names: list[str]) -> None:
@@ -182,9 +183,9 @@ def check_about(want: dict, pixel: dict, metadata: tuple | None, names: list[str
         assert hashlib.sha256(repr(about).encode()).hexdigest() == want["about"]
 
 
-def check_source(name: str, data: bytes, samples: np.ndarray, planes: list[np.ndarray]) -> None:
+def check_source(name: str, data: bytes, pages: list[np.ndarray], planes: list[np.ndarray]) -> None:
     try:
-        file = source_file(data, samples, planes)
+        file = source_file(data, pages, planes)
     except NotHereError:
         assert re.search("lzw|packbits", name)
         return
