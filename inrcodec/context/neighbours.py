@@ -27,14 +27,14 @@ OWN_OFFSETS = (
     + ((-3, -2), (-3, 2), (-2, -3), (-2, 3), (2, -3), (2, 3), (3, -2), (3, 2))
     + ((-4, -1), (-4, 1), (-1, -4), (-1, 4), (1, -4), (1, 4), (4, -1), (4, 1)),
 )
-# Offsets of the neighbours in an earlier channel, or in another frame, of which every sample is
-# known: a ring of 8, and 12 of the ring about it.
+# Offsets of the neighbours in an earlier channel, of which every sample is known: a ring of 8, and
+# 12 of the ring about it.
 REFERENCE_OFFSETS = (
     tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
     + ((-2, 0), (0, -2), (0, 2), (2, 0))
     + ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
 )
-FRAME_OFFSETS = REFERENCE_OFFSETS
+FRAME_OFFSETS = REFERENCE_OFFSETS[:8]  # in another frame, which 12 more gain 0.2 % of
 
 # Offsets in half lattice units of the samples of a Y at its full size between those: a ring of 8,
 # and 8 of the ring about it.
@@ -151,7 +151,7 @@ def context_inputs(backend: Backend, unit: Unit, seen: Surroundings) -> tuple[An
         ring = [tap(frame, unit, o) - there for o in FRAME_OFFSETS]
         features += [scaled(value * 4) for value in ring]
         features.append(scaled(there * 4 - base))
-        features += [log2(sum(xp.abs(value) for value in ring[:8]) * 2), *its]
+        features += [log2(sum(xp.abs(value) for value in ring) * 2), *its]
     return base, xp.clip(xp.stack(features), -INPUT_CLIP, INPUT_CLIP)
 
 

@@ -26,6 +26,7 @@ from .shown import Shown
 from .timing import Delay, Repeats, split, with_times
 
 MOST_PIXELS = 1 << 36  # of all frames together
+FRAMES_KEPT = "its frames are kept, as they are shown, and their times"
 _KINDS = ("GIF", "WebP")
 _HEAD = 32  # bytes that tell them
 _OPAQUE = 255
@@ -224,7 +225,7 @@ class _Composed:
                 return None
             _check_all(count * image.width * image.height, self.name)
             loop = image.info.get("loop")
-            left_out = [itself(self.kind), *metadata_left_out(image)]
+            left_out = [itself(self.kind, FRAMES_KEPT), *metadata_left_out(image)]
         shapes, delays, times = list[Shape](), list[Delay](), list[float]()
         colours: set[tuple[int, ...]] | None = set()
         opaque = grey = True

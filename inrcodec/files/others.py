@@ -174,6 +174,6 @@ def _by_imagecodecs(library: Any, data: bytes, kind: Kind, name: str, limits: Li
     return Picture(samples, pixels, left_out=(itself(kind),))
 
 
-def itself(kind: Kind) -> str:
-    """The file that does not come back, in words."""
-    return f"the {kind.name} file itself (its picture is kept)"
+def itself(kind: Kind, kept: str = "its picture is kept") -> str:
+    """The file that does not come back, in words; kept: what does."""
+    return f"the {kind.name} file itself ({kept})"

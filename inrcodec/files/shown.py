@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-_MOST, _MOST_BYTES = 10, 1 << 28  # frames that are kept, and bytes of all but one
+_MOST, _MOST_BYTES = 10, 1 << 30  # frames that are kept, and bytes of all but one
 
 
 class Shown:

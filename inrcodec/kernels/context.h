@@ -21,7 +21,7 @@
 #define MAX_FRAMES 2
 #define MAX_SEEN (MAX_REFERENCES + MAX_FRAMES)
 #define RING_COUNT 20 /* and in each earlier one */
-#define FRAME_COUNT 20 /* and in each other frame */
+#define FRAME_COUNT 8 /* and in each other frame */
 #define FINE_COUNT 16 /* and between those of a Y of more samples */
 /* Inputs of a trunk network: neighbours, activities, brightness and place, windows; frames. */
 #define TRUNK_INPUTS(references, fine, frames)                                                        \

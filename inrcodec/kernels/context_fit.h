@@ -44,7 +44,7 @@ static inline int64_t inr_padded(int64_t count)
 }
 
 #define POINTS 128     /* of a batch at a time */
-#define FIT_INPUTS 160  /* at most, and a multiple of 16 */
+#define FIT_INPUTS 144  /* at most, and a multiple of 16 */
 #define FIT_WIDTH 64
 #define FIT_OUTPUTS 16 /* 9 or 1 are used */
 #define MIXTURE_OUTPUTS 9

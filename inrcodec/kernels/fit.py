@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from . import Library
 
 PTR, INT, FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
-FIT_INPUTS, FIT_WIDTH, FIT_OUTPUTS = 160, 64, 16
+FIT_INPUTS, FIT_WIDTH, FIT_OUTPUTS = 144, 64, 16
 FIT_SHIFTS = {"b1": 0, "b2": FIT_WIDTH, "b3": 2 * FIT_WIDTH}  # where those of a version begin
 SHIFTS_OF_VERSION = 2 * FIT_WIDTH + FIT_OUTPUTS
 FIT_TENSORS = ("w1", "u1", "v1", "b1", "w2", "u2", "v2", "b2", "w3", "b3", "bypass")

@@ -17,7 +17,7 @@ from second_parts import PartsFile
 
 import inrcodec
 from inrcodec.errors import ImageError, LimitError
-from inrcodec.files.animation import Animation, open_animation
+from inrcodec.files.animation import FRAMES_KEPT, Animation, open_animation
 from inrcodec.files.apng import write_apng
 from inrcodec.files.images import read_picture
 from inrcodec.files.picture import Picture, PixelType
@@ -98,7 +98,7 @@ def test_gifs(disposal: int | list[int], transparency: int | None) -> None:
     found = [delay_of(picture.metadata) for picture in pictures(animation)]
     assert found == [Delay(time // 10, 100) for time in times]
     assert repeats_of(animation.metadata) == Repeats(5, 4)
-    assert animation.left_out == ("the GIF file itself (its picture is kept)",)
+    assert animation.left_out == (f"the GIF file itself ({FRAMES_KEPT})",)
 
 
 def test_what_samples_gifs_have() -> None:
@@ -111,6 +111,44 @@ def test_what_samples_gifs_have() -> None:
         1, PixelType(),
     )  # fmt: skip
     check(opened(saved(grey, "GIF")), [rgba(np.asarray(image)) for image in grey])
+
+
+def test_a_gif_that_grows() -> None:
+    small, large = (saved([drawn(1, *size)[0]], "GIF") for size in ((10, 9), (24, 31)))
+    head = 13 + (3 << (large[10] & 7) + 1)  # and its colours
+    data = small[:-1] + large[head:]
+    animation = opened(data)
+    shown = shown_by_pillow(data)
+    assert [image.shape[:2] for image in shown] == [(10, 9), (24, 31)]
+    for picture, wanted in zip(pictures(animation), shown, strict=True):
+        np.testing.assert_array_equal(rgba(picture.array()), wanted)
+    given, found = through_frames(data)
+    for one, other in zip(given, found, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+        assert one.metadata == other.metadata
+    with pytest.raises(ImageError, match="one size"):
+        write_apng(found)
+
+
+FILES = {
+    "GIF": saved(drawn(3), "GIF", disposal=2, duration=[10, 20, 30]),
+    "WEBP": saved([frame.convert("RGBA") for frame in drawn(3)], "WEBP"),
+    "PNG": saved([frame.convert("RGB") for frame in drawn(3)], "PNG"),
+}
+
+
+@given(st.sampled_from(sorted(FILES)), st.integers(0, 1 << 20), st.integers(1, 255))
+@settings(max_examples=120, deadline=None)
+def test_any_damage_is_an_error_of_ours(kind: str, place: int, flip: int) -> None:
+    data = bytearray(FILES[kind])
+    data[place % len(data)] ^= flip
+    try:
+        animation = open_animation(bytes(data), "it", Limits(pixels=1 << 16))
+        if animation is not None:
+            for picture in pictures(animation):
+                picture.check("it")
+    except (ImageError, LimitError) as error:
+        assert str(error).startswith("it: ")  # noqa: PT017
 
 
 def test_a_gif_that_is_shown_once_and_what_is_said_beside() -> None:
