@@ -2,11 +2,12 @@
 
 It is the specification's test, in plain integers and arrays of them, and shares its names and
 section numbers but no code with inrcodec. The chapters are in second_container.py (1, 2),
-second_source.py (2.3 to 2.5), second_markers.py and second_scans.py (2.6), second_steps.py (3),
-second_jpeg.py (3.7), second_context.py, second_inputs.py and second_networks.py (4),
-second_coordinate.py (5), second_coding.py (6), second_coefficients.py (10), second_parts.py (12).
-What a reader refuses it refuses by AssertionError or what Python raises by itself; it does not
-bound its memory as a reader has to.
+second_source.py (2.3, 2.5), second_tiff.py (2.3), second_packing.py (2.4), second_markers.py and
+second_scans.py (2.6), second_steps.py (3), second_jpeg.py (3.7), second_context.py,
+second_inputs.py and second_networks.py (4), second_coordinate.py (5), second_coding.py (6),
+second_coefficients.py (10) and second_parts.py (12). What a reader
+refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
+as a reader has to.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def decode_pages(data: bytes, scale: int = 1) -> list[Page]:
         metadata = read_metadata(data) if scale == 1 else None
         return [Page(*decode(data, 0, scale), metadata, left_out(sections))]
     file = PartsFile(data, image_of)
-    read_source(sections, file.header)
+    read_source(sections, file.header, file.pages)
     pages = range(len(file.pages))
     found = [Page(*file.page(page, scale)[:2], *file.about(page)) for page in pages]
     file.check_digest()

@@ -1,5 +1,5 @@
-"""Source files put together again, sections 2.3 and 2.4 of format_spec.md, for the second decoder:
-from the specification alone. Packings are "none" and what Python's zlib does."""
+"""Source files put together again, section 2.3 of format_spec.md, for the second decoder: from the
+specification alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,16 @@ from second_container import (
     read_pixel_type,
     read_sections,
 )
+from second_packing import bits_of, filled_up, pack
 from second_scans import jpeg_pixels
+from second_tiff import tiff_pixels
 
 PASSES = [
     (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
     (1, 0, 2, 1),
 ]  # fmt: skip  # first row and column, steps of both
-NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # TIFF's field types
-SCHEMES = {1: "none", 5: "LZW", 8: "deflate", 32773: "PackBits", 32946: "deflate"}
-KEYS = {"png": "vfczb", "tiff": "vpeb", "pnm": "eb", "jpeg": "enprz"}
+KEYS = {"png": "vfczb", "tiff": "vpebawi", "pnm": "eb", "jpeg": "enprz"}
 DICTIONARY = Path(__file__).resolve().parents[1] / "inrcodec/source/dictionary.bin"
-
-
-class NotHereError(Exception):
-    """A packing that this decoder does not have."""
 
 
 class Source:
@@ -91,8 +87,11 @@ def check_recipe(kind: str, recipe: Any) -> None:
             types = {
                 "v": [list],
                 "f": [int, bytes],
-                "p": [int],
+                "p": [int, bytes],
                 "e": [bytes],
+                "a": [list],
+                "w": [bytes],
+                "i": [list],
                 "z": [bytes],
                 "b": [bytes],
             }
@@ -104,10 +103,14 @@ def check_recipe(kind: str, recipe: Any) -> None:
     assert kind != "png" or {"v", "c"} <= set(recipe), "recipe"
 
 
-def read_source(sections: Sections, header: Fields) -> Source | None:  # 2.3
-    """None for one that a reader skips."""
+def read_source(
+    sections: Sections, header: Fields, pages: Sequence[Sequence[int]] = ()
+) -> Source | None:  # 2.3
+    """None for one that a reader skips. pages: height, width, channels and bits of each, of a file
+    of parts."""
     if "s" not in sections:
         return None
+    pages = pages or [[*header["s"], header["b"]]]
     (section,) = sections["s"]
     assert section, "an empty section"
     if section[0] > 2:
@@ -125,66 +128,29 @@ def read_source(sections: Sections, header: Fields) -> Source | None:  # 2.3
         return None
     if type(parts[4]) is dict and not set(parts[4]) <= set(KEYS[parts[0]]):
         return None
-    height, width, channels = header["s"]
     pixel = read_pixel_type(sections, header)
-    return Source(parts, height * width * channels * header["b"] // 8, pixel)
+    return Source(parts, sum(h * w * c * b // 8 for h, w, c, b in pages), pixel)
 
 
-def source_file(data: bytes, samples: Array, planes: list[Array]) -> bytes | None:
-    """The file that a .linr of samples (height, width, channels), whose model has planes, was made
-    of."""
+def source_file(data: bytes, pages: list[Array], planes: list[Array]) -> bytes | None:
+    """The file that a .linr of pages, samples (height, width, channels) each, the first one's model
+    having planes, was made of."""
     sections = read_sections(data)
-    source = read_source(sections, read_header(sections))
+    sizes = [[*page.shape, 8 * page.dtype.itemsize] for page in pages]
+    source = read_source(sections, read_header(sections), sizes)
     if source is None:
         return None
     if source.kind == "jpeg":
         filling = jpeg_pixels(source.file, source.holes, source.recipe, planes)
+    elif source.kind == "tiff":
+        filling = tiff_pixels(source.file, source.recipe, pages)
     else:
-        pixels = {"pnm": pnm_pixels, "png": png_pixels, "tiff": tiff_pixels}[source.kind]
-        filling = pixels(source, samples)
+        pixels = {"pnm": pnm_pixels, "png": png_pixels}[source.kind]
+        assert len(pages) == 1, "a file of several images"
+        filling = pixels(source, pages[0])
     file = source.filled(filling)
     assert hashlib.blake2b(file, digest_size=16).digest() == source.digest, "digest of the file"
     return file
-
-
-def pack(raw: bytes, scheme: str, v: list[int]) -> bytes:  # 2.4
-    if scheme == "none":
-        assert not v, "a variant of nothing"
-        return raw
-    if scheme != "deflate" or v[0] not in (0, 3) or (v[0] == 0 and v[6] != 4096):
-        raise NotHereError(f"{scheme} {v}")
-    if v[0] == 0:
-        _, header, level, window, memory, strategy, _ = v
-        deflater = zlib.compressobj(level, zlib.DEFLATED, -window, memory, strategy)
-        blocks = deflater.compress(raw) + deflater.flush()
-    else:
-        _, header, empty, *sizes = v
-        parts, at = list[bytes](), 0
-        while at < len(raw) or not parts:
-            size = sizes[min(len(parts), len(sizes) - 1)]
-            parts.append(raw[at : at + size])
-            at += size
-        parts += [b""] * empty
-        blocks = b"".join(
-            struct.pack("<BHH", n == len(parts), len(part), len(part) ^ 0xFFFF) + part
-            for n, part in enumerate(parts, 1)
-        )
-    return header.to_bytes(2, "big") + blocks + zlib.adler32(raw).to_bytes(4, "big")
-
-
-def bits_of(samples: Array, bits: int) -> bytes:
-    """Rows of samples (rows, columns, channels) in so many bits each, filled up with zeros."""
-    each = samples[..., None].astype(np.int64) >> np.arange(bits)[::-1] & 1
-    return np.packbits(each.reshape(len(samples), -1).astype(np.uint8), axis=1).tobytes()
-
-
-def filled_up(rows: Array, used: int, ends: Iterator[int]) -> Array:
-    """Rows (rows, bytes) of so many bits with what is behind these."""
-    if used % 8:
-        for row, end in zip(rows, ends, strict=False):
-            assert end >> -used % 8 == 0, "a row's end"
-            row[-1] |= end
-    return rows
 
 
 def row_ends(source: Source) -> Iterator[int]:
@@ -239,67 +205,6 @@ def png_pixels(source: Source, samples: Array) -> bytes:
         name = source.file[start - 4 : start]
         own += {b"PLTE": pixel.get("c", b""), b"tRNS": pixel.get("a", key)}[name]
     return own + chunks
-
-
-def tags_of(file: bytes) -> tuple[str, dict[int, list[int]]]:
-    """Byte order and the numbers of a TIFF's first directory."""
-    order, big = ("<" if file[:2] == b"II" else ">"), 43 in file[2:4]
-    place, count, entry, field = ("Q", "Q", 20, 8) if big else ("I", "H", 12, 4)
-    (at,) = struct.unpack_from(order + place, file, 8 if big else 4)
-    (entries,) = struct.unpack_from(order + count, file, at)
-    found: dict[int, list[int]] = {}
-    for n in range(entries):
-        start = at + struct.calcsize(count) + n * entry
-        tag, kind, number = struct.unpack_from(f"{order}HH{place}", file, start)
-        if kind in NUMBERS and tag not in found:
-            form, values = f"{order}{number}{NUMBERS[kind]}", start + entry - field
-            if struct.calcsize(form) > field:
-                (values,) = struct.unpack_from(order + place, file, values)
-            found[tag] = list(struct.unpack_from(form, file, values))
-    return order, found
-
-
-def tiff_pixels(source: Source, samples: Array) -> bytes:
-    order, tags = tags_of(source.file)
-    pads, given, taken = source.recipe.get("p", 0), source.recipe.get("e", b""), 0
-    height, width, channels = samples.shape
-    bits, scheme = tags.get(258, [1])[0], SCHEMES[tags.get(259, [1])[0]]
-    signed, size = tags.get(339, [1])[0] == 2, samples.dtype.itemsize
-    tiled = 322 in tags
-    cols = tags[322][0] if tiled else width
-    lines = tags[323][0] if tiled else min(tags.get(278, [height])[0], height)
-    planes = [[k] for k in range(channels)]
-    if tags.get(284, [1])[0] == 1:
-        planes = [list(range(channels))]
-    corners = [(i, j) for i in range(0, height, lines) for j in range(0, width, cols)]
-    places = [(plane, *corner) for plane in planes for corner in corners]
-    pieces, ends = {}, row_ends(source)
-    for offset, (plane, top, left) in zip(tags[324 if tiled else 273], places, strict=True):
-        part = samples[top : top + lines, left : left + cols][..., plane].astype(np.int64)
-        inside = part.shape[:2]
-        whole = lines if tiled else len(part)
-        room = [(0, whole - inside[0]), (0, cols - inside[1]), (0, 0)]
-        part = np.pad(part, room, mode="edge" if pads == 1 else "constant")
-        if pads == 2:
-            for i, j in np.ndindex(whole, cols):
-                if i >= inside[0] or j >= inside[1]:
-                    n = size * len(plane)
-                    part[i, j] = np.frombuffer(given[taken : taken + n], f"<u{size}")
-                    taken += n
-        if signed:
-            part = (part - 2 ** (bits - 1)) % 2**bits
-        if tags.get(317, [1])[0] == 2 and scheme in ("LZW", "deflate"):
-            part[:, 1:] = np.diff(part, axis=1) % 2**bits
-        rows = np.frombuffer(bits_of(part, bits), np.uint8).reshape(whole, -1).copy()
-        raw = filled_up(rows, cols * len(plane) * bits, ends).tobytes()
-        if bits == 16:
-            raw = part.astype(f"{order}u2").tobytes()
-        packed = pack(raw, scheme, source.recipe.get("v", []))
-        if tags.get(266, [1])[0] == 2:
-            packed = bytes(int(f"{n:08b}"[::-1], 2) for n in packed)
-        pieces[offset] = packed
-    assert taken == len(given), "samples beyond the edges"
-    return b"".join(pieces[offset] for offset in sorted(pieces))
 
 
 def left_out(sections: Sections) -> list[str]:  # 2.5

@@ -79,7 +79,7 @@ def check(data: bytes, want: inrcodec.Picture) -> list[np.ndarray]:
     assert len(planes) == len(want.jpeg.coefficients)
     assert all(map(np.array_equal, planes, want.jpeg.coefficients))
     if want.source is not None:
-        assert source_file(data, samples, planes) == restore(want)
+        assert source_file(data, [samples], planes) == restore(want)
     return planes
 
 

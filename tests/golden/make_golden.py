@@ -24,6 +24,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec import Metadata, Picture, PixelType
+from inrcodec.contents import parse
 from inrcodec.context.prior import PRIORS
 from inrcodec.frames.file import Frames
 from inrcodec.history.colour_table import ColourTable
@@ -223,7 +224,9 @@ ROOMS = {
 def facts_of_pages(pictures: list[Picture], data: bytes) -> dict[str, Any]:
     """What golden.json says of a file of several: of the first page, and of all."""
     said = [facts(picture, data, number) for number, picture in enumerate(pictures)]
-    return said[0] | {"pages": said}
+    whole: dict[str, Any] = said[0] | {"pages": said}
+    source = parse(data).source
+    return whole | ({} if source is None else {"source": source.digest.hex()})
 
 
 def facts(picture: Picture, data: bytes, frame: int = 0) -> dict[str, Any]:

@@ -5,9 +5,11 @@ But for two nothing is fitted.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from inrcodec import Metadata, Picture, PixelType, Prior
 from inrcodec.contents import planes_of
 from inrcodec.context.file import Models
 from inrcodec.encode import source_picture
+from inrcodec.files.timing import Delay, Repeats, delay_chunk, of_frame, repeats_chunk
 from inrcodec.history.chroma_search import Source
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.conversions import CONVERSIONS
@@ -26,6 +29,7 @@ from inrcodec.history.subsampled import Subsampled
 from inrcodec.history.upsampling import COSITED
 from inrcodec.history.value_ranks import ValueRanks
 from inrcodec.jpeg.step import Jpeg
+from tests.files.tiffs import by_pillow, saved
 from tests.frames.files import How, a_set, moving, parts_file, stored
 from tests.golden.of_jpegs import jpeg_file
 from tests.golden.recipes import Recipe, context
@@ -48,7 +52,8 @@ def seeing(plan: tuple[tuple[int, ...], ...] = DYADIC) -> list[How]:
 def parts() -> Iterator[MadeParts]:
     """All of them."""
     for name, pages, data in (
-        *keys(), *pages_that_see(), *tiles(), *sets(), *several(), *steps(), *types(), *encoded()
+        *keys(), *pages_that_see(), *tiles(), *sets(), *several(), *steps(), *types(),
+        *animations(), *tiffs(), *encoded()
     ):  # fmt: skip
         pictures = [page if isinstance(page, Picture) else Picture(page) for page in pages]
         yield f"part_{name}", pictures, data
@@ -241,6 +246,46 @@ def types() -> Iterator[tuple]:
              replace(pages[2], metadata=whole, left_out=("all",))]  # fmt: skip
     data = parts_file(pages, tile=(16, 16), sets=its, metadata=whole, left_out=("all",))
     yield "metadata_grey8", about, data
+
+
+def animations() -> Iterator[tuple]:
+    """How long pages are shown, and how often."""
+    frames, repeats = moving(3, 9, 10, 1, np.uint8), Repeats(2, 0)
+    text = ("tEXt", b"Comment\0hello")
+    times = [None, Delay(1, 10), Delay(3, 0)]
+    own = [
+        None if delay is None else Metadata("png", (delay_chunk(9, 10, delay),)) for delay in times
+    ]
+    outer = Metadata("png", (repeats_chunk(repeats), text))
+    pages = [
+        Picture(frame, metadata=of_frame(its, outer))
+        for frame, its in zip(frames, own, strict=True)
+    ]
+    given = [Picture(frame, metadata=its) for frame, its in zip(frames, own, strict=True)]
+    yield "times_grey8", pages, parts_file(given, sets=(a_set(),), metadata=outer)
+
+
+def tiffs() -> Iterator[tuple]:
+    """TIFF files of several images, which come back."""
+    deep, grey = moving(3, 9, 18, 1, np.uint16), moving(3, 9, 18, 1, np.uint8)
+    for name, pages, file in (
+        ("strips_grey16", deep, written(deep, rowsperstrip=4)),
+        ("tiles_grey16", deep, written(deep, tile=(16, 16))),
+        ("truncated_grey16", deep, written(deep, truncate=True, byteorder=">")),
+        ("volume_grey16", deep, written(deep, volumetric=True)),
+        ("bigtiff_grey16", deep, written(deep, bigtiff=True)),
+        ("deflate_grey8", grey, by_pillow(grey, "tiff_adobe_deflate")),
+    ):
+        linr = io.BytesIO()
+        inrcodec.encode_file(io.BytesIO(file), linr, model="stored")
+        with inrcodec.LinrFile(linr.getvalue()) as read:
+            about = [replace(read.facts(n), samples=page) for n, page in enumerate(pages)]
+            yield f"tiff_{name}", about, linr.getvalue()
+
+
+def written(pages: np.ndarray, **options: Any) -> bytes:
+    """A TIFF by tifffile."""
+    return saved(pages, photometric="minisblack", **options)
 
 
 def encoded() -> Iterator[tuple]:
