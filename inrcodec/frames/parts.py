@@ -1,4 +1,4 @@
-"""Reading of the parts of a file: each behind those that it sees, the last few of which are kept."""
+"""Reading of a file's parts: each behind those that it sees, the last few of which are kept."""
 
 from __future__ import annotations
 
