@@ -39,7 +39,7 @@ sanitize: .venv/test.stamp
 	$(BIN)/python inrcodec/kernels/build.py --sanitize --output $(SANITIZED)
 	INRCODEC_LIBRARY=$(SANITIZED) LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
 	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal \
-	    tests/kernels tests/coding tests/container tests/fuzz tests/jpeg tests/history/test_subsampled.py \
+	    tests/kernels tests/coding tests/container tests/frames tests/fuzz tests/jpeg tests/history/test_subsampled.py \
 	    $(addprefix tests/files/,test_images.py test_pnm.py test_tiff.py packing) \
 	    $(addprefix tests/context/test_,engines.py forms.py inputs.py evidence.py networks.py traversal.py) \
 	    tests/test_golden.py

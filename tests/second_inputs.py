@@ -121,9 +121,9 @@ class View:
         inputs += self.windows(place, total, base)
         for page, error in zip(self.pages, self.errors[1 + len(self.refs) :], strict=True):  # 4.11
             there = page[points]
-            ring = around(page, place, RING) - there
+            ring = around(page, place, RING[:8]) - there
             inputs += [self.scaled(4 * ring), self.scaled(4 * there - base)]
-            inputs += [self.act(2 * abs(ring[:8]).sum(axis=0))]
+            inputs += [self.act(2 * abs(ring).sum(axis=0))]
             inputs += self.differences(place, total, base, page, error)
         return np.clip(np.vstack(inputs), -32767, 32767), base
 

@@ -44,7 +44,7 @@ def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4
     """Of trunk A, trunk B and plane for each."""
     networks = []
     for (r, fine, pages), kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, u, o = (42 + 25 * r + 16 * fine if r else 40) + 26 * pages, widths[0], 9
+        i, u, o = (42 + 25 * r + 16 * fine if r else 40) + 14 * pages, widths[0], 9
         i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
         shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
         networks.append(shapes | {"bypass": (1, i)})
@@ -96,7 +96,7 @@ def read_networks(
         base, start = own_prior(q) if isinstance(q, bytes) else (q, prior(q))
         assert widths == [PRIORS[base][0], 16], "widths of the prior"
         tensors = [
-            widened(network, 26 * pages)
+            widened(network, 14 * pages)
             for r, _, pages in counts
             for network in start[9 * kind + 3 * r :][:3]
         ]

@@ -131,6 +131,8 @@ def test_the_networks_and_priors_are_the_specs() -> None:
     assert [trunk_shape(r, 1).inputs for r in range(3)] == [40, 42 + 25, 42 + 2 * 25]
     assert [trunk_shape(r, 1, True).inputs for r in (1, 2)] == [58 + 25, 58 + 2 * 25]
     assert [plane_shape(r, 1).inputs for r in range(3)] == [4, 6, 8]
+    alone = trunk_shape(1, 1).inputs
+    assert [trunk_shape(1, 1, frames=n).inputs - alone for n in (1, 2)] == [14, 2 * 14]
     for number, prior in PRIORS.items():
         name = f"prior{number}.bin"
         data = resources.files("inrcodec.context").joinpath(name).read_bytes()
