@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
 from second_coding import RangeDecoder, clip, log2, logistic
-from second_container import Array, Fields, check_keys, check_numbers, leb128
+from second_container import Array, Fields, check_keys, check_numbers, leb128, read_map
 from second_inputs import Points, View
-from second_networks import Mixture, Network, evaluate, read_networks
+from second_networks import Mixture, Network, check_work, evaluate, read_networks, widths_of
 from second_steps import WHOLE, Lattice, Planes
 
 LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
@@ -19,10 +19,16 @@ LENGTH = re.compile(rb"[\x80-\xff]{0,7}[\0-\x7f]")
 
 def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     channels, b = planes.channels, planes.array_bits
-    q = fields.get("q", 1)
-    keys = "w" if "q" not in fields else "qr" if weights else "q"
-    keys += "w" if isinstance(q, bytes) else ""
-    check_keys(fields, "olpenf" + keys, "", "fields of a context image")
+    if "g" in fields:
+        assert not weights, "shared networks have their weights"
+        check_keys(fields, "olpeng", "b", "fields of a context image")
+        check_numbers([fields["g"]], 1, 0, 255)
+        distances = fields.get("b", [1])
+        check_numbers(distances, 1 + (len(distances) > 1), -(2**20), 2**20)
+        assert 0 not in distances, "a frame that sees itself"
+    else:
+        check_keys(fields, "olpen" + model_keys(fields, weights), "", "fields of a context image")
+        check_models(fields)
     check_numbers(fields["o"], channels, 0, channels - 1)
     assert len(set(fields["o"])) == channels, "a permutation"
     assert not planes.alpha or fields["o"][-1] == channels - 1, "alpha comes last"
@@ -32,6 +38,15 @@ def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     check_numbers(fields["p"], channels, 0, b)
     check_numbers([fields["e"]], 1, 0, 8)
     check_numbers([fields["n"]], 1, 1, 4)
+
+
+def model_keys(fields: Fields, weights: bool) -> str:
+    keys = "fw" if "q" not in fields else "fqr" if weights else "fq"
+    return keys + ("w" if isinstance(fields.get("q"), bytes) else "")
+
+
+def check_models(fields: Fields) -> None:
+    q = fields.get("q", 1)
     check_numbers([fields["f"]], 1, 0, 0 if "q" in fields else 2)
     check_numbers(fields.get("w", [1, 1]), 2, 1, 64)
     if isinstance(q, bytes):
@@ -39,6 +54,23 @@ def check_fields(fields: Fields, planes: Planes, weights: bool) -> None:  # 4.1
     else:
         check_numbers([q], 1, 1, 2)
     check_numbers([fields.get("r", 1)], 1, 1, 32)
+
+
+def shared_set(payload: bytes) -> tuple[Fields, bytes | None]:  # 4.11
+    """The fields and the weights of a section N."""
+    length = LENGTH.match(payload)
+    assert length, "length of the fields"
+    end = length.end() + leb128(length[0])
+    assert leb128(length[0]) <= 256, "length of the fields"
+    assert end <= len(payload), "shared networks that end early"
+    fields, weights = read_map(payload[length.end() : end], 256), payload[end:] or None
+    check_keys(fields, "cayb" + model_keys(fields, bool(weights)), "", "fields of shared networks")
+    check_models(fields)
+    for key, low, high in (("c", 1, 4), ("a", 0, 1), ("y", 0, 2), ("b", 0, 2)):
+        check_numbers([fields[key]], 1, low, high)
+    assert fields["c"] - fields["a"] in ([1, 3] if not fields["y"] else [3]), "channels"
+    assert weights or "q" in fields, "shared networks without weights"
+    return fields, weights
 
 
 def read_streams(payload: bytes) -> list[RangeDecoder]:  # 4.2
@@ -142,10 +174,19 @@ def beside(of: Channel, luma: Channel, a: int, b: int) -> Array:  # 4.4
 
 
 def context_image(
-    payloads: list[bytes], weights: bytes | None, fields: Fields, planes: Planes, least_level: int
+    payloads: list[bytes],
+    weights: bytes | None,
+    fields: Fields,
+    planes: Planes,
+    least_level: int,
+    sets: Sequence[bytes] = (),
+    frames: Sequence[list[Array]] = (),
 ) -> list[Array]:
-    """The samples of each channel, at 1/2^least_level of the image's size."""
+    """The samples of each channel, at 1/2^least_level of the image's size; sets: the sections N of
+    the file, frames: the samples of those that are seen, of each channel, at that size."""
     check_fields(fields, planes, weights is not None)
+    t = len(fields.get("b", []))
+    assert t == len(frames), "frames"
     n, order = fields["n"], fields["o"]
     assert len(payloads) <= n, "more data than there is"
     channels = [
@@ -160,23 +201,35 @@ def context_image(
     colours = len(channels) - planes.alpha
     counts = [i if c < colours else 0 for i, c in enumerate(order)]
     coded = [i for i, p in enumerate(fields["p"]) if p]
-    networks = read_networks(
-        weights,
-        [(counts[i], counts[i] > 0 and channels[i].lattice != WHOLE) for i in coded],
-        fields,
+    all_counts = [
+        (r, r > 0 and channel.lattice != WHOLE, t)
+        for r, channel in zip(counts, channels, strict=True)
+    ]
+    kind = 0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2
+    models, having = fields, coded
+    if "g" in fields:
+        assert fields["g"] < len(sets), "number of the shared networks"
+        models, weights = shared_set(sets[fields["g"]])
+        want = [len(channels), int(planes.alpha), kind, t]
+        assert [models[key] for key in "cayb"] == want, "shared networks of other images"
+        having = list(range(len(channels)))
+    networks = read_networks(weights, [all_counts[i] for i in having], models, kind)
+    networks_of = dict(zip(having, networks, strict=True))
+    check_work(
+        [all_counts[i] for i in coded],
+        widths_of(models),
+        [fields["p"][i] for i in coded],
         [sizes[i][0] * 64 * -(-sizes[i][1] // 64) for i in coded],
-        0 if planes.kind != "YCC" else 1 if set(planes.lattices) == {WHOLE} else 2,
     )
-    networks_of = dict(zip(coded, networks, strict=True))
     tops = [channel.level for channel in channels]
-    t = max(tops)
-    first = max(0, n - 1 - max(0, t - 1))
+    top = max(tops)
+    first = max(0, n - 1 - max(0, top - 1))
     needed = max(first, n - 1 - least_level)
     assert len(payloads) > needed, "less data than is needed"
     streams = [read_streams(payload) for payload in payloads[: needed + 1]]
     for i in coded:
         channels[i].values[0, 0] = streams[first][0].bits(fields["p"][i])
-    for k in range(t - 1, least_level - 1, -1):
+    for k in range(top - 1, least_level - 1, -1):
         for i, channel in enumerate(channels):
             if k >= tops[i] or not channel.planes:
                 continue
@@ -186,10 +239,14 @@ def context_image(
             if counts[i] and channel.lattice != WHOLE:  # a fine channel
                 refs[-1], *others = (beside(channel, channels[0], a, b) for a, b in PARTS)
                 between = dict(zip(PARTS[1:], others, strict=True))
+            seen = [
+                np.maximum(frame[order[i]].astype(np.int64) - fields["l"][i], 0) for frame in frames
+            ]
+            seen = [frame[:: 2 ** (k - least_level), :: 2 ** (k - least_level)] for frame in seen]
             for step in "AB":
                 view = View(
                     step, channel.level, channel.values.shape, channel.planes, fields["e"],
-                    planes.kind == "YCC", channel.known(channel.level), refs, between,
+                    planes.kind == "YCC", channel.known(channel.level), refs, between, seen,
                 )  # fmt: skip
                 decode_step(view, networks_of[i], streams[max(0, n - 1 - k)])
     samples = {

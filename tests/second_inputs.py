@@ -74,13 +74,14 @@ class View:
     own: Array
     refs: list[Array]
     between: dict[tuple[int, int], Array]  # of a fine channel, by a and b
+    frames: list[Array]
 
     @cached_property
     def errors(self) -> list[Array]:  # 4.6, first the own channel's
         """A point outside has the error of its reflection, as the others lie symmetrically."""
         rows, cols = np.indices(self.own.shape).reshape(2, -1)
         everywhere, result = neighbourhood((rows, cols), self.own.shape), []
-        for lattice in (self.own, *self.refs):
+        for lattice in (self.own, *self.refs, *self.frames):
             others = around(lattice, everywhere, OTHERS[self.step]).sum(axis=0)
             error = (4 * lattice - others.reshape(lattice.shape)) >> self.exponent
             result.append(np.clip(error, -2047, 2047))
@@ -117,22 +118,37 @@ class View:
         (height, width), (y, x) = self.shape, (c << self.level for c in points)
         inputs += [((base * 2**12) >> self.planes) - 8192]
         inputs += [8192 * y // height - 4096, 8192 * x // width - 4096, 0 * y + 256 * self.level]
-        inputs += self.windows(place, total, base)
+        inputs += self.own_windows(place)
+        for ref, error in zip(self.refs, self.errors[1:], strict=False):
+            inputs += self.windows(place, ref, error, total, base)
+        errors = self.errors[1 + len(self.refs) :]
+        for frame, error in zip(self.frames, errors, strict=True):
+            r_00 = frame[points]
+            ring = around(frame, place, RING[:8]) - r_00
+            inputs += [self.scaled(4 * ring), self.scaled(4 * r_00 - base)]
+            inputs += [self.act(2 * abs(ring).sum(axis=0))]
+            inputs += self.windows(place, frame, error, total, base)
         return np.clip(np.vstack(inputs), -32767, 32767), base
 
-    def windows(self, place: Points, total: Array, base: Array) -> list[Array]:  # 4.6
-        def bits(z: int, times_4: int, differences: Array) -> Array:
-            return log2((times_4 * window(differences, place, z, self.step) >> 2) + 16) >> 2
+    def bits(self, place: Points, errors: Array) -> list[Array]:  # 4.6
+        sums = [
+            times_4 * window(errors, place, z, self.step)
+            for z, times_4 in TIMES_4[self.step].items()
+        ]
+        return [log2((total >> 2) + 16) >> 2 for total in sums]
 
-        sizes, (error, *others) = TIMES_4[self.step], self.errors
-        inputs = [bits(*size, abs(error)) for size in sizes.items()]
-        for ref, error_ref in zip(self.refs, others, strict=True):
-            inputs += [bits(*size, abs(error - error_ref)) for size in sizes.items()]
-            ridge = RIDGE[self.step]
-            above = (window(error * error_ref, place, 4, self.step) + ridge) * 1024
-            below = window(error_ref * error_ref, place, 4, self.step) + ridge
-            slope = np.clip(above // below, -4096, 4096)
-            error_j = 4 * around(ref, place, [(0, 0)])[0]
-            error_j -= around(ref, place, NEAR[self.step]).sum(axis=0)
-            inputs += [self.scaled(total + ((slope * error_j) >> 10) - base)]
-        return inputs
+    def own_windows(self, place: Points) -> list[Array]:
+        return self.bits(place, abs(self.errors[0]))
+
+    def windows(
+        self, place: Points, other: Array, error_j: Array, total: Array, base: Array
+    ) -> list[Array]:
+        """Of a reference or a frame."""
+        error, ridge = self.errors[0], RIDGE[self.step]
+        inputs = self.bits(place, abs(error - error_j))
+        above = (window(error * error_j, place, 4, self.step) + ridge) * 1024
+        below = window(error_j * error_j, place, 4, self.step) + ridge
+        slope = np.clip(above // below, -4096, 4096)
+        here = 4 * around(other, place, [(0, 0)])[0]
+        here -= around(other, place, NEAR[self.step]).sum(axis=0)
+        return [*inputs, self.scaled(total + ((slope * here) >> 10) - base)]

@@ -37,14 +37,14 @@ ROUNDING = {  # gains of trunk and plane networks, unit, limit
 }
 
 
-Count = tuple[int, bool]  # of references, and whether the channel is fine
+Count = tuple[int, bool, int]  # of references, whether the channel is fine, and of frames
 
 
 def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4.7
     """Of trunk A, trunk B and plane for each."""
     networks = []
-    for (r, fine), kind in product(counts, ("trunk A", "trunk B", "plane")):
-        i, u, o = (42 + 25 * r + 16 * fine if r else 40), widths[0], 9
+    for (r, fine, t), kind in product(counts, ("trunk A", "trunk B", "plane")):
+        i, u, o = (42 + 25 * r + 16 * fine if r else 40) + 14 * t, widths[0], 9
         i, u, o = (4 + 2 * r, widths[1], 1) if kind == "plane" else (i, u, o)
         shapes = {"w1": (u, i), "b1": (u,), "w2": (u, u), "b2": (u,), "w3": (o, u), "b3": (o,)}
         networks.append(shapes | {"bypass": (1, i)})
@@ -52,7 +52,7 @@ def network_shapes(counts: list[Count], widths: list[int]) -> list[Shapes]:  # 4
 
 
 def prior_shapes(q: int) -> list[Shapes]:
-    counts = [(r, kind == 2 and r > 0) for kind in range(3) for r in range(3)]
+    counts = [(r, kind == 2 and r > 0, 0) for kind in range(3) for r in range(3)]
     return network_shapes(counts, [PRIORS[q][0], 16])
 
 
@@ -82,24 +82,44 @@ def own_prior(digest: bytes) -> tuple[int, list[Tensors]]:  # 6.3
     return base, tensors
 
 
-def read_networks(
-    payload: bytes | None, counts: list[Count], fields: Fields, samples: list[int], kind: int
-) -> list[list[Network]]:
-    """For each channel with planes trunk A, trunk B and plane; counts are of the channels, samples
-    how many of each are computed; kind: of a prior's networks."""
+def widths_of(fields: Fields) -> list[int]:
     q = fields.get("q")
-    widths = [PRIORS[q][0], 16] if isinstance(q, int) else fields["w"]
+    return [PRIORS[q][0], 16] if isinstance(q, int) else fields["w"]
+
+
+def check_work(
+    counts: list[Count], widths: list[int], planes: list[int], samples: list[int]
+) -> None:
+    """counts and planes are of the channels with planes, samples how many of each are computed."""
     shapes = network_shapes(counts, widths)
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
-    assert sum(numbers) <= 2**24, "numbers in all networks"
-    planes = [p for p in fields["p"] if p]
     work = [numbers[3 * n] + p * numbers[3 * n + 2] for n, p in enumerate(planes)]
     total = sum(number * each for number, each in zip(samples, work, strict=True))
-    assert total <= 2**44, "multiply-adds"
+    assert total <= 2**44, "multiply-adds"  # 7
+
+
+def with_frames(network: Tensors, inputs: int) -> Tensors:  # 6.3
+    """A trunk with columns of zeros at its right."""
+    wide = dict(network)
+    for name in ("w1", "bypass"):
+        v, s = network[name]
+        wide[name] = (np.pad(v, ((0, 0), (0, inputs - v.shape[1]))), s)
+    return wide
+
+
+def read_networks(
+    payload: bytes | None, counts: list[Count], fields: Fields, kind: int
+) -> list[list[Network]]:
+    """For each channel trunk A, trunk B and plane; counts are of the channels; kind: of a prior's
+    networks."""
+    q, widths = fields.get("q"), widths_of(fields)
+    shapes = network_shapes(counts, widths)
+    assert sum(prod(shape) for of in shapes for shape in of.values()) <= 2**24, "numbers"
     if q is not None:
         base, start = own_prior(q) if isinstance(q, bytes) else (q, prior(q))
         assert widths == [PRIORS[base][0], 16], "widths of the prior"
-        tensors = [network for r, _ in counts for network in start[9 * kind + 3 * r :][:3]]
+        tensors = [network for r, *_ in counts for network in start[9 * kind + 3 * r :][:3]]
+        tensors = [with_frames(*p) for p in zip(tensors, [s["w1"][1] for s in shapes], strict=True)]
         if payload is not None:
             changes = int_weights(payload, [low_rank(of, fields["r"]) for of in shapes])
             tensors = [add_change(*pair) for pair in zip(tensors, changes, strict=True)]
