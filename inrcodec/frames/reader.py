@@ -1,25 +1,19 @@
-"""Reading of .linr files: any frame, any region of it, at any scale, and nothing else of the file.
-
-A part is decoded behind the frames that it sees, of which the last few are kept.
-"""
+"""Reading of .linr files: any frame, any region of it, at any scale, and no more of the file."""
 
 from __future__ import annotations
 
 import io
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO, Self
 
 import numpy as np
 
 from ..coding.backend import Workers, backend_for
-from ..container.linr import Window
-from ..contents import Contents, digest_of_digests, parse_part
-from ..context.file import ContextImage
+from ..contents import Contents, digest_of_digests
 from ..context.own_prior import Prior
 from ..errors import (
     ChecksumError,
@@ -28,31 +22,20 @@ from ..errors import (
     ImageError,
     LinrError,
     PriorNotFoundError,
-    TruncatedError,
 )
 from ..files.picture import Picture
 from ..files.places import Place, opened
-from ..files.timing import check_times, of_frame
-from ..history.planes import Planes
+from ..files.timing import of_frame
 from ..limits import DEFAULT, Limits
 from ..options import Reading
-from ..reconstruct import SCALES, picture_of, planes_of_model, read_contents, samples_of
+from ..reconstruct import SCALES, picture_of, read_contents
 from ..source.copy import Copy
 from .file import Frames
 from .index import PageSize
-from .plan import MAX_OTHERS
+from .parts import Parts
 from .tiles import Box, Grid
 
-KEPT = MAX_OTHERS + 2  # pages whose planes are kept for those that see them
 Region = tuple[int, int, int, int]  # top, left, height, width
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """The planes of a part, and the numbers of all parts that it needed."""
-
-    planes: Planes
-    needs: frozenset[int]
 
 
 class LinrFile:
@@ -78,7 +61,6 @@ class LinrFile:
         self.reading = Reading(backend_for(device), threads, limits, priors=priors)
         self.damaged, self._stack = damaged, ExitStack()
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, int], _Seen] = OrderedDict()
         self._digests = dict[int, bytes]()  # of the parts that were decoded
         with ExitStack() as stack:
             if isinstance(source, bytes | bytearray | memoryview):
@@ -88,6 +70,8 @@ class LinrFile:
             self._start = self._file.tell()
             self._scale = max(SCALES)
             self.contents = self._read(self._scale)
+            if isinstance(self.contents.model, Frames):
+                self._parts = Parts(self._file, self.contents, self.contents.model, self._lock)
             self._stack = stack.pop_all()
 
     def _read(self, scale: int) -> Contents:
@@ -204,11 +188,11 @@ class LinrFile:
         numbers, found = list(grid.touched(box)), dict[int, Contents]()
         new = len(self._digests) < len(model.lengths)
         threads = self.reading.threads or os.cpu_count() or 1
-        each = max(1, threads // len(numbers))
+        reading = replace(self.reading, threads=max(1, threads // len(numbers)), scale=scale)
 
         def fill(number: int) -> None:
             try:
-                part, decoded = self._part(first + number, scale, each)
+                part, decoded = self._parts.part(first + number, reading)
             except (DeviceError, PriorNotFoundError):
                 raise  # which no part is to blame for
             except LinrError as error:
@@ -253,91 +237,7 @@ class LinrFile:
 
     def contents_of(self, part: int, scale: int = 1) -> Contents:
         """A part, by its number, taken apart. Raises a LinrError where it is damaged."""
-        model, outer = self._frames(), self.contents
-        begin, end = model.place(part)
-        window = Window(outer.end + begin, outer.end + end)
-        with self._lock:
-            self._file.seek(0, os.SEEK_END)
-            size = self._file.tell()
-            if window.end > size:
-                raise TruncatedError("the file ends before it, or within it")
-            limits = self.reading.limits
-            found = parse_part(self._file, window, outer, limits, SCALES[scale])
-        page, box = model.page_of(part)
-        size_ = model.sizes[page]
-        picture = found.picture
-        if (picture.height, picture.width, picture.channels, picture.sample_bits) != (
-            box.height, box.width, size_.channels, size_.bits,
-        ):  # fmt: skip
-            raise CorruptError("it is of another size than its frame says")
-        if part > model.first_parts[page] and (found.metadata or found.left_out):
-            raise CorruptError("metadata of a tile that is not its frame's first")
-        check_times(found.metadata, size_[:2])
-        return found
-
-    def _part(self, number: int, scale: int, threads: int) -> tuple[Contents, np.ndarray]:
-        """A part and its samples."""
-        part = self.contents_of(number, scale)
-        planes = self._planes(part, number, scale, threads, ()).planes
-        reading = replace(self.reading, scale=scale)
-        return part, samples_of(part, planes, reading)[0]
-
-    def _planes(
-        self, part: Contents, number: int, scale: int, threads: int, within: tuple[int, ...]
-    ) -> _Seen:
-        """The planes of a part's model; within: the numbers of those that need it."""
-        with self._lock:
-            kept = self._kept.get((number, scale))
-            if kept is not None:
-                self._kept.move_to_end((number, scale))
-                return kept
-        model, frames = self._frames(), part.model
-        beside, needs = list[Planes](), set[int]()
-        if isinstance(frames, ContextImage) and frames.beside:
-            page, _ = model.page_of(number)
-            for distance in frames.beside:
-                other = self._beside(number, page, page + distance)
-                if other == number or other in within:
-                    raise CorruptError("a frame that sees itself")
-                if len(within) >= MAX_OTHERS:
-                    raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
-                try:
-                    seen = self._seen(part, other, scale, threads, (*within, number))
-                except (DeviceError, PriorNotFoundError):
-                    raise
-                except LinrError as error:
-                    seen_ = f"frame {page + distance}, which it sees"
-                    raise type(error)(f"{seen_}: {error}") from error
-                beside.append(seen.planes)
-                needs |= {other, *seen.needs}
-            if len(needs) > MAX_OTHERS:
-                raise CorruptError(f"a frame that needs more than {MAX_OTHERS} others")
-        reading = replace(
-            self.reading, threads=threads, scale=scale, shared=model.shared, beside=tuple(beside)
-        )
-        seen = _Seen(planes_of_model(part, reading), frozenset(needs))
-        if any(shared.frames for shared in model.shared):
-            with self._lock:
-                self._kept[number, scale] = seen
-                while len(self._kept) > KEPT * len(model.grid(0)):
-                    self._kept.popitem(last=False)
-        return seen
-
-    def _seen(
-        self, part: Contents, other: int, scale: int, threads: int, within: tuple[int, ...]
-    ) -> _Seen:
-        """Another part, by its number, that a part sees; within: as in _planes."""
-        its = self.contents_of(other, scale)
-        if [step.number for step in its.steps] != [step.number for step in part.steps]:
-            raise CorruptError("it has other steps")
-        return self._planes(its, other, scale, threads, within)
-
-    def _beside(self, number: int, page: int, other: int) -> int:
-        """The number of the same tile of another page."""
-        model = self._frames()
-        if not 0 <= other < len(model.sizes) or model.sizes[other] != model.sizes[page]:
-            raise CorruptError("a frame that sees one of another size, or none")
-        return number - model.first_parts[page] + model.first_parts[other]
+        return self._parts.contents(part, scale, self.reading)
 
     def facts(self, frame: int) -> Picture:
         """What is known of a frame but its samples, which are all 0: type, metadata, what was left
