@@ -238,7 +238,7 @@ def code_shared(
     """
     backend = numpy_backend()
     networks = shared.networks(layout, backend, priors)
-    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
+    scans = ScanEncoder(planes.geometry.height, planes.geometry.width, behind=bool(beside))
     traverse(backend, workers, layout, networks, scans, planes, beside=beside)
     payloads = tuple(scans.finish())
     return ContextImage(layout, None, b"", payloads, len(payloads), number, tuple(distances))
