@@ -12,6 +12,7 @@ import second_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from second_context import context_image
+from second_parts import read_shared
 
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import pack_weights
@@ -412,6 +413,6 @@ def test_the_second_decoder_reads_them(name: str, frames: int) -> None:
     for level in (0, 1):
         found = context_image(
             [section.payload for section in sections], None, fields, facts, level,
-            [b"", shared.pack()], [each.reduced(1 << level).channels for each in beside],
+            read_shared(shared.pack()), [list(each.reduced(1 << level).channels) for each in beside],
         )  # fmt: skip
         assert all(map(np.array_equal, found, planes.reduced(1 << level).channels))
