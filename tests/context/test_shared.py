@@ -411,8 +411,12 @@ def test_the_second_decoder_reads_them(name: str, frames: int) -> None:
         tuple(lattices),
     )  # fmt: skip
     for level in (0, 1):
+        pages = [
+            [plane.astype(np.int64) for plane in each.reduced(1 << level).channels]
+            for each in beside
+        ]
         found = context_image(
             [section.payload for section in sections], None, fields, facts, level,
-            read_shared(shared.pack()), [list(each.reduced(1 << level).channels) for each in beside],
+            read_shared(shared.pack()), pages,
         )  # fmt: skip
         assert all(map(np.array_equal, found, planes.reduced(1 << level).channels))
