@@ -15,7 +15,7 @@ import msgpack
 from .coding.stored_file import StoredImage
 from .container import linr
 from .container.fields import Fields
-from .container.linr import Container, Part, Section, Sections, Window
+from .container.linr import Container, Part, Section, Sections, Window, named
 from .context.file import ContextImage
 from .coordinate.file import IMAGES, CoordinateImage
 from .errors import ChecksumError, CorruptError, UnsupportedVersionError
@@ -208,7 +208,7 @@ def parse_part(
     container = linr.parse_part(file, window, limits, data, ENTIRE, outer.version)
     for tag, _ in container.sections:
         if tag in OF_WHOLE_FILES:
-            raise CorruptError(f"section {tag!r} in a part of a file")
+            raise CorruptError(f"section {named(tag)} in a part of a file")
     if container.header.model.number in (Copy.number, Frames.number):
         raise CorruptError("a part that is a copy of a file, or has parts of its own")
     return _contents(container, limits, outer.type)

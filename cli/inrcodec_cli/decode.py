@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,9 @@ from .files import (
 if TYPE_CHECKING:
     from inrcodec import Limits, LinrFile, Picture, Prior
     from inrcodec.frames.output import Selection
+
+
+MOST_NAMED = 3  # outputs of a file; of more the first and the last
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class _Work:
     "--frame",
     type=click.IntRange(min=0),
     metavar="N",
-    help="One frame of several, the first being 0.  [all, in a TIFF or numbered files]",
+    help="One frame of several, the first being 0.  [all: in a TIFF, or x-0.png, x-1.png ...]",
 )
 @click.option(
     "--region",
@@ -126,13 +129,13 @@ def decode(
     whole = work.original and selection.whole and frame is None
     if writing.remove and not whole:
         raise click.UsageError("--rm is for whole images.")
-    suffix = ".resampled.png" if not work.original else ".png"
+    suffix = "" if work.original else ".resampled"
     suffix = f".{frame}{suffix}" if frame is not None else suffix
     suffix = f".region{suffix}" if region is not None else suffix
     suffix = f".reduced{suffix}" if reduce is not None else suffix
-    jobs = batch.plan(
-        files, LINR, writing, partial(_suffix, limits=work.limits) if whole else suffix
-    )
+    ending = partial(_suffix, beginning=suffix, whole=whole, limits=work.limits)
+    all_frames = work.original and frame is None
+    jobs = batch.plan(files, LINR, writing, ending if all_frames else f"{suffix}.png")
     for job in jobs:
         if not _nameless(job.target) and extension_of(job.target) not in EXTENSIONS:
             raise click.UsageError(
@@ -147,19 +150,24 @@ def decode(
     batch.end()
 
 
-def _suffix(source: str, limits: Limits) -> str:
-    """The ending of the file that a .linr was made of; PNG where it does not say, or cannot be read
-    twice."""
+def _suffix(source: str, beginning: str, whole: bool, limits: Limits) -> str:
+    """The ending of an output: of all pixels that of the file that a .linr was made of; of a part
+    of several frames TIFF; PNG where it does not say, or cannot be read twice."""
     from inrcodec.decode import extension_encoded
+    from inrcodec.frames.file import Frames
     from inrcodec.reconstruct import read_contents
 
     if source == STREAM or not (is_url(source) or os.path.isfile(source)):
-        return ".png"
+        return f"{beginning}.png"
     try:
         with open_input(source, whole=False) as file:
-            return extension_encoded(read_contents(file, max(SCALES), limits))
+            contents = read_contents(file, max(SCALES), limits)
     except (LinrError, OSError):
-        return ".png"  # which is told when its turn comes
+        return f"{beginning}.png"  # which is told when its turn comes
+    if whole:
+        return beginning + extension_encoded(contents)
+    several = contents.images > 1 and isinstance(contents.model, Frames)
+    return f"{beginning}.tif" if several else f"{beginning}.png"
 
 
 def _nameless(target: str) -> bool:
@@ -192,23 +200,26 @@ def _decode(job: Job, work: _Work) -> None:
             work.batch.skipped += 1
             return
         whole = len(left) == len(outputs)
+        decoding = _Decoding(file, data, status, job, damaged, len(outputs) > 1)
         for name, what in left.items():
             if len(outputs) > 1:
                 work.batch.claim(name, job.source)
             check_output(name, work.writing.force, makes_folder=job.makes_folder)
-            exact = _write(name, what, extension, _Decoding(file, data, status, job), work)
+            exact = _write(name, what, extension, decoding, work)
             whole = whole and exact is not None
-        shown = file.facts(next(iter(left.values())).frame or 0)
-    for error in damaged:
+        first = next(iter(left.values())).frame or 0
+        shown = file.facts(first)
+        size = file.box(first, work.selection.region).reduced(work.selection.scale)
+    for error in {str(error): error for error in damaged}.values():
         work.batch.fail(job.source, error)
     if work.writing.remove and not damaged and (whole or work.writing.force):
         remove_source(job.source, status)
     if work.writing.quiet:
         return
-    height, width = shown.samples.shape[:2]
+    height, width = size.height * (work.scale or 1), size.width * (work.scale or 1)
     several = len(left) if len(left) > 1 else file.frames if None in _frames(left) else 1
     work.batch.say(
-        f"{label(job.source)} -> {', '.join(label(name, 'stdout') for name in left)}"
+        f"{label(job.source)} -> {_listed(list(left))}"
         f"  {width} x {height}, {kind_of(shown.samples, shown.type)}"
         + (f", {several} frames" if several > 1 else "")
         + f"  {time.perf_counter() - started:.1f} s"
@@ -218,6 +229,11 @@ def _decode(job: Job, work: _Work) -> None:
     )
 
 
+def _listed(names: list[str]) -> str:
+    shown = [label(name, "stdout") for name in names]
+    return ", ".join(shown) if len(shown) <= MOST_NAMED else f"{shown[0]} ... {shown[-1]}"
+
+
 def _frames(outputs: dict[str, Selection]) -> list[int | None]:
     return [what.frame for what in outputs.values()]
 
@@ -225,12 +241,16 @@ def _frames(outputs: dict[str, Selection]) -> list[int | None]:
 @dataclass(frozen=True)
 class _Decoding:
     """A file that is being decoded: itself, its bytes where networks are asked for more than its
-    image, what the system knows of it."""
+    image, what the system knows of it, what is damaged so far; whether it becomes several files,
+    and what was said to be left out of these."""
 
     file: LinrFile
     data: bytes
     status: os.stat_result | None
     job: Job
+    damaged: list[LinrError]
+    several: bool
+    told: set[str] = field(default_factory=set)
 
 
 def _outputs(file: LinrFile, target: str, extension: str, work: _Work) -> dict[str, Selection]:
@@ -242,7 +262,7 @@ def _outputs(file: LinrFile, target: str, extension: str, work: _Work) -> dict[s
     chosen = work.selection
     if chosen.frame is not None and not chosen.frame < file.frames:
         frames = f"0 to {file.frames - 1}" if file.frames > 1 else "0"
-        raise LinrError(f"there is no frame {chosen.frame}: it can be {frames}")
+        raise LinrError(f"there is no frame {chosen.frame}, only {frames}")
     parts = isinstance(file.contents.model, Frames)
     together = extension in TIFF_EXTENSIONS or (
         extension == ".png" and chosen.whole and shown_as_animation(file)
@@ -275,15 +295,22 @@ def _write(
         assert isinstance(packed, bytes)
         _check(packed, file.picture(what.frame or 0), work.limits)
     write_output(name, packed, writing.force, decoding.status)
-    for text in other:
+    for text in () if decoding.damaged else other:
         tell(f"{label(name)}: {text}")
     frames = range(file.frames) if several else [what.frame or 0]
+    part = what.region is not None or (several and not what.whole)  # has no metadata
     lost = dict[str, None]()
     for frame in () if exact else frames:
-        lost |= dict.fromkeys(not_carried(file.facts(frame), extension))
+        facts = file.facts(frame)
+        if part and facts.metadata is not None:
+            facts, lost["the metadata"] = replace(facts, metadata=None), None
+        lost |= dict.fromkeys(not_carried(facts, extension))
     keeps = bool(lost or other) and writing.remove and not writing.force
     note = f"; {label(decoding.job.source)} is kept" if keeps else ""
-    tell_left_out(name, [text for text in lost if text not in other], note)
+    new = [text for text in lost if text not in other and text not in decoding.told]
+    tell_left_out(decoding.job.source if decoding.several else name, new, note)
+    if decoding.several:
+        decoding.told.update(new)
     return None if lost or other else exact
 
 

@@ -283,7 +283,8 @@ def refuse_terminal() -> None:
 
 
 def member_names(target: str, count: int) -> list[str]:
-    """The outputs of a file's images: the target, or with several numbered ones like it.
+    """The outputs of a file's images: the target, or with several numbered ones like it, from 0 as
+    frames are, in as many digits as keep them in order.
 
     Raises UsageError for several at stdout."""
     if count == 1:
@@ -291,4 +292,5 @@ def member_names(target: str, count: int) -> list[str]:
     if target == STREAM:
         raise click.UsageError("several images cannot go to stdout: name an output with -o.")
     beginning, extension = os.path.splitext(target)
-    return [f"{beginning}-{n}{extension}" for n in range(1, count + 1)]
+    digits = len(str(count - 1))
+    return [f"{beginning}-{n:0{digits}}{extension}" for n in range(count)]

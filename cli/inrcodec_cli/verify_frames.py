@@ -30,13 +30,16 @@ def verify_frames(
     if original is None:
         _compare(file, name, batch, None)
     else:
-        with open_input(original) as opened:
-            pages = pages_like(opened, label(original), file.tile, limits)
-            try:
-                _compare(file, name, batch, pages)
-            except VerificationError as error:
-                raise VerificationError(f"{error} ({label(original)})") from None
-            same = source is not None and digest_of_file(Opened(opened)) == source.digest
+        try:
+            with open_input(original) as opened:
+                pages = pages_like(opened, label(original), file.tile, limits)
+                try:
+                    _compare(file, name, batch, pages)
+                except VerificationError as error:
+                    raise VerificationError(f"{error} ({label(original)})") from None
+                same = source is not None and digest_of_file(Opened(opened)) == source.digest
+        except OSError as error:
+            raise LinrError(f"{label(original)}: {error.strerror or error}") from None
     tell_left_out(name, file.contents.left_out)
     if source is None or not _goes_together(file, name, limits):
         return "OK"
@@ -89,10 +92,10 @@ def _compare(file: LinrFile, name: str, batch: Batch, pages: Sequence[Page] | No
             if differing:
                 count = picture.samples.size
                 raise VerificationError(f"{where}: {differing} of {count} samples differ")
-    for error in damaged[1:]:
+    for error in damaged[:-1]:
         batch.fail(name, error)
     if damaged:
-        raise damaged[0]
+        raise damaged[-1]
     file.check_digest()
 
 

@@ -85,14 +85,14 @@ class Sections:
         """Takes the payload with a tag that occurs once at most; CorruptError if twice."""
         taken = self.all(tag)
         if len(taken) > 1:
-            raise CorruptError(f"section {tag!r} appears twice")
+            raise CorruptError(f"section {named(tag)} appears twice")
         return taken[0] if taken else None
 
     def one(self, tag: bytes) -> bytes:
         """Takes the payload with a tag that occurs once; CorruptError if it does not."""
         payload = self.optional(tag)
         if payload is None:
-            raise CorruptError(f"section {tag!r} is missing")
+            raise CorruptError(f"section {named(tag)} is missing")
         return payload
 
     def check(self, known: frozenset[bytes]) -> None:
@@ -100,17 +100,19 @@ class Sections:
         CorruptError for such a section behind the data."""
         for tag, _ in self._chain:
             if tag not in known and not tag.islower():
-                raise UnsupportedVersionError(f"section {tag!r} needs a newer reader")
+                raise UnsupportedVersionError(f"section {named(tag)} needs a newer reader")
         mandatory = [tag for tag, _ in self._chain if not tag.islower()]
         for before, tag in pairwise(mandatory):
             if before == DATA != tag:
-                raise CorruptError(f"section {tag!r} stands behind the data")
+                raise CorruptError(f"section {named(tag)} stands behind the data")
 
     def end(self) -> None:
         """Raises CorruptError for a section that must be understood and nobody took."""
         for tag, _ in self._chain:
             if not tag.islower():
-                raise CorruptError(f"section {tag!r} does not belong to this model and its steps")
+                raise CorruptError(
+                    f"section {named(tag)} does not belong to this model and its steps"
+                )
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def parse_part(
     left = None if any(step.number in entire for step in header.steps) else data
     for section in chain:
         if section.tag == HEADER:
-            raise CorruptError(f"section {HEADER!r} appears twice")
+            raise CorruptError(f"section {named(HEADER)} appears twice")
         sections.append(section)
         if section.tag == INDEX:
             break
@@ -220,6 +222,11 @@ def parse_part(
     return Container(version, header, tuple(sections), end, window.end - end)
 
 
+def named(tag: bytes) -> str:
+    """A section's tag in messages."""
+    return repr(tag.decode("latin-1"))
+
+
 def _sections(file: BinaryIO, size: int, limits: Limits) -> Iterator[Section]:
     """The sections from where the file stands up to `size`; every checksum is checked."""
     count = 0
@@ -228,10 +235,10 @@ def _sections(file: BinaryIO, size: int, limits: Limits) -> Iterator[Section]:
         limits.check("sections", count, f"the file: {count} or more sections")
         length = read_length(file, "a section")
         if file.tell() + length + 4 > size:
-            raise TruncatedError(f"the file ends within section {tag.decode('latin-1')!r}")
+            raise TruncatedError(f"the file ends within section {named(tag)}")
         payload, crc = file.read(length), file.read(4)
         if zlib.crc32(payload, zlib.crc32(tag)) != int.from_bytes(crc, "little"):
-            raise ChecksumError(f"the checksum of section {tag!r} does not match")
+            raise ChecksumError(f"the checksum of section {named(tag)} does not match")
         yield Section(tag, payload)
 
 

@@ -236,17 +236,28 @@ class LinrFile:
         return model
 
     def contents_of(self, part: int, scale: int = 1) -> Contents:
-        """A part, by its number, taken apart. Raises a LinrError where it is damaged."""
-        return self._parts.contents(part, scale, self.reading)
+        """A part, by its number, taken apart. Raises a LinrError, which says which part it is,
+        where it is damaged."""
+        try:
+            return self._parts.contents(part, scale, self.reading)
+        except LinrError as error:
+            page, _ = self._frames().page_of(part)
+            raise self._named(error, page, part - self._frames().first_parts[page]) from error
 
     def facts(self, frame: int) -> Picture:
         """What is known of a frame but its samples, which are all 0: type, metadata, what was left
-        out. Raises as picture."""
+        out; of a damaged one, where `damaged` is told of these, no more than the file says of all.
+        Raises as picture."""
         self._check(frame)
         size, outer = self.size(frame), self.contents
         head = outer
         if isinstance(outer.model, Frames):
-            head = self._head(outer.model.first_parts[frame])
+            try:
+                head = self._head(outer.model.first_parts[frame])
+            except LinrError:
+                if self.damaged is None:
+                    raise
+                # picture tells it of the damage, and has the file's own facts for the frame, too
         shape = (size.height, size.width) + ((size.channels,) if size.channels > 1 else ())
         samples = np.broadcast_to(np.zeros((), f"u{size.bits // 8}"), shape)
         metadata = of_frame(head.metadata, outer.metadata)
@@ -279,12 +290,8 @@ class LinrFile:
         self._compare(tuple(self._head(number).digest for number in range(parts)))
 
     def _head(self, part: int) -> Contents:
-        """A part, by its number, as far as an eighth of its size needs it; errors say which."""
-        try:
-            return self.contents_of(part, max(SCALES))
-        except LinrError as error:
-            page, _ = self._frames().page_of(part)
-            raise self._named(error, page, part - self._frames().first_parts[page]) from error
+        """A part, by its number, as far as an eighth of its size needs it."""
+        return self.contents_of(part, max(SCALES))
 
     def _compare(self, digests: tuple[bytes, ...]) -> None:
         if digest_of_digests(digests) != self.contents.digest:

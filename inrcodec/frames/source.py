@@ -63,6 +63,7 @@ def open_source(
     if tile == AUTO and any(page.height * page.width > LARGE_PIXELS for page in pages):
         size = LARGE_TILE
     if len(pages) == 1 and size is None:
+        file.seek(start)
         return None
     if strip:
         return Source(pages, Outer(bare=True), size)
