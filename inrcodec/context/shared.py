@@ -213,11 +213,9 @@ def _passes(material: Material, models: Models, options: FitOptions) -> float:
                 counts[key] = counts.get(key, 0) + samples
     largest = 1.0
     for (seat, _), samples in counts.items():
-        shape, samples = (
-            trunk_of(material.kinds[seat], models.trunk_width),
-            min(samples, MAX_SAMPLES),
-        )
-        together, largest = together + samples * shape.weights(), max(largest, samples)
+        seen = min(samples, MAX_SAMPLES)
+        largest = max(largest, seen)
+        together += seen * trunk_of(material.kinds[seat], models.trunk_width).weights()
     most = max(effort.passes, effort.steps * BATCH / largest)  # as of one image
     return min(most, SHARE * alone / max(together, 1.0))
 

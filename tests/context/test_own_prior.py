@@ -126,8 +126,7 @@ def test_torch_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on CUDA, where there is one."""
     monkeypatch.setattr(learn, "SAMPLES", 1 << 12)
     monkeypatch.setattr(learn, "LEAST_STEPS", 60)
-    monkeypatch.setattr(fit, "LEARNING_RATE_FROM_WIDE", 6e-2)
-    monkeypatch.setattr(fit, "LEARNING_RATE_FROM_PRIOR", 6e-2)
+    monkeypatch.setattr(fit, "LEARNING_RATE_FROM_WIDE", 0.06)
     images, image = [noisy(seed) for seed in range(2)], noisy(9)
     compiled = inrcodec.train(images, device="cpu")
     monkeypatch.setattr(learn, "fitting_backend", lambda _: torch_backend("cpu"))

@@ -19,6 +19,7 @@ from inrcodec.coding.weights import pack_weights
 from inrcodec.container.fields import Fields
 from inrcodec.container.leb128 import pack_length
 from inrcodec.container.linr import Section, Sections
+from inrcodec.contents import Contents, pack, parse
 from inrcodec.context import shared as module
 from inrcodec.context.encode import code, encode_context
 from inrcodec.context.file import ContextImage, Models, network_shapes
@@ -29,6 +30,7 @@ from inrcodec.context.prior import QUICK, prior_networks, widened
 from inrcodec.context.samples import Scene
 from inrcodec.context.shared import SharedNetworks, code_shared, fit_shared
 from inrcodec.errors import CorruptError, LimitError, LinrError, UnsupportedVersionError
+from inrcodec.files.picture import PLAIN, digest
 from inrcodec.history.chain import Chain
 from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
 from inrcodec.limits import DEFAULT
@@ -420,3 +422,15 @@ def test_the_second_decoder_reads_them(name: str, frames: int) -> None:
             read_shared(shared.pack()), pages,
         )  # fmt: skip
         assert all(map(np.array_equal, found, planes.reduced(1 << level).channels))
+
+
+def test_a_file_of_one_image_has_no_shared_networks() -> None:
+    planes = whole_planes(scene(20, 24, 1, np.uint8), 8)
+    image = coded(planes, shared_of(planes, 0), [])
+    samples = planes.array()
+    contents = Contents(planes.geometry, digest(samples), PLAIN, None, (), image)
+    with pytest.raises(CorruptError, match="in a file of one image"):
+        parse(pack(contents))
+    with Workers(numpy_backend(), 1) as workers:
+        alone = code(planes, choose_layout(planes), Models.of_prior(QUICK), b"", workers)
+    assert parse(pack(replace(contents, model=alone))).model == alone
