@@ -7,6 +7,7 @@ The section is a map of the fields, and behind it the weights. format_spec.md, 4
 from __future__ import annotations
 
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -170,7 +171,7 @@ def fit_shared(
         1,
         models.trunk_width,
         models.plane_width,
-        effort.plane_steps,
+        math.ceil(effort.plane_steps * min(1.0, SHARE * len(scenes))),
         options.weights,
         options.seed,
         prior,

@@ -169,7 +169,7 @@ PLANES = {
 }
 
 
-@pytest.mark.parametrize("frames", range(3))
+@pytest.mark.parametrize("frames", [0, 2])
 @pytest.mark.parametrize("name", sorted(PLANES))
 def test_all_forms_do_what_the_spec_says(name: str, frames: int) -> None:
     planes = PLANES[name]()
