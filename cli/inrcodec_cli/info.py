@@ -151,7 +151,8 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
         say(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
     if "planes" not in facts:
         return
-    pixels = facts["width"] * facts["height"]
+    sizes = facts.get("sizes") or [(facts["height"], facts["width"])] * facts["frames"]
+    pixels = sum(height * width for height, width, *_ in sizes)
     total = sum(plane["bits"] for plane in facts["planes"]) or 1
     channels: dict[str, list[dict[str, Any]]] = {}
     for plane in facts["planes"]:

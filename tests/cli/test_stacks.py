@@ -142,3 +142,13 @@ def test_info_tells_of_tiles_and_of_frames_that_see_others(stack: np.ndarray) ->
     assert (
         "32 x 24, 1 x 8 bit, 2 frames of several sizes or kinds\n" in run("info", "u.linr").stdout
     )
+
+
+def test_rates_of_planes_are_those_of_all_frames(stack: np.ndarray) -> None:
+    for frames in ([stack[0], stack[1]], [stack[0], stack[1, :9]]):
+        data = inrcodec.encode_frames(frames, model="context", effort=1)
+        Path("t.linr").write_bytes(data)
+        row = next(line for line in run("info", "t.linr").stdout.splitlines() if " all " in line)
+        bytes_, rate = row.split()[2:4]
+        samples = sum(frame.size for frame in frames)
+        assert float(rate) == pytest.approx(8 * int(bytes_) / samples, abs=0.01)
