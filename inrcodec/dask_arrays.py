@@ -105,7 +105,9 @@ class LinrArray:
         file = opening.file()
         several = int(frame is None and file.frames > 1)
         if several and len({file.size(number) for number in range(file.frames)}) > 1:
-            raise ImageError("the frames of this file differ in size: name one of them")
+            raise ImageError(
+                "the frames of this file differ in size or type: name one, with frame="
+            )
         first = frame or 0
         shape, dtype = file.array_like(first)
         whole, tile = file.grid(first).whole.reduced(scale), file.grid(first).size

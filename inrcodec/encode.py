@@ -289,9 +289,11 @@ def checked_image(image: np.ndarray, limits: Limits) -> np.ndarray:
         np.uint8,
         np.uint16,
     ):
-        raise ImageError("an image is a NumPy array of uint8 or uint16")
+        kind = getattr(image, "dtype", type(image).__name__)
+        raise ImageError(f"an image is a NumPy array of uint8 or uint16, not {kind}")
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
-        raise ImageError(f"an image has shape (H, W) or (H, W, 1..4), not {image.shape}")
+        hint = "; encode_frames takes stacks" if image.ndim > 2 else ""
+        raise ImageError(f"an image has shape (H, W) or (H, W, 1..4), not {image.shape}{hint}")
     check_size(image.shape[1], image.shape[0], "the image", limits)
     image = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image

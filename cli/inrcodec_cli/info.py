@@ -109,6 +109,7 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     kinds = ("header", "weights", "data", *(("metadata",) if facts["metadata_bytes"] else ()))
     parts = ", ".join(f"{part} {facts[f'{part}_bytes']}" for part in kinds)
     several = f", {facts['frames']} frames" if facts["frames"] > 1 else ""
+    several += " of several sizes or kinds" if facts.get("sizes") else ""
     say(
         f"{name}\n"
         f"  format   .linr {facts['version']}, {facts['mode']}\n"
@@ -117,6 +118,10 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
         f"  bytes    {facts['total_bytes']} ({parts})\n"
         f"  rate     {facts['bpp']:.3f} bpp, {facts['bpsp']:.4f} bpsp"
     )
+    if facts["mode"] == "frames":
+        tile = facts["tile"]
+        what = "tiles of {1} x {0}".format(*tile) if tile else "frames"
+        say(f"  parts    {facts['parts']} {what}, of which {facts['seeing']} see others")
     if facts["source"]:
         source = facts["source"]
         say(f"  source   {source['kind']}, {source['bytes']} bytes, comes back byte for byte")
@@ -146,7 +151,8 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
         say(f"  weights  {facts['weights']}, changes{rank} to prior {facts['prior']}")
     if "planes" not in facts:
         return
-    pixels = facts["width"] * facts["height"]
+    sizes = facts.get("sizes") or [(facts["height"], facts["width"])] * facts["frames"]
+    pixels = sum(height * width for height, width, *_ in sizes)
     total = sum(plane["bits"] for plane in facts["planes"]) or 1
     channels: dict[str, list[dict[str, Any]]] = {}
     for plane in facts["planes"]:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 def verify(files: tuple[str, ...], recursive: bool, quiet: bool, **options: Any) -> None:
     """Decode each FILE and check its digest; compare one with the image ORIGINAL if given.
 
-    Samples have to be the same, and the palette, depth and metadata that FILE has. Of a FILE of
-    several images, one has to be ORIGINAL.
+    Samples have to be the same, and the palette, depth and metadata that FILE has. A FILE of frames
+    has to have all pages of ORIGINAL; of a set of coordinate networks one image has to be it.
     """
     if files.count(STREAM) > 1 or (STREAM in files and len(files) > 2):
         raise click.UsageError("'-' must be the only input.")

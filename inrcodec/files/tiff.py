@@ -27,7 +27,7 @@ def read_tiff(data: bytes, name: str, limits: Limits = DEFAULT) -> Picture:
     """Decode a TIFF of one image; see images.read_picture for errors."""
     pages = open_pages(Whole(data), name, limits)
     if len(pages) > 1:
-        raise ImageError(f"{name}: this TIFF holds several images; files of one can be encoded")
+        raise ImageError(f"{name}: this TIFF holds several images, and one is wanted here")
     page = pages[0]
     samples = page.read(0, 0, page.height, page.width)
     return Picture(samples, page.type, page.metadata, pages.left_out)

@@ -298,4 +298,4 @@ class _Stack(NamedTuple):
 
 
 def _called(name: str, number: int, several: bool) -> str:
-    return f"{name}, page {number + 1}" if several else name
+    return f"{name}: page {number + 1}" if several else name

@@ -115,8 +115,11 @@ def pages_of(
     frames: np.ndarray | Iterable[np.ndarray | Picture], limits: Limits
 ) -> tuple[Sequence[Page] | Iterator[Page], Outer]:
     """Frames as pages, all at once or one by one, and what their file has besides."""
-    if isinstance(frames, np.ndarray) and frames.ndim not in (3, 4):
-        raise ImageError(f"frames have shape (N, H, W) or (N, H, W, 1..4), not {frames.shape}")
+    if isinstance(frames, np.ndarray):
+        shape = frames.shape
+        if len(shape) not in (3, 4) or (len(shape) == 4 and not 1 <= shape[3] <= 4):
+            hint = "; of more axes make one: frames.reshape(-1, H, W)" if len(shape) > 3 else ""
+            raise ImageError(f"frames have shape (N, H, W) or (N, H, W, 1..4), not {shape}{hint}")
 
     several = isinstance(frames, np.ndarray | Sequence)
 

@@ -64,7 +64,8 @@ class ArrayPage:
         samples = picture.samples
         native = samples.dtype.newbyteorder("=") if isinstance(samples, np.ndarray) else None
         if native not in (np.uint8, np.uint16):
-            raise ImageError(f"{name}: an image is a NumPy array of uint8 or uint16")
+            kind = getattr(samples, "dtype", type(samples).__name__)
+            raise ImageError(f"{name}: an image is a NumPy array of uint8 or uint16, not {kind}")
         if samples.ndim not in (2, 3) or (samples.ndim == 3 and not 1 <= samples.shape[2] <= 4):
             raise ImageError(
                 f"{name}: an image has shape (H, W) or (H, W, 1..4), not {samples.shape}"

@@ -148,18 +148,19 @@ class LinrFile:
         if self.frames == 1:
             return self.array(0, region, scale)
         _check_scale(scale)
-        first, target = self.size(0), self.box(0, region).reduced(scale)
+        first, target = self.size(0)[:2], self.box(0, region).reduced(scale)
         pixels = self.frames * target.height * target.width
         self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
         for frame in range(self.frames):
-            image = self.array(frame, region, scale) if self.size(frame) == first else None
+            image = self.array(frame, region, scale) if self.size(frame)[:2] == first else None
             if result is None and image is not None:
                 result = np.empty((self.frames, *image.shape), image.dtype)
             assert result is not None
             if image is None or (image.shape, image.dtype) != (result.shape[1:], result.dtype):
                 raise ImageError(
-                    "the frames of this file differ in size or type: decode them one by one"
+                    "the frames of this file differ in size or type: decode them one by one, with"
+                    " frame=, or inrcodec.frames"
                 )
             result[frame] = image
         assert result is not None

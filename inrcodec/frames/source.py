@@ -46,7 +46,10 @@ def open_source(
     """The pages of an image file, of which nothing is read before it is asked for; None where it
     has one picture that is no tiles, for encode. tile: as encode_frames' or AUTO; strip: without
     what a file has besides its pages. The file stands as before. Raises ImageError for a damaged
-    file and one that pages cannot represent, LimitError for a too large one."""
+    file and one that pages cannot represent, LimitError for a too large one, ValueError for a tile
+    that is a word but AUTO."""
+    if isinstance(tile, str) and tile != AUTO:
+        raise ValueError(f"tile is {tile!r}; it can be a number, two of them, None or {AUTO!r}")
     size = None if isinstance(tile, str) else tile
     start = file.tell()
     head = file.read(len(SIGNATURES[0]))

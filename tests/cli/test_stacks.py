@@ -123,3 +123,33 @@ def test_an_original_that_is_not_there(stack: np.ndarray) -> None:
 )
 def test_a_frame_that_there_is_not(stack: np.ndarray, frame: str, text: str) -> None:
     assert text in run("decode", "s.linr", "--frame", frame).stderr
+
+
+def test_a_tile_that_is_a_word(stack: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="tile is '128'"):
+        inrcodec.encode_file("s.tif", "t.linr", tile="128")
+    assert not Path("t.linr").exists()
+
+
+def test_info_tells_of_tiles_and_of_frames_that_see_others(stack: np.ndarray) -> None:
+    assert "  parts    11 frames, of which 0 see others\n" in run("info", "s.linr").stdout
+    assert (
+        run("encode", "--model", "stored", "--tile", "16", "s.tif", "-o", "t.linr").exit_code == 0
+    )
+    said = "  parts    44 tiles of 16 x 16, of which 0 see others\n"
+    assert said in run("info", "t.linr").stdout
+    two = [stack[0], stack[1, :9]]
+    Path("u.linr").write_bytes(inrcodec.encode_frames(two, model="stored"))
+    assert (
+        "32 x 24, 1 x 8 bit, 2 frames of several sizes or kinds\n" in run("info", "u.linr").stdout
+    )
+
+
+def test_rates_of_planes_are_those_of_all_frames(stack: np.ndarray) -> None:
+    for frames in ([stack[0], stack[1]], [stack[0], stack[1, :9]]):
+        data = inrcodec.encode_frames(frames, model="context", effort=1)
+        Path("t.linr").write_bytes(data)
+        row = next(line for line in run("info", "t.linr").stdout.splitlines() if " all " in line)
+        bytes_, rate = row.split()[2:4]
+        samples = sum(frame.size for frame in frames)
+        assert float(rate) == pytest.approx(8 * int(bytes_) / samples, abs=0.01)

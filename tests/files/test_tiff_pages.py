@@ -119,7 +119,7 @@ def test_errors_name_the_page() -> None:
     with tifffile.TiffWriter(file) as writer:
         writer.write(grey()[0])
         writer.write(grey()[0].astype(np.float32))
-    with pytest.raises(ImageError, match="it, page 2: TIFF with floating-point"):
+    with pytest.raises(ImageError, match="it: page 2: TIFF with floating-point"):
         open_pages(Whole(file.getvalue()), "it")
     data = bytearray(saved(grey(), compression="zlib", metadata=None))
     with tifffile.TiffFile(io.BytesIO(data)) as tif:
@@ -127,7 +127,7 @@ def test_errors_name_the_page() -> None:
     data[place : place + 2] = b"\0\0"
     pages = open_pages(Whole(bytes(data)), "it")
     assert len(whole(pages[:3])) == 3
-    with pytest.raises(ImageError, match="it, page 4: damaged TIFF"):
+    with pytest.raises(ImageError, match="it: page 4: damaged TIFF"):
         pages[3].read(5, 5, 1, 1)
     for part in ((0, 0, 21, 1), (-1, 0, 1, 1), (0, 33, 1, 1), (0, 0, 0, 1)):
         with pytest.raises(ValueError, match="not in the page"):

@@ -167,6 +167,15 @@ def test_frames_of_other_sizes_and_types() -> None:
                 inrcodec.decode(data)
 
 
+def test_frames_of_palettes_and_colours_stack() -> None:
+    """As an animation that Pillow saves: arrays are alike, though samples are not."""
+    palette = Picture(scene(9, 12, 1, np.uint8) // 16, PixelType(4, bytes(range(48))))
+    colours = Picture(scene(9, 12, 3, np.uint8))
+    for frames in ([palette, colours], [colours, palette]):
+        found = inrcodec.decode(inrcodec.encode_frames(frames, model="stored"))
+        assert np.array_equal(found, [frame.array() for frame in frames])
+
+
 def test_one_type_of_all_frames_is_said_once() -> None:
     pages = [Picture(page >> 4, PixelType(12)) for page in moving(3, 9, 8, 1, np.uint16)]
     data = inrcodec.encode_frames(pages, effort=1)
@@ -300,6 +309,17 @@ def test_what_is_no_frame() -> None:
     ):
         with pytest.raises(error):
             inrcodec.encode_frames(frames, model="stored")
+    many = np.zeros((2, 3, 4, 5, 6), np.uint16)
+    for call, text in (
+        (lambda: inrcodec.encode(many), "encode_frames takes stacks"),
+        (lambda: inrcodec.encode(many[0, 0]), "encode_frames takes stacks"),
+        (lambda: inrcodec.encode_frames(many), "frames.reshape"),
+        (lambda: inrcodec.encode_frames(many[0]), "frames.reshape"),
+        (lambda: inrcodec.encode_frames(many[0, 0].astype(np.int16)), "not int16"),
+        (lambda: inrcodec.encode(frame.astype(np.float32)), "not float32"),
+    ):
+        with pytest.raises(inrcodec.ImageError, match=text):
+            call()
     for tile in (8, 24, 0, -16, (16,), (16, 24), 1 << 17, 16.0, (16.0, 16), "16"):
         with pytest.raises(ValueError, match="tile"):
             inrcodec.encode_frames([frame], tile=tile)  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ def test_frames_that_differ(tmp_path: Path) -> None:
     path = tmp_path / "a.linr"
     image = scene(20, 25, 1, np.uint8)
     path.write_bytes(inrcodec.encode_frames([image, image[:9]], effort=1))
-    with pytest.raises(inrcodec.ImageError, match="differ in size"):
+    with pytest.raises(inrcodec.ImageError, match="differ in size or type"):
         from_linr(path)
     np.testing.assert_array_equal(from_linr(path, frame=1).compute(), image[:9])
     palette = Picture(image % 4, PixelType(palette=bytes(range(12))))
