@@ -115,11 +115,16 @@ class LinrFile:
         size = self.size(frame)
         return Grid(size.height, size.width, self.tile)
 
-    def box(self, frame: int, region: Region | None) -> Box:
+    def box(self, frame: int, region: Region | None, scale: int = 1) -> Box:
         """A region of a frame, None being all of it. Raises ValueError where it does not lie in
-        the frame."""
+        the frame, or has no pixel of a scale that there is."""
+        if not isinstance(scale, int | np.integer) or scale not in SCALES:
+            raise ValueError(f"scale is {scale!r}; it can be {', '.join(map(str, SCALES))}")
         whole = self.grid(frame).whole
-        return whole if region is None else _box(region, whole)
+        box = whole if region is None else _box(region, whole)
+        if not box.reduced(scale).height or not box.reduced(scale).width:
+            raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
+        return box
 
     def array(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> np.ndarray:
         """A frame, or a region of it, as decode has it."""
@@ -129,10 +134,7 @@ class LinrFile:
         """A frame, or a region of it, with its palette and depth; metadata of whole frames alone.
         Raises ValueError for a frame, region or scale that there is not, else as decode."""
         self._check(frame)
-        _check_scale(scale)
-        whole, box = self.grid(frame).whole, self.box(frame, region)
-        if not box.reduced(scale).height or not box.reduced(scale).width:
-            raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
+        whole, box = self.grid(frame).whole, self.box(frame, region, scale)
         if not isinstance(self.contents.model, Frames):
             picture = self._single(frame, scale)
             if region is None:
@@ -147,8 +149,7 @@ class LinrFile:
         pixels together than one image may."""
         if self.frames == 1:
             return self.array(0, region, scale)
-        _check_scale(scale)
-        first, target = self.size(0), self.box(0, region).reduced(scale)
+        first, target = self.size(0), self.box(0, region, scale).reduced(scale)
         pixels = self.frames * target.height * target.width
         self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
@@ -269,7 +270,7 @@ class LinrFile:
                 self._read(1)
             return
         for part in range(self.contents.model.first_parts[-1]):
-            self.contents_of(part)
+            self._head(part, 1)
         self.check_digest()
 
     def check_digest(self) -> None:
@@ -278,10 +279,10 @@ class LinrFile:
         parts = len(self._frames().lengths)
         self._compare(tuple(self._head(number).digest for number in range(parts)))
 
-    def _head(self, part: int) -> Contents:
-        """A part, by its number, as far as an eighth of its size needs it; errors say which."""
+    def _head(self, part: int, scale: int = max(SCALES)) -> Contents:
+        """A part, by its number, as far as a scale needs it; errors say which."""
         try:
-            return self.contents_of(part, max(SCALES))
+            return self.contents_of(part, scale)
         except LinrError as error:
             page, _ = self._frames().page_of(part)
             raise self._named(error, page, part - self._frames().first_parts[page]) from error
@@ -304,11 +305,6 @@ class EachFrame(Iterator[np.ndarray]):
             raise StopIteration
         self._next += 1
         return self._file.array(self._next - 1)
-
-
-def _check_scale(scale: int) -> None:
-    if not isinstance(scale, int | np.integer) or scale not in SCALES:
-        raise ValueError(f"scale is {scale!r}; it can be {', '.join(map(str, SCALES))}")
 
 
 def _box(region: Region, whole: Box) -> Box:
