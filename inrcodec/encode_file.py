@@ -233,6 +233,8 @@ def check_skipped(source: Place, target: Place, limits: Limits = DEFAULT) -> Non
         packed = file.read()
     try:
         contents = parse(packed, limits)
+        with LinrFile(packed, limits=limits) as parts:
+            parts.check()
     except LinrError as error:
         raise OutputExistsError(f"{name} is there, and {error}") from None
     with opened(source) as file:

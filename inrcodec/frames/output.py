@@ -143,7 +143,7 @@ def _new_tiff(file: LinrFile, wanted: Selection) -> Callable[[BinaryIO], None]:
         height, width = size.height, size.width
         metadata = for_kind(head.metadata, TAGS) if head.metadata else None
         if not wanted.whole:
-            box = file.box(frame, wanted.region).reduced(wanted.scale)
+            box = file.box(frame, wanted.region, wanted.scale).reduced(wanted.scale)
             height, width, metadata = box.height, box.width, None
         of = partial(rows if wanted.whole else of_part, frame)
         pages.append(PageToWrite(height, width, size.channels, size.bits, of, head.type, metadata))

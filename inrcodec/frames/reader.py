@@ -115,11 +115,16 @@ class LinrFile:
         size = self.size(frame)
         return Grid(size.height, size.width, self.tile)
 
-    def box(self, frame: int, region: Region | None) -> Box:
+    def box(self, frame: int, region: Region | None, scale: int = 1) -> Box:
         """A region of a frame, None being all of it. Raises ValueError where it does not lie in
-        the frame."""
+        the frame, or has no pixel of a scale that there is."""
+        if not isinstance(scale, int | np.integer) or scale not in SCALES:
+            raise ValueError(f"scale is {scale!r}; it can be {', '.join(map(str, SCALES))}")
         whole = self.grid(frame).whole
-        return whole if region is None else _box(region, whole)
+        box = whole if region is None else _box(region, whole)
+        if not box.reduced(scale).height or not box.reduced(scale).width:
+            raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
+        return box
 
     def array(self, frame: int = 0, region: Region | None = None, scale: int = 1) -> np.ndarray:
         """A frame, or a region of it, as decode has it."""
@@ -129,10 +134,7 @@ class LinrFile:
         """A frame, or a region of it, with its palette and depth; metadata of whole frames alone.
         Raises ValueError for a frame, region or scale that there is not, else as decode."""
         self._check(frame)
-        _check_scale(scale)
-        whole, box = self.grid(frame).whole, self.box(frame, region)
-        if not box.reduced(scale).height or not box.reduced(scale).width:
-            raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
+        whole, box = self.grid(frame).whole, self.box(frame, region, scale)
         if not isinstance(self.contents.model, Frames):
             picture = self._single(frame, scale)
             if region is None:
@@ -147,8 +149,7 @@ class LinrFile:
         pixels together than one image may."""
         if self.frames == 1:
             return self.array(0, region, scale)
-        _check_scale(scale)
-        first, target = self.size(0)[:2], self.box(0, region).reduced(scale)
+        first, target = self.size(0)[:2], self.box(0, region, scale).reduced(scale)
         pixels = self.frames * target.height * target.width
         self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
         result: np.ndarray | None = None
@@ -254,7 +255,7 @@ class LinrFile:
         head = outer
         if isinstance(outer.model, Frames):
             try:
-                head = self._head(outer.model.first_parts[frame])
+                head = self.contents_of(outer.model.first_parts[frame], max(SCALES))
             except LinrError:
                 if self.damaged is None:
                     raise
@@ -288,11 +289,9 @@ class LinrFile:
         """Raises ChecksumError where the parts are not those that the file was made of, whatever
         each by itself says; reads all of them."""
         parts = len(self._frames().lengths)
-        self._compare(tuple(self._head(number).digest for number in range(parts)))
-
-    def _head(self, part: int) -> Contents:
-        """A part, by its number, as far as an eighth of its size needs it."""
-        return self.contents_of(part, max(SCALES))
+        self._compare(
+            tuple(self.contents_of(number, max(SCALES)).digest for number in range(parts))
+        )
 
     def _compare(self, digests: tuple[bytes, ...]) -> None:
         if digest_of_digests(digests) != self.contents.digest:
@@ -312,11 +311,6 @@ class EachFrame(Iterator[np.ndarray]):
             raise StopIteration
         self._next += 1
         return self._file.array(self._next - 1)
-
-
-def _check_scale(scale: int) -> None:
-    if not isinstance(scale, int | np.integer) or scale not in SCALES:
-        raise ValueError(f"scale is {scale!r}; it can be {', '.join(map(str, SCALES))}")
 
 
 def _box(region: Region, whole: Box) -> Box:

@@ -45,9 +45,9 @@ def open_source(
 ) -> Source | None:
     """The pages of an image file, of which nothing is read before it is asked for; None where it
     has one picture that is no tiles, for encode. tile: as encode_frames' or AUTO; strip: without
-    what a file has besides its pages. The file stands as before. Raises ImageError for a damaged
-    file and one that pages cannot represent, LimitError for a too large one, ValueError for a tile
-    that is a word but AUTO."""
+    what a file has besides its pages. The file then stands as before. Raises ImageError for a
+    damaged file and one that pages cannot represent, LimitError for a too large one, ValueError for
+    a tile that is a word but AUTO."""
     if isinstance(tile, str) and tile != AUTO:
         raise ValueError(f"tile is {tile!r}; it can be a number, two of them, None or {AUTO!r}")
     size = None if isinstance(tile, str) else tile
@@ -61,7 +61,6 @@ def open_source(
         outer = Outer(animation.metadata, animation.left_out)
         return Source(animation, Outer(bare=True) if strip else outer, size)
     whole: Bytes = Opened(file) if not start else Whole(file.read())
-    file.seek(start)
     pages = open_pages(whole, name, limits)
     if tile == AUTO and any(page.height * page.width > LARGE_PIXELS for page in pages):
         size = LARGE_TILE

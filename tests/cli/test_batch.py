@@ -147,6 +147,17 @@ def test_what_is_skipped_is_the_same_file(album: Path) -> None:
     assert set(tree(album)) == {*before, "sub/deep/c.linr"}
 
 
+def test_what_is_skipped_is_whole(album: Path) -> None:
+    (album / "a.png").unlink()
+    tifffile.imwrite(album / "a.tif", np.stack([photo(1, 7)] * 2), photometric="minisblack")
+    assert run("encode", *STORED, "-r", "-q", "album").exit_code == 0
+    packed = (album / "a.linr").read_bytes()
+    (album / "a.linr").write_bytes(packed[:-5])
+    result = run("encode", *STORED, "-r", "-q", "album")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("inrcodec: album/a.tif: album/a.linr is there, and frame 1: ")
+
+
 def test_a_clash_of_names_fails_that_file_alone(album: Path) -> None:
     (album / "a.tif").write_bytes(write_image(photo(3, 7), ".tif"))
     for arguments in (("-r", "album"), ("-f", "album/a.png", "album/a.tif", "album/sub/b.PGM")):

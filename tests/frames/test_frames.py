@@ -20,7 +20,10 @@ from inrcodec import LinrFile, Picture, PixelType, Prior, kernels
 from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.contents import Contents
 from inrcodec.context.file import ContextImage
+from inrcodec.files.images import write_image
 from inrcodec.frames.file import Frames
+from inrcodec.frames.output import Selection, file_of_frames
+from inrcodec.frames.source import AUTO, open_source
 from tests.frames.files import How, a_set, moving, parts_file, stored
 from tests.pictures import jpeg_scene, scene
 
@@ -279,6 +282,8 @@ def test_what_is_not_there() -> None:
             lambda: file.array(0, scale=3),
             lambda: file.array(0, scale=2.0),  # type: ignore[arg-type]
             lambda: file.stack(scale=0),
+            lambda: file.stack((1, 1, 1, 1), 8),
+            lambda: file_of_frames(file, ".tif", Selection(None, (1, 1, 1, 1), 8), print),
             lambda: file.stack(scale="2"),  # type: ignore[arg-type]
             lambda: file.array(0, (0, 0, 0, 5)),
             lambda: file.array(0, (0, 0, 26, 5)),
@@ -293,6 +298,16 @@ def test_what_is_not_there() -> None:
     with pytest.raises(inrcodec.LimitError):
         inrcodec.decode(data, limits=few)
     assert np.array_equal(inrcodec.decode(data, frame=1, limits=few), frames[1])
+
+
+def test_a_file_of_one_image_stands_as_before() -> None:
+    image = scene(8, 9, 1, np.uint8)
+    file = io.BytesIO(write_image(image, ".tif"))
+    assert open_source(file, "it", AUTO, inrcodec.Limits()) is None
+    assert file.tell() == 0
+    target = io.BytesIO()
+    inrcodec.encode_file(file, target, model="stored")
+    assert np.array_equal(inrcodec.decode(target.getvalue()), image)
 
 
 def test_what_is_no_frame() -> None:
