@@ -42,7 +42,7 @@ from inrcodec.context.neighbours import coordinates_at, input_count
 from inrcodec.context.networks import Network
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import CONVERSIONS, POSITIONS, is_fine
-from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
+from inrcodec.context.samples import Scene, TrunkSamples, plane_samples, trunk_samples
 from inrcodec.context.schedule import Course, Samples, one_cycle, train
 from inrcodec.context.step import ChannelNetworks, plane_shape, trunk_shape
 from inrcodec.files.picture import Picture
@@ -149,7 +149,7 @@ def look(images: list[Image], conversion: int, plan: Plan) -> tuple[list[Version
             if planes is not None:
                 layout, kept = choose_layout(planes), (number + at) % PLANE_EVERY == 0
                 references = {c.index: len(c.references) for c in layout.channels}
-                parts = trunk_samples(alone, layout, planes, rng, most)
+                parts = trunk_samples(alone, Scene(layout, planes), rng, most)
                 by_job = {(references[index], step): p for (index, step), p in parts.items()}
                 found.append((Version(layout, planes if kept else None), by_job))
         return found
@@ -286,7 +286,7 @@ def planes(
                 networks(number, positions[c.index]) if c.planes else None for c in layout.channels
             ]
             rng, most = np.random.default_rng([plan.seed, number]), plan.samples // len(used)
-            samples = plane_samples(alone, layout, image, coded, rng, most)
+            samples = plane_samples(alone, Scene(layout, image), coded, rng, most)
             return {positions[index]: sample for index, sample in samples.items()}
 
         samples = list(threads.map(seen, used))

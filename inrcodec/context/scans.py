@@ -20,6 +20,7 @@ MAX_SECTIONS = 4
 MAX_STREAMS = 64
 # So many pixels are worth sections of their own for the levels; and each stream.
 PIXELS_FOR_SECTIONS, PIXELS_PER_STREAM, MOST_STREAMS = 1 << 16, 1 << 16, 16
+PIXELS_BEHIND = 1 << 14  # that are worth a stream where an image waits for others
 
 
 def section_of(level: int, sections: int) -> int:
@@ -29,10 +30,12 @@ def section_of(level: int, sections: int) -> int:
 
 @dataclass
 class ScanEncoder:
-    """Encoders for an image of a size."""
+    """Encoders for an image of a size; behind: whether it is decoded behind others, for which more
+    streams make up."""
 
     height: int
     width: int
+    behind: bool = False
     coders: list[list[Encoder]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,7 +45,8 @@ class ScanEncoder:
         self.coders = []
         for level in reversed(range(sections)):
             h, w = lattice_size(self.height, self.width, level)
-            streams = min(MOST_STREAMS, -(-h * w // PIXELS_PER_STREAM))
+            each = PIXELS_BEHIND if self.behind else PIXELS_PER_STREAM
+            streams = min(MOST_STREAMS, -(-h * w // each))
             self.coders.append([Encoder() for _ in range(streams)])
 
     def streams(self, level: int) -> list[Encoder]:

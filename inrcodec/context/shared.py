@@ -7,6 +7,7 @@ The section is a map of the fields, and behind it the weights. format_spec.md, 4
 from __future__ import annotations
 
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from ..coding.backend import Backend, Workers, can_fit, fitting_backend, numpy_b
 from ..coding.weights import pack_weights
 from ..container.fields import Fields, unpack_fields
 from ..container.leb128 import pack_length, read_length
-from ..errors import CorruptError, TruncatedError
+from ..errors import CorruptError, LimitError, TruncatedError
 from ..history.planes import Planes
 from ..limits import Limits
 from ..options import FitOptions
@@ -32,7 +33,7 @@ from .file import (
     unpack_models,
     unpack_networks,
 )
-from .fit import Material, Plan, fit_planes, fit_trunks
+from .fit import BATCH, Material, Plan, fit_planes, fit_trunks
 from .layout import MAX_FRAMES, Kind, Layout
 from .own_prior import Prior
 from .prior import is_fine
@@ -45,6 +46,8 @@ MAX_FIELDS = 256  # bytes
 CONVERSIONS = 3
 # Of the work of fitting each image alone, so much may go into networks that they share.
 SHARE = 0.5
+# Batches grow, which makes more of the same passes, while there are so many of them.
+LARGEST_BATCH, LEAST_BATCHES = 2048, 2000
 
 _MAKING = threading.Lock()
 
@@ -96,8 +99,10 @@ class SharedNetworks:
         """Undoes pack. Raises a LinrError for what it does not write."""
         file = io.BytesIO(payload)
         length = read_length(file, "the fields of shared networks")
-        packed = file.read(min(length, MAX_FIELDS + 1))
-        if len(packed) < length <= MAX_FIELDS:
+        if length > MAX_FIELDS:
+            raise LimitError(f"fields of {length} bytes; at most {MAX_FIELDS} are allowed")
+        packed = file.read(length)
+        if len(packed) < length:
             raise TruncatedError("shared networks end within their fields")
         name = "shared networks"
         fields, weights = Fields(unpack_fields(packed, name, MAX_FIELDS), name), file.read()
@@ -158,18 +163,23 @@ def fit_shared(
     models = replace(models, rank=choose_rank(pixels, models.trunk_width) if prior else 0)
     seats = [{c.index: n for n, c in enumerate(scene.layout.channels)} for scene in scenes]
     material = Material(scenes, shared.kinds, seats)
+    passes, batch = _passes(material, models, options), BATCH
+    while batch < LARGEST_BATCH and passes * min(pixels, MAX_SAMPLES) / (2 * batch) > LEAST_BATCHES:
+        batch *= 2
     plan = Plan(
-        _passes(material, models, options),
+        passes,
         1,
         models.trunk_width,
         models.plane_width,
-        effort.plane_steps,
+        math.ceil(effort.plane_steps * min(1.0, SHARE * len(scenes))),
         options.weights,
         options.seed,
         prior,
         models.rank,
         trunk_seconds=left * TRUNKS_SHARE,
         plane_seconds=left * (1 - TRUNKS_SHARE),
+        samples=MAX_SAMPLES,
+        batch=batch,
     )
     with Workers(backend, options.threads) as workers:
         trunks = fit_trunks(
@@ -198,14 +208,17 @@ def _passes(material: Material, models: Models, options: FitOptions) -> float:
             kind = replace(channel.kind, frames=0)
             for step in (0, 1) if channel.planes else ():
                 samples = channel.size[0] * channel.size[1] * (1 + step) / 3
-                seen = max(passes * min(samples, MAX_SAMPLES), effort.steps * 512)
+                seen = max(passes * min(samples, MAX_SAMPLES), effort.steps * BATCH)
                 alone += seen * effort.tries * trunk_of(kind, its.trunk_width).weights()
                 key = seats[channel.index], step
                 counts[key] = counts.get(key, 0) + samples
+    largest = 1.0
     for (seat, _), samples in counts.items():
-        shape = trunk_of(material.kinds[seat], models.trunk_width)
-        together += min(samples, MAX_SAMPLES) * shape.weights()
-    return min(effort.passes, SHARE * alone / max(together, 1.0))
+        seen = min(samples, MAX_SAMPLES)
+        largest = max(largest, seen)
+        together += seen * trunk_of(material.kinds[seat], models.trunk_width).weights()
+    most = max(effort.passes, effort.steps * BATCH / largest)  # as of one image
+    return min(most, SHARE * alone / max(together, 1.0))
 
 
 def code_shared(
@@ -224,7 +237,7 @@ def code_shared(
     """
     backend = numpy_backend()
     networks = shared.networks(layout, backend, priors)
-    scans = ScanEncoder(planes.geometry.height, planes.geometry.width)
+    scans = ScanEncoder(planes.geometry.height, planes.geometry.width, behind=bool(beside))
     traverse(backend, workers, layout, networks, scans, planes, beside=beside)
     payloads = tuple(scans.finish())
     return ContextImage(layout, None, b"", payloads, len(payloads), number, tuple(distances))

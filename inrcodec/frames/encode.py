@@ -121,11 +121,15 @@ def pages_of(
             hint = "; of more axes make one: frames.reshape(-1, H, W)" if len(shape) > 3 else ""
             raise ImageError(f"frames have shape (N, H, W) or (N, H, W, 1..4), not {shape}{hint}")
 
+    several = isinstance(frames, np.ndarray | Sequence)
+
     def named() -> Iterator[ArrayPage]:
         for number, frame in enumerate(frames):
-            yield ArrayPage.of(frame, f"frame {number}", limits)
+            page = ArrayPage.of(frame, f"frame {number}", limits)
+            # readers of cameras and videos fill one array again and again
+            yield page if several else page.copy()
 
-    if not isinstance(frames, np.ndarray | Sequence):
+    if not several:
         one_by_one = named()
         first = list(islice(one_by_one, 1))
         of_first = first[0].picture.metadata if first else None
@@ -162,11 +166,12 @@ def checked_tile(tile: Tile) -> tuple[int, int] | None:
     """Height and width of tiles; ValueError for what cannot be these."""
     if tile is None:
         return None
-    sides = (tile, tile) if isinstance(tile, int) else tuple(tile)
+    sides = tuple(tile) if isinstance(tile, Iterable) else (tile, tile)
     legal = range(TILE_STEP, MAX_TILE + 1, TILE_STEP)
-    if len(sides) != 2 or not all(side in legal for side in sides):
+    whole = all(isinstance(side, int | np.integer) for side in sides)
+    if len(sides) != 2 or not whole or not all(side in legal for side in sides):
         raise ValueError(f"tile is {tile}; sides can be multiples of {TILE_STEP} up to {MAX_TILE}")
-    return sides
+    return int(sides[0]), int(sides[1])
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +74,10 @@ class ArrayPage:
             raise ImageError(f"{name}: the pixels of this file are not read ({picture.unread})")
         check_size(samples.shape[1], samples.shape[0], name, limits)
         return cls(picture)
+
+    def copy(self) -> ArrayPage:
+        """The page with samples of its own."""
+        return ArrayPage(replace(self.picture, samples=self.picture.samples.copy()))
 
     @property
     def height(self) -> int:

@@ -129,8 +129,7 @@ class LinrFile:
         """A frame, or a region of it, with its palette and depth; metadata of whole frames alone.
         Raises ValueError for a frame, region or scale that there is not, else as decode."""
         self._check(frame)
-        if scale not in SCALES:
-            raise ValueError(f"scale is {scale}; it can be {', '.join(map(str, SCALES))}")
+        _check_scale(scale)
         whole, box = self.grid(frame).whole, self.box(frame, region)
         if not box.reduced(scale).height or not box.reduced(scale).width:
             raise ValueError(f"region {region} has no pixel of every {scale}-th row and column")
@@ -148,6 +147,7 @@ class LinrFile:
         pixels together than one image may."""
         if self.frames == 1:
             return self.array(0, region, scale)
+        _check_scale(scale)
         first, target = self.size(0)[:2], self.box(0, region).reduced(scale)
         pixels = self.frames * target.height * target.width
         self.reading.limits.check("pixels", pixels, f"{self.frames} frames at once")
@@ -170,8 +170,8 @@ class LinrFile:
         return (self.array(frame) for frame in range(self.frames))
 
     def _check(self, frame: int) -> None:
-        if not 0 <= frame < self.frames:
-            raise ValueError(f"frame is {frame}; the file has {self.frames} frames")
+        if not isinstance(frame, int | np.integer) or not 0 <= frame < self.frames:
+            raise ValueError(f"frame is {frame!r}; the file has {self.frames} frames")
 
     def _single(self, frame: int, scale: int) -> Picture:
         """A picture of a file without parts."""
@@ -312,6 +312,11 @@ class EachFrame(Iterator[np.ndarray]):
             raise StopIteration
         self._next += 1
         return self._file.array(self._next - 1)
+
+
+def _check_scale(scale: int) -> None:
+    if not isinstance(scale, int | np.integer) or scale not in SCALES:
+        raise ValueError(f"scale is {scale!r}; it can be {', '.join(map(str, SCALES))}")
 
 
 def _box(region: Region, whole: Box) -> Box:

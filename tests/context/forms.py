@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -80,6 +80,20 @@ def whole_planes(image: np.ndarray, bits: int, ycc: bool = False) -> Planes:
     return lattice_planes(kind, bits, (WHOLE,) * channels, image, channels in (2, 4))
 
 
+def frames_beside(planes: Planes, count: int) -> list[Planes]:
+    """So many other frames: the image a little on, with values beyond its lowest and highest."""
+    found, rng = [], np.random.default_rng(count)
+    most = (1 << planes.geometry.bits) - 1
+    for n in range(1, count + 1):
+        channels = []
+        for plane in planes.channels:
+            noise = rng.integers(-9, 10, plane.shape) * (rng.integers(0, 8, plane.shape) == 0)
+            moved = np.roll(plane.astype(np.int64), n, (0, 1)) + noise * (1 + most // 64)
+            channels.append(np.clip(moved, 0, most).astype(plane.dtype))
+        found.append(Planes(planes.geometry, tuple(channels)))
+    return found
+
+
 def build(
     layout: Layout, models: Models, tensors: list[Tensors], backend: Backend | None = None
 ) -> Networks:
@@ -135,11 +149,12 @@ def coded(
     planes: Planes,
     observe: Observer | None = None,
     threads: int = 1,
+    beside: Sequence[Planes] = (),
 ) -> list[bytes]:
     """The data sections of planes."""
     streams = ScanEncoder(planes.geometry.height, planes.geometry.width)
     with Workers(backend, threads) as workers:
-        traverse(backend, workers, layout, networks, streams, planes, observe)
+        traverse(backend, workers, layout, networks, streams, planes, observe, beside=beside)
     return streams.finish()
 
 
@@ -151,11 +166,14 @@ def decoded(
     observe: Observer | None = None,
     scale: int = 1,
     sections: int | None = None,
+    beside: Sequence[Planes] = (),
 ) -> Planes:
     """The planes of data sections."""
     streams = ScanDecoder(payloads, sections)
     with Workers(backend, 2) as workers:
-        return traverse(backend, workers, layout, networks, streams, observe=observe, scale=scale)
+        return traverse(
+            backend, workers, layout, networks, streams, observe=observe, scale=scale, beside=beside
+        )
 
 
 def same(one: Planes, other: Planes) -> bool:
@@ -166,15 +184,18 @@ def same(one: Planes, other: Planes) -> bool:
     )
 
 
-def hold_together(layout: Layout, networks: Networks, planes: Planes) -> list[bytes]:
+def hold_together(
+    layout: Layout, networks: Networks, planes: Planes, beside: Sequence[Planes] = ()
+) -> list[bytes]:
     """All forms write the same bytes, and each compiled one reads them; returns them. The array
     form's reading takes as long as its writing: golden files and test_odd_sizes prove it."""
     written = []
     for isa, backend in ways():
         with instruction_set(isa):
-            written.append(coded(backend, layout, networks, planes))
+            written.append(coded(backend, layout, networks, planes, beside=beside))
             if isa is not None:
-                assert same(decoded(backend, layout, networks, written[0]), planes), isa
+                again = decoded(backend, layout, networks, written[0], beside=beside)
+                assert same(again, planes), isa
     assert all(payloads == written[0] for payloads in written)
     return written[0]
 
@@ -189,7 +210,12 @@ class _Silent:
         return bits
 
 
-def go_by(layout: Layout, planes: Planes, see: Callable[[StepJob, np.ndarray], None]) -> None:
+def go_by(
+    layout: Layout,
+    planes: Planes,
+    see: Callable[[StepJob, np.ndarray], None],
+    beside: Sequence[Planes] = (),
+) -> None:
     """Has see told of each step before it is coded, and of the level's samples, less the lowest."""
 
     def look(job: StepJob, _: list[_Silent], truth: np.ndarray) -> None:
@@ -199,7 +225,7 @@ def go_by(layout: Layout, planes: Planes, see: Callable[[StepJob, np.ndarray], N
             job.own.phase(grid.phase)[:] = grid.points(values)
 
     networks: list = [True if channel.planes else None for channel in layout.channels]
-    walk(layout, networks, _Silent(), look, planes)
+    walk(layout, networks, _Silent(), look, planes, beside=beside)
 
 
 class Told:

@@ -18,9 +18,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from inrcodec.coding.backend import CHUNK, Backend, Workers, numpy_backend, torch_backend
-from inrcodec.context.fit import Plan, fit_planes, fit_trunks
+from inrcodec.context.fit import Material, Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.prior import QUICK, prior_networks
+from inrcodec.context.samples import Scene
 from inrcodec.history.planes import Planes
 from tests.context.forms import coded, decoded, prior_of, same, whole_planes
 from tests.pictures import scene
@@ -246,11 +247,19 @@ def test_a_fit(picture: tuple[Planes, Layout], form: str, prior: bool) -> None:
     start = prior_networks(layout, QUICK) if prior else None
     widths, rank = ((32, 16), 2) if prior else ((6, 5), 0)
     plan = Plan(2, 4, *widths, 8, form, 0, start, rank)
+    material = Material.alone(Scene(layout, planes))
 
     def fitted(backend: Backend) -> list[Any]:
         with Workers(backend, 2) as workers:
-            trunks = fit_trunks(backend, workers, layout, planes, plan, lambda *_: None)
-            rest = fit_planes(backend, workers, layout, planes, trunks, plan, lambda *_: None)
+            trunks = fit_trunks(backend, workers, material, plan, lambda *_: None)
+            rest = fit_planes(
+                backend,
+                workers,
+                material,
+                trunks,
+                plan,
+                lambda *_: None,
+            )
         return [*(tensors for pair in trunks for tensors in pair), *rest]
 
     here = fitted(torch_backend("cpu"))
@@ -274,10 +283,11 @@ def test_a_fit_that_mixes_is_noticed(
         float_networks, "trunk_loss", lambda _: lambda outputs, low, high: outputs.sum() * ONE
     )
     plan = Plan(1, 4, 6, 5, 10, "int", 0)
+    material = Material.alone(Scene(layout, planes))
     with Machine():
         backend = claimed_backend()
         with (
             Workers(backend, 1) as workers,
             pytest.raises(RuntimeError, match="cuda:0 and on the CPU"),
         ):
-            fit_trunks(backend, workers, layout, planes, plan, lambda *_: None)
+            fit_trunks(backend, workers, material, plan, lambda *_: None)

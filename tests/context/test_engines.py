@@ -12,13 +12,13 @@ from inrcodec import kernels
 from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
 from inrcodec.coding.weights import FORMS
 from inrcodec.context.compiled_fit import CompiledFit, Versions
-from inrcodec.context.fit import Plan, engine_for, fit_planes, fit_trunks, uniform_floor
+from inrcodec.context.fit import Material, Plan, engine_for, fit_planes, fit_trunks, uniform_floor
 from inrcodec.context.float_networks import FloatFit, FloatNetwork, plane_loss, trunk_loss
 from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import Shape
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import QUICK, THOROUGH, prior_networks
-from inrcodec.context.samples import plane_samples, trunk_samples
+from inrcodec.context.samples import Scene, plane_samples, trunk_samples
 from inrcodec.context.schedule import Course, Samples, train
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.kernels import Library, library_path
@@ -27,6 +27,8 @@ from tests.pictures import scene
 
 PLANES = whole_planes(scene(40, 52, 3, np.uint8), 8)
 LAYOUT = choose_layout(PLANES)
+SCENE = Scene(LAYOUT, PLANES)
+MATERIAL = Material.alone(SCENE)
 DOUBLE = torch.zeros((), dtype=torch.float64)
 
 
@@ -46,10 +48,10 @@ def samples_of(position: int, step: int) -> Samples:
     with Workers(numpy_backend(), 1) as workers:
         index = LAYOUT.channels[position].index
         if step < 2:
-            rows, low, high = trunk_samples(workers, LAYOUT, PLANES, rng)[index, step]
+            rows, low, high = trunk_samples(workers, SCENE, rng)[index, step]
             floor = uniform_floor(8)
         else:
-            found = plane_samples(workers, LAYOUT, PLANES, prior_of(LAYOUT), rng)[index]
+            found = plane_samples(workers, SCENE, prior_of(LAYOUT), rng)[index]
             (rows, low), high, floor = found, None, 0.0
     return Samples(rows, low, high, floor, rng.permutation(len(rows)).astype(np.int32))
 
@@ -157,8 +159,8 @@ def test_a_fit_is_repeatable_whatever_the_threads(form: str) -> None:
     backend, results = numpy_backend(), []
     for threads in (1, 3):
         with Workers(backend, threads) as workers:
-            trunks = fit_trunks(backend, workers, LAYOUT, PLANES, plan, lambda *_: None)
-            planes = fit_planes(backend, workers, LAYOUT, PLANES, trunks, plan, lambda *_: None)
+            trunks = fit_trunks(backend, workers, MATERIAL, plan, lambda *_: None)
+            planes = fit_planes(backend, workers, MATERIAL, trunks, plan, lambda *_: None)
         results.append([*(t for pair in trunks for t in pair), *planes])
     for one, other in zip(*results, strict=True):
         for name, tensor in one.items():

@@ -18,7 +18,7 @@ from inrcodec.context.neighbours import input_count
 from inrcodec.context.networks import TENSORS, Network, Shape
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import THOROUGH, prior_networks
-from inrcodec.context.samples import TrunkSamples, plane_samples, trunk_samples
+from inrcodec.context.samples import Scene, TrunkSamples, plane_samples, trunk_samples
 from inrcodec.context.schedule import LN2, Course, Engine, Samples, train
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.history.planes import Planes
@@ -41,7 +41,7 @@ def integers(parameters: Parameters, twin: FloatNetwork, shifts: dict[str, int])
 
 def samples_of(layout: Layout, planes: Planes, most: int = 1 << 20) -> dict[Any, TrunkSamples]:
     with Workers(numpy_backend(), 2) as workers:
-        return trunk_samples(workers, layout, planes, np.random.default_rng(0), most)
+        return trunk_samples(workers, Scene(layout, planes), np.random.default_rng(0), most)
 
 
 def test_the_written_out_gradient_is_autograds() -> None:
@@ -130,7 +130,11 @@ def test_training_shrinks_the_image(form: str) -> None:
     plan = fit.Plan(2, 60, 8, 8, 30, form, 0)
     with Workers(numpy_backend(), 1) as workers:
         trunks = fit.fit_trunks(
-            numpy_backend(), workers, layout, planes, plan, lambda _, bits: sizes.append(bits)
+            numpy_backend(),
+            workers,
+            fit.Material.alone(Scene(layout, planes)),
+            plan,
+            lambda _, bits: sizes.append(bits),
         )
     assert len(trunks) == 3
     assert all(np.any(t["w3"].values) for pair in trunks for t in pair)
@@ -145,8 +149,10 @@ def test_samples_without_a_library_are_the_same(monkeypatch: pytest.MonkeyPatch)
     def samples() -> list[np.ndarray]:
         rng = np.random.default_rng(0)
         with Workers(numpy_backend(), 1) as workers:
-            trunks = trunk_samples(workers, layout, planes, rng, most=1000)
-            asked = plane_samples(workers, layout, planes, prior_of(layout), rng, most=10_000)
+            trunks = trunk_samples(workers, Scene(layout, planes), rng, most=1000)
+            asked = plane_samples(
+                workers, Scene(layout, planes), prior_of(layout), rng, most=10_000
+            )
         found = [array for key in sorted(trunks) for array in trunks[key]]
         # in which order the samples of a plane come is not defined
         return found + [np.sort(array, axis=None) for key in asked for array in asked[key]]
@@ -213,7 +219,9 @@ def test_large_images_are_sampled() -> None:
         assert 800 < len(low) < 1200 < all_of_them
     with Workers(numpy_backend(), 1) as workers:
         rng = np.random.default_rng(0)
-        (asked,) = plane_samples(workers, layout, planes, prior_of(layout), rng, 2000).values()
+        (asked,) = plane_samples(
+            workers, Scene(layout, planes), prior_of(layout), rng, 2000
+        ).values()
     assert 1000 < len(asked[0]) == len(asked[1]) < 2400
 
 
@@ -222,7 +230,9 @@ def test_what_some_bands_ask_is_what_the_whole_image_asks() -> None:
     layout = choose_layout(planes)
     with Workers(numpy_backend(), 2) as workers:
         whole, some = (
-            plane_samples(workers, layout, planes, prior_of(layout), np.random.default_rng(0), most)
+            plane_samples(
+                workers, Scene(layout, planes), prior_of(layout), np.random.default_rng(0), most
+            )
             for most in (1 << 20, 1000)
         )
     asked = {(*row, bit) for row, bit in zip(whole[0][0].tolist(), whole[0][1], strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import floor
 
 import numpy as np
@@ -22,7 +23,14 @@ from inrcodec.context.neighbours import (
 from inrcodec.context.pyramid import Grid, Unit
 from inrcodec.context.step import StepJob
 from inrcodec.history.planes import RGB, YCC, Lattice
-from tests.context.forms import ISAS, array_backend, go_by, lattice_planes, whole_planes
+from tests.context.forms import (
+    ISAS,
+    array_backend,
+    frames_beside,
+    go_by,
+    lattice_planes,
+    whole_planes,
+)
 from tests.pictures import scene
 
 NEAR = (((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (0, -1), (0, 1), (1, 0)))
@@ -46,6 +54,7 @@ class Point:
         self.job, self.step, self.row, self.col, self.level = job, grid.step, row, col, grid.level
         self.own, *self.references = (p.whole() for p in (job.own, *job.references))
         self.between = [p.whole() for p in job.between]
+        self.frames = [p.whole() for p in job.frames]
 
     def at(self, lattice: np.ndarray, dy: int, dx: int) -> int:
         place = []
@@ -93,37 +102,46 @@ class Point:
         found += [*activities, floor(base * 2**12 / 2**planes) - 8192]
         for place, length in ((self.row, job.channel.size[0]), (self.col, job.channel.size[1])):
             found.append(8192 * (place << self.level) // length - 4096)
-        found += [256 * self.level, *self.windows(base, total, scaled)]
+        found += [256 * self.level, *self.own_windows()]
+        for ref in refs:
+            found += self.windows(ref, base, total, scaled)
+        for frame in self.frames:
+            ring = [at(frame, *o) - at(frame, 0, 0) for o in REFERENCE_OFFSETS[:8]]
+            found += [scaled(4 * v) for v in ring]
+            found += [scaled(4 * at(frame, 0, 0) - base), activity(2 * sum(map(abs, ring)))]
+            found += self.windows(frame, base, total, scaled)
         return base, [max(-32767, min(32767, v)) for v in found]
 
-    def windows(self, base: int, total: int, scaled) -> list[int]:  # type: ignore[no-untyped-def]
-        """The inputs of section 4.6."""
-        refs, found = self.references, []
+    def window(self, h: int) -> list[tuple[int, int]]:
+        """W(h) of section 4.6."""
+        inside = [(y, x) for y in range(-h, h + 1) for x in range(-h, h + 1)]
+        if self.step == 0:
+            return [(y, x) for y, x in inside if y % 2 and x % 2]
+        return [(y, x) for y, x in inside if (y + x) % 2]
 
-        def window(h: int) -> list[tuple[int, int]]:
-            inside = [(y, x) for y in range(-h, h + 1) for x in range(-h, h + 1)]
-            if self.step == 0:
-                return [(y, x) for y, x in inside if y % 2 and x % 2]
-            return [(y, x) for y, x in inside if (y + x) % 2]
+    def bits(self, errors: dict[tuple[int, int], int]) -> list[int]:
+        return [
+            log2(floor(m * sum(abs(errors[at]) for at in self.window(h))) + 16) >> 2
+            for h, m in zip((2, 4, 8), FACTORS[self.step], strict=True)
+        ]
 
-        def bits(errors: dict[tuple[int, int], int]) -> list[int]:
-            return [
-                log2(floor(m * sum(abs(errors[at]) for at in window(h))) + 16) >> 2
-                for h, m in zip((2, 4, 8), FACTORS[self.step], strict=True)
-            ]
+    def own_windows(self) -> list[int]:
+        self.errors = {at: self.error(self.own, *at) for at in self.window(8)}
+        return self.bits(self.errors)
 
-        errors = {at: self.error(self.own, *at) for at in window(8)}
-        found += bits(errors)
-        for ref in refs:
-            others = {at: self.error(ref, *at) for at in window(8)}
-            found += bits({at: errors[at] - others[at] for at in errors})
-            ridge = (128, 256)[self.step]
-            product = sum(errors[at] * others[at] for at in window(4)) + ridge
-            square = sum(others[at] ** 2 for at in window(4)) + ridge
-            slope = max(-4096, min(4096, product * 1024 // square))
-            error = 4 * self.at(ref, 0, 0) - sum(self.at(ref, *o) for o in NEAR[self.step])
-            found.append(scaled(total + (slope * error >> 10) - base))
-        return found
+    def windows(
+        self, other: np.ndarray, base: int, total: int, scaled: Callable[[int], int]
+    ) -> list[int]:
+        """The inputs of section 4.6 of a reference or frame."""
+        errors = self.errors
+        others = {at: self.error(other, *at) for at in self.window(8)}
+        found = self.bits({at: errors[at] - others[at] for at in errors})
+        ridge = (128, 256)[self.step]
+        product = sum(errors[at] * others[at] for at in self.window(4)) + ridge
+        square = sum(others[at] ** 2 for at in self.window(4)) + ridge
+        slope = max(-4096, min(4096, product * 1024 // square))
+        error = 4 * self.at(other, 0, 0) - sum(self.at(other, *o) for o in NEAR[self.step])
+        return [*found, scaled(total + (slope * error >> 10) - base)]
 
 
 def checkered(height: int, width: int) -> np.ndarray:
@@ -151,10 +169,12 @@ PLANES = {
 }
 
 
+@pytest.mark.parametrize("frames", [0, 2])
 @pytest.mark.parametrize("name", sorted(PLANES))
-def test_all_forms_do_what_the_spec_says(name: str) -> None:
+def test_all_forms_do_what_the_spec_says(name: str, frames: int) -> None:
     planes = PLANES[name]()
-    layout, rng = choose_layout(planes), np.random.default_rng(0)
+    layout, rng = choose_layout(planes, frames), np.random.default_rng(0)
+    beside = frames_beside(planes, frames)
     exponents = {layout.exponent, 0, 8} if name == "extremes" else {layout.exponent}
     libraries = [kernels.Library(kernels.library_path(), isa) for isa in ISAS]
     backends = [array_backend(), torch_backend("cpu")]
@@ -183,9 +203,9 @@ def test_all_forms_do_what_the_spec_says(name: str) -> None:
                 base, inputs = point.inputs()
                 assert (told[0][0][n], told[0][1][n].tolist()) == (base, inputs)
                 kind = len(job.references), job.channel.fine
-                assert len(inputs) == input_count(*kind)
+                assert len(inputs) == input_count(*kind, frames)
                 where = coordinates_at(*kind)
                 assert all(-4096 <= v < 4096 for v in inputs[where])
 
     for exponent in sorted(exponents):
-        go_by(type(layout)(layout.geometry, layout.channels, exponent), planes, see)
+        go_by(type(layout)(layout.geometry, layout.channels, exponent), planes, see, beside)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import inrcodec
 from inrcodec import Prior, PriorNotFoundError
 from inrcodec.coding.backend import torch_backend
-from inrcodec.context import learn
+from inrcodec.context import fit, learn
 from inrcodec.context.fit import untrained
 from inrcodec.context.own_prior import CHECKSUM_BYTES, HEAD, MAX_BYTES
 from inrcodec.context.prior import all_networks, shapes_of
@@ -112,7 +112,7 @@ def test_training_needs_no_torch_on_a_cpu() -> None:
 import sys
 sys.modules["torch"] = None
 import inrcodec
-from inrcodec.context import learn
+from inrcodec.context import fit, learn
 from tests.pictures import scene
 import numpy as np
 learn.SAMPLES, learn.LEAST_STEPS = 1 << 12, 10
@@ -126,7 +126,7 @@ def test_torch_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on CUDA, where there is one."""
     monkeypatch.setattr(learn, "SAMPLES", 1 << 12)
     monkeypatch.setattr(learn, "LEAST_STEPS", 60)
-    monkeypatch.setattr(learn, "LEARNING_RATE", 6e-2)
+    monkeypatch.setattr(fit, "LEARNING_RATE_FROM_WIDE", 0.06)
     images, image = [noisy(seed) for seed in range(2)], noisy(9)
     compiled = inrcodec.train(images, device="cpu")
     monkeypatch.setattr(learn, "fitting_backend", lambda _: torch_backend("cpu"))

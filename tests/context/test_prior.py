@@ -23,6 +23,7 @@ from inrcodec.context.layout import choose_layout
 from inrcodec.context.networks import TENSORS, TRUNK_INPUT_BITS, Network, Tensor, factors
 from inrcodec.context.parameters import Parameters
 from inrcodec.context.prior import MAX_RANK, PRIORS, QUICK, THOROUGH, add, prior_networks
+from inrcodec.context.samples import Scene
 from inrcodec.context.step import trunk_shape
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 from inrcodec.limits import DEFAULT
@@ -112,7 +113,11 @@ def test_what_was_fitted_is_what_a_reader_adds_up(rank: int, start: int) -> None
     sizes: list[float] = []
     with Workers(numpy_backend(), 2) as workers:
         trunks = fit.fit_trunks(
-            numpy_backend(), workers, layout, planes, plan, lambda _, bits: sizes.append(bits)
+            numpy_backend(),
+            workers,
+            fit.Material.alone(Scene(layout, planes)),
+            plan,
+            lambda _, bits: sizes.append(bits),
         )
     changes = [tensors for pair in trunks for tensors in pair]
     assert any(tensor.values.any() for tensors in changes for tensor in tensors.values())
@@ -207,7 +212,7 @@ def test_a_time_limit_stops_the_fit() -> None:
     layout = choose_layout(planes)
     plan = fit.Plan(10**6, 1, 8, 8, 10**6, "int", 0, None, 0, 1, 0.6, 0.2)
     with Workers(numpy_backend(), 1) as workers:
-        args = (numpy_backend(), workers, layout, planes)
+        args = (numpy_backend(), workers, fit.Material.alone(Scene(layout, planes)))
         trunks = fit.fit_trunks(*args, plan, lambda done, _: reports.append(done))
         fit.fit_planes(*args, trunks, plan, lambda done, _: reports.append(done))
     assert max(reports) == pytest.approx(1.0)  # of a million passes

@@ -67,7 +67,7 @@ def read(data: bytes, frames: np.ndarray) -> dict[int, LinrError]:
 def test_a_flip_in_a_part_costs_the_pages_that_need_it() -> None:
     frames, data = seeing()
     for part, (start, end) in enumerate(places(data)):
-        for at in range(start, end, 13):
+        for at in range(start, end, 19):
             errors = read(flipped(data, at), frames)
             assert set(errors) == {page for page, needs in enumerate(NEEDS) if part in needs}
             for page, error in errors.items():
@@ -83,7 +83,7 @@ def test_a_flip_in_a_tile_costs_that_tile() -> None:
     for part, (start, end) in enumerate(places(data)):
         page, tile = divmod(part, len(grid))
         told, box = list[LinrError](), grid[tile]
-        for at in range(start, end, 41):
+        for at in range(start, end, 67):
             with LinrFile(flipped(data, at), threads=1, damaged=told.append) as file:
                 image = file.array(page)
                 want = frames[page].copy()
@@ -97,7 +97,7 @@ def test_a_flip_in_a_tile_costs_that_tile() -> None:
                         found = file.array(page, region)
                         assert np.array_equal(found, frames[page][its.slices(grid.whole)])
         name = f"frame {page}, tile {tile} at row {box.top}, column {box.left}: "
-        assert len(told) == len(range(start, end, 41))
+        assert len(told) == len(range(start, end, 67))
         assert all(str(error).startswith(name) for error in told)
 
 
@@ -153,7 +153,7 @@ def test_bytes_behind_valid_checksums() -> None:
     chain = sections(data)
     first = [tag for tag, _ in chain].index(b"F") + 1
     for number, (tag, payload) in enumerate(chain):
-        for at in range(len(payload)):
+        for at in range(0, len(payload), 1 if number < first else 2):
             change = (1, 16, 255)[at % 3]
             other = payload[:at] + bytes([payload[at] ^ change]) + payload[at + 1 :]
             changed = sealed([*chain[:number], (tag, other), *chain[number + 1 :]])

@@ -15,10 +15,11 @@ from inrcodec.coding.rangecoder import Encoder
 from inrcodec.coding.weights import pack_weights
 from inrcodec.contents import Contents, pack, planes_of
 from inrcodec.context.file import ContextImage, Models, network_shapes, read_networks
-from inrcodec.context.fit import Plan, fit_planes, fit_trunks
+from inrcodec.context.fit import Material, Plan, fit_planes, fit_trunks
 from inrcodec.context.layout import Layout, choose_layout
 from inrcodec.context.networks import Tensor
 from inrcodec.context.own_prior import Prior
+from inrcodec.context.samples import Scene
 from inrcodec.context.scans import ScanEncoder
 from inrcodec.context.traversal import traverse
 from inrcodec.files.picture import digest
@@ -103,8 +104,9 @@ def fitted_weights(layout: Layout, planes: Planes, made: Models, workers: Worker
         return pack_weights(made.form, [])
     backend = numpy_backend()
     plan = Plan(5, 40, made.trunk_width, made.plane_width, 60, made.form, 0)
-    trunks = fit_trunks(backend, workers, layout, planes, plan, lambda *_: None)
-    corrections = fit_planes(backend, workers, layout, planes, trunks, plan, lambda *_: None)
+    material = Material.alone(Scene(layout, planes))
+    trunks = fit_trunks(backend, workers, material, plan, lambda *_: None)
+    corrections = fit_planes(backend, workers, material, trunks, plan, lambda *_: None)
     pairs = zip(trunks, corrections, strict=True)
     return pack_weights(made.form, [t for (a, b), plane in pairs for t in (a, b, plane)])
 

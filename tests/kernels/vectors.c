@@ -141,11 +141,11 @@ typedef struct {
 
 static inr_tables tables;
 static fixed trunk, plane;
-static uint16_t lattices[1 + MAX_REFERENCES][4 * PHASE], truth[ROWS * COLS];
+static uint16_t lattices[1 + MAX_SEEN][4 * PHASE], truth[ROWS * COLS];
 static uint64_t keys[1 + MAX_REFERENCES][KNOWN];
 static int32_t counts[1 + MAX_REFERENCES][(1 << 16) + 1];
 static uint16_t values[1 + MAX_REFERENCES][KNOWN];
-static int16_t told_inputs[ROWS * COLS * 128];
+static int16_t told_inputs[ROWS * COLS * MAX_INPUTS];
 static int32_t told_base[ROWS * COLS];
 static uint16_t told_probabilities[16 * ROWS * COLS];
 static uint8_t told_bits[16 * ROWS * COLS];
@@ -222,7 +222,7 @@ static inr_colours fixed_colours(int64_t kind, int source, int planes, int bits)
 }
 
 /* Codes a band and decodes it again, on each instruction set; the first one's results are told. */
-static void code_bands(int references, int step_a, int planes, int exponent, const int64_t *kinds)
+static void code_bands(int references, int frames, int step_a, int planes, int exponent, const int64_t *kinds)
 {
     const int bits[MAX_REFERENCES] = {7, PREFIXES - 7};
     inr_colours colours[1 + MAX_REFERENCES];
@@ -234,17 +234,20 @@ static void code_bands(int references, int step_a, int planes, int exponent, con
             lattices[n][i] = (uint16_t)(next(8) ? most / 2 + next(most) / 8 : next(most));
     }
     const uint32_t top = 1u << planes;
+    for (int n = 0; n < frames; n++)
+        for (int i = 0; i < 4 * PHASE; i++)
+            lattices[1 + references + n][i] = (uint16_t)(next(8) ? top / 2 + next(top) / 8 : next(1u << 16));
     for (int i = 0; i < ROWS * COLS; i++)
         truth[i] = (uint16_t)(next(8) ? top / 2 + next(top) / 8 : next(top));
     const int64_t row = 1, col = step_a ? 1 : 0, phase = 2 * row + col;
-    const int inputs = references ? 42 + 25 * references : 40;
+    const int inputs = (references ? 42 + 25 * references : 40) + 14 * frames;
     fixed_network(&trunk, inputs, WIDEST, 9, 3);
     fixed_network(&plane, 4 + 2 * references, 9, 1, 1);
     inr_band b = {
         .row = row, .col = col, .cols = COLS, .first = 2, .last = ROWS - 3, .level = 1,
         .height = 4 * ROWS, .width = 4 * COLS, .planes = planes, .exponent = exponent,
-        .own_base = planes == 12, .references = references, .reference_bits = {bits[0], bits[1]},
-        .own = lattices[0], .reference = {lattices[1], lattices[2]}, .phase_stride = PHASE,
+        .own_base = planes == 12, .references = references, .frames = frames, .reference_bits = {bits[0], bits[1]},
+        .own = lattices[0], .seen = {lattices[1], lattices[2], lattices[3], lattices[4]}, .phase_stride = PHASE,
         .row_stride = STRIDE, .trunk = &trunk.network, .plane = &plane.network, .colours = colours,
         .tables = &tables, .probabilities = told_probabilities, .bits = told_bits,
     };
@@ -281,9 +284,9 @@ static void code_bands(int references, int step_a, int planes, int exponent, con
             printf("code_band: %s does not decode what it codes\n", isas[n].name);
         if (!first[1]) {
             memcpy(first, found, sizeof first);
-            printf("code_band %d references, %" PRIu64 " bytes: %016" PRIx64 " %016" PRIx64
+            printf("code_band %d references, %d frames, %" PRIu64 " bytes: %016" PRIx64 " %016" PRIx64
                    " %016" PRIx64 " %016" PRIx64 "\n",
-                   references, e.written, found[0], found[1], found[2], found[3]);
+                   references, frames, e.written, found[0], found[1], found[2], found[3]);
         } else if (memcmp(first, found, sizeof first)) {
             printf("code_band: %s differs\n", isas[n].name);
         }
@@ -360,11 +363,12 @@ int main(void)
     make_tables();
     for (int exponent = 0; exponent <= 8; exponent += 4)
         for (int step_a = 0; step_a <= 1; step_a++) {
-            code_bands(0, step_a, 8, exponent, (const int64_t[]){INR_TABLE});
-            code_bands(1, step_a, 8, exponent, (const int64_t[]){INR_TABLE, INR_TABLE});
-            code_bands(1, step_a, 12, exponent, (const int64_t[]){INR_TABLE, INR_RUNS});
-            code_bands(2, step_a, 9, exponent, (const int64_t[]){INR_TABLE, INR_TABLE, INR_RUNS});
-            code_bands(2, step_a, 16, exponent, (const int64_t[]){INR_RUNS, INR_RUNS, INR_KEYS});
+            code_bands(0, 0, step_a, 8, exponent, (const int64_t[]){INR_TABLE});
+            code_bands(0, 2, step_a, 8, exponent, (const int64_t[]){INR_TABLE});
+            code_bands(1, 0, step_a, 8, exponent, (const int64_t[]){INR_TABLE, INR_TABLE});
+            code_bands(1, 0, step_a, 12, exponent, (const int64_t[]){INR_TABLE, INR_RUNS});
+            code_bands(2, 1, step_a, 9, exponent, (const int64_t[]){INR_TABLE, INR_TABLE, INR_RUNS});
+            code_bands(2, 2, step_a, 16, exponent, (const int64_t[]){INR_RUNS, INR_RUNS, INR_KEYS});
         }
     return 0;
 }

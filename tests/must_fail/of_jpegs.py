@@ -120,6 +120,8 @@ def jpegs() -> Iterator[Case]:
         lost = inner(good, **{key: None})
         yield f"jpeg_direct_{key}_missing", lost, error, f"no {key} of DC coefficients"
     yield "jpeg_direct_key_unknown", inner(good, z=1), NEWER, "a key of DC's model that is newer"
+    shared = inner(good, g=0, f=None, q=None)
+    yield "jpeg_direct_shared", shared, CORRUPT, "shared networks of DC coefficients"
     below = inner(grey, p=[0], l=[0])
     yield "jpeg_direct_lowest", below, CORRUPT, "a DC coefficient of -2^15"
     yield "jpeg_digest_wrong", other_digest(good), CHECKSUM, "the digest of other samples, jpeg"

@@ -69,6 +69,13 @@ def context() -> Iterator[Case]:
         ("width_65", good, {"m.w": [65, 1]}, CORRUPT, "trunk networks 65 wide"),
         ("prior_0", prior, {"m.q": 0}, CORRUPT, "prior 0"),
         ("prior_127", prior, {"m.q": 127}, NEWER, "a prior of a newer version"),
+        (
+            "shared_alone",
+            prior,
+            {"m.g": 0, "m.f": None, "m.q": None},
+            CORRUPT,
+            "shared networks of none",
+        ),
         ("prior_digest", prior, {"m.q": bytes(16), "m.w": [32, 16]}, NOT_HERE, "no such prior"),
         ("prior_digest_of_15", prior, {"m.q": bytes(15), "m.w": [32, 16]}, CORRUPT, "no digest"),
         ("prior_digest_alone", prior, {"m.q": bytes(16)}, CORRUPT, "a prior of unknown widths"),
