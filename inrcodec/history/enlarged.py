@@ -111,6 +111,8 @@ class Enlarged:
         exceptions = None
         if count:
             exceptions = Exceptions.between(planes.channels, self._enlarged(small))
+            if not exceptions.readable(others.size):
+                return None
         return replace(self, exceptions=exceptions, found=found)
 
     def _others(self, channels: Sequence[np.ndarray], small: Sequence[np.ndarray]) -> np.ndarray:

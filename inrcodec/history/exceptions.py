@@ -26,6 +26,7 @@ COUNT_BYTES = 4
 LOW_BITS = 14  # of a gap or a length
 VALUES_BIT = 1 << 31
 FEW = 1 << 16  # exceptions, of which more are an eighth of the pixels at most: they take memory
+MOST_PER_BYTE = 8  # of a payload
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,16 @@ class Exceptions:
             cls(positions, wanted - restored),
             cls(positions, np.diff(wanted, axis=1, prepend=0), values=True),
         )
-        return min(ways, key=lambda way: len(way.pack()))
+        bounded = [way for way in ways if way._bounded()]
+        return min(bounded or ways, key=lambda way: len(way.pack()))
+
+    def _bounded(self) -> bool:
+        """Whether there are no more than a reader takes for so many bytes."""
+        return self.positions.size <= MOST_PER_BYTE * (len(self.pack()) + SLACK_BYTES)
+
+    def readable(self, pixels: int) -> bool:
+        """Whether a reader takes as many in an image of so many pixels."""
+        return self._bounded() and self.positions.size <= most_of(pixels)
 
     def apply(
         self, channels: Sequence[np.ndarray], width: int, scale: int, bits: int, near: bool = False
@@ -130,6 +140,11 @@ def exceptions_facts(exceptions: Exceptions | None) -> dict[str, Any]:
     }
 
 
+def most_of(pixels: int) -> int:
+    """How many exceptions an image of so many pixels has at most."""
+    return min(pixels, max(FEW, pixels // 8))
+
+
 def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
     """Undoes Exceptions.pack, of an image of so many pixels. Raises CorruptError where damaged; an
     exception takes a bit of the payload at least, which bounds what it expands to."""
@@ -137,7 +152,7 @@ def unpack_exceptions(payload: bytes, pixels: int, channels: int) -> Exceptions:
         raise CorruptError("the exceptions end within their number")
     head = int.from_bytes(payload[:COUNT_BYTES], "little")
     runs, values = head % VALUES_BIT, head >= VALUES_BIT
-    most = min(pixels, max(FEW, pixels // 8), 8 * (len(payload) + SLACK_BYTES))
+    most = min(most_of(pixels), MOST_PER_BYTE * (len(payload) + SLACK_BYTES))
     if not 1 <= runs <= most:
         raise CorruptError(f"{runs} runs of exceptions in {len(payload)} bytes")
     decoder = Decoder(payload[COUNT_BYTES:])

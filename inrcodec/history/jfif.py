@@ -76,7 +76,10 @@ class Jfif:
         missing = pixels[~colours.found].sum()
         if missing > MAX_EXCEPTIONS * height * width:
             return None
-        return cls(_exceptions(planes, colours) if missing else None, colours)
+        exceptions = _exceptions(planes, colours) if missing else None
+        if exceptions is not None and not exceptions.readable(height * width):
+            return None
+        return cls(exceptions, colours)
 
     def geometry(self, before: Geometry) -> Geometry:
         """The same, of Y, Cb, Cr."""

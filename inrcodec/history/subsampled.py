@@ -89,6 +89,8 @@ class Subsampled:
         if any(map(len, positions)):
             parts_of = (np.concatenate(each) for each in (positions, wanted, made))
             exceptions = Exceptions.shorter(*parts_of)
+            if not exceptions.readable(height * width):
+                return None
         step = cls(source, exceptions)
         channels = (y, *chroma, *planes.channels[3:])
         return replace(step, found=Planes(step.geometry(planes.geometry), channels))

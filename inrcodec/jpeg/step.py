@@ -79,7 +79,11 @@ class Jpeg:
         made = step.pixels(found.coefficients, picture.shape[:2])
         channels = [np.moveaxis(np.atleast_3d(each), 2, 0) for each in (picture, made)]
         exceptions = Exceptions.between(list(channels[0]), list(channels[1]))
-        return replace(step, exceptions=exceptions if len(exceptions.positions) else None)
+        if not len(exceptions.positions):
+            return step
+        if not exceptions.readable(before.height * before.width):
+            return None  # a part of the picture was one
+        return replace(step, exceptions=exceptions)
 
     def pixels(self, coefficients: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
         """What coefficients lead to, but for exceptions: uint8 of (height, width), (H, W) or (H, W,

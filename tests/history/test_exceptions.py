@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import inrcodec
 from inrcodec.coding.rangecoder import Encoder, integer_model
+from inrcodec.errors import CorruptError
 from inrcodec.history.exceptions import Exceptions, unpack_exceptions
 
 
@@ -189,3 +190,29 @@ def test_more_than_an_eighth_of_a_large_picture_is_refused() -> None:
         else:
             with pytest.raises(inrcodec.CorruptError, match="not ascending"):
                 unpack_exceptions(payload, pixels, 1)
+
+
+def test_what_a_reader_takes() -> None:
+    """As many exceptions as a reader takes, and no more, are readable."""
+    rng = np.random.default_rng(0)
+    for pixels, count in ((1 << 17, 1 << 16), (1 << 17, (1 << 16) + 1), (1 << 12, 1 << 12)):
+        positions = np.sort(rng.permutation(pixels)[:count]).astype(np.int64)
+        wanted, made = rng.integers(0, 256, (2, count, 1))
+        made = np.where(made == wanted, (made + 1) % 256, made)
+        found = Exceptions.shorter(positions, wanted, made)
+        if found.readable(pixels):
+            again = unpack_exceptions(found.pack(), pixels, 1)
+            assert np.array_equal(again.positions, positions)
+        else:
+            with pytest.raises(CorruptError):
+                unpack_exceptions(found.pack(), pixels, 1)
+        assert found.readable(pixels) == (count <= 1 << 16)
+
+
+def test_a_black_border_is_differences_where_values_take_less_than_a_bit() -> None:
+    positions = np.arange(60_000, dtype=np.int64)
+    black = np.zeros((60_000, 3), np.int64)
+    found = Exceptions.shorter(positions, black, black + 7)
+    assert found.readable(1 << 17)
+    again = unpack_exceptions(found.pack(), 1 << 17, 3)
+    assert np.array_equal(again.numbers, found.numbers)
