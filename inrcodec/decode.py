@@ -95,10 +95,13 @@ def decode_picture(
         return file.picture(frame, region, scale)
 
 
-def read_metadata(data: bytes, *, limits: Limits = DEFAULT) -> Metadata | None:
-    """The metadata in a .linr file, without decoding a pixel; None where there are none. Raises a
-    LinrError as decode does for what is wrong short of the pixels."""
-    return parse(bytes(data), limits).metadata
+def read_metadata(data: bytes | Place, *, limits: Limits = DEFAULT) -> Metadata | None:
+    """The metadata in a .linr file, without decoding a pixel; None where there are none. data: as
+    decode's. Raises a LinrError as decode does for what is wrong short of the pixels."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return parse(bytes(data), limits).metadata
+    with opened(data) as file:
+        return parse(file, limits).metadata
 
 
 def decode_file(

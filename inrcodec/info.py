@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +20,7 @@ from .coordinate.file import CoordinateImage
 from .coordinate.model import PLANE_MODES
 from .errors import LinrError
 from .files.metadata import pack_metadata
+from .files.places import Place, opened
 from .frames.file import Frames
 from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
@@ -31,7 +34,7 @@ from .source.skeleton import pack_skeleton
 
 
 def info(
-    data: bytes,
+    data: bytes | Place,
     *,
     planes: bool = True,
     threads: int | None = None,
@@ -40,25 +43,33 @@ def info(
 ) -> dict[str, Any]:
     """What a .linr file holds, as a dict that json can write.
 
-    planes: decode the file to find, per channel and plane, the bit error rate (BER) of the
+    data: the file's bytes, or a path, a URL or a binary file object. planes: decode the file to
+    find, per channel and plane, the bit error rate (BER) of the
     networks' decisions before correction and the bits spent on the plane. priors, limits: as
     decode's. Raises as decode.
     """
-    contents = parse(bytes(data), limits)
-    if isinstance(contents.model, Frames):
-        from .frames.facts import describe_frames  # which builds on this
-        from .frames.reader import LinrFile
+    place = io.BytesIO(data) if isinstance(data, bytes | bytearray | memoryview) else data
+    with opened(place, whole=False) as file:
+        start = file.tell()
+        size = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+        front = parse(file, limits, 1)
+        file.seek(start)
+        if isinstance(front.model, Frames):
+            from .frames.facts import describe_frames  # which builds on this
+            from .frames.reader import LinrFile
 
-        with LinrFile(bytes(data), threads=threads, priors=priors, limits=limits) as file:
-            return describe_frames(file, len(data), planes)
+            with LinrFile(file, threads=threads, priors=priors, limits=limits) as frames:
+                return describe_frames(frames, size, planes)
+        contents = parse(file, limits)
     if not planes or isinstance(contents.model, StoredImage | Copy):
-        return describe(contents, len(data))
+        return describe(contents, size)
     statistics, decisions = PlaneStatistics(contents), Decisions()
     reading = Reading(
         backend_for("cpu"), threads, limits, priors=priors, observe=statistics, decided=decisions
     )
     decode_samples(contents, reading)
-    return describe(contents, len(data), statistics, decisions)
+    return describe(contents, size, statistics, decisions)
 
 
 def bit_map(

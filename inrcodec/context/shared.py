@@ -49,6 +49,8 @@ SHARE = 0.5
 # Batches grow, which makes more of the same passes, while there are so many of them.
 LARGEST_BATCH, LEAST_BATCHES = 2048, 2000
 
+BACKENDS_KEPT = 2  # whose networks are kept: one codes, one checks that
+
 _MAKING = threading.Lock()
 
 
@@ -66,7 +68,7 @@ class SharedNetworks:
     frames: int
     models: Models
     weights: bytes
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _made: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, layout: Layout, models: Models, weights: bytes) -> SharedNetworks:
@@ -128,10 +130,10 @@ class SharedNetworks:
         if not self.fits(layout):
             raise CorruptError("shared networks of other channels than those of the image")
         with _MAKING:
-            if self._made.get("backend") is not backend:
-                made = unpack_networks(self, self.models, self.weights, backend, priors)
-                self._made.update(backend=backend, networks=made)
-            networks = self._made["networks"]
+            networks = next((made for own, made in self._made if own is backend), None)
+            if networks is None:
+                networks = unpack_networks(self, self.models, self.weights, backend, priors)
+                self._made[:] = [(backend, networks), *self._made[: BACKENDS_KEPT - 1]]
         return [
             its if channel.planes else None
             for its, channel in zip(networks, layout.channels, strict=True)

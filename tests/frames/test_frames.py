@@ -344,3 +344,16 @@ def test_what_is_no_frame() -> None:
     for options in ({"model": "coordinate"}, {"model": "none"}, {"effort": 99}):
         with pytest.raises(ValueError):  # noqa: PT011
             inrcodec.encode_frames([frame], **options)
+
+
+def test_info_takes_places(tmp_path: Path) -> None:
+    frames = np.stack([scene(20, 24, 1, np.uint8, seed) for seed in range(3)])
+    for name, data in (
+        ("frames", inrcodec.encode_frames(frames, effort=1)),
+        ("one", inrcodec.encode(frames[0], effort=1)),
+    ):
+        path = tmp_path / f"{name}.linr"
+        path.write_bytes(data)
+        with path.open("rb") as file:
+            assert inrcodec.info(file) == inrcodec.info(path) == inrcodec.info(data)
+        assert inrcodec.read_metadata(path) is None
