@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,8 @@ def options_of(
     if prior is not None and not isinstance(prior, Prior):
         prior = Prior.read(prior)
     if effort is None:
-        effort = default_effort(_warn) if model in ("auto", "context") else LEAST_EFFORT
+        told = partial(warnings.warn, category=LinrWarning, stacklevel=4)
+        effort = default_effort(told) if model in ("auto", "context") else LEAST_EFFORT
     options = FitOptions(
         effort, weights, device, seed, threads or os.cpu_count() or 1, deadline_of(time_limit),
         progress or (lambda _: None), watch, prior,

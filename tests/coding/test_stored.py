@@ -98,14 +98,14 @@ def test_filters_invert(kind: int | None, height: int, pixels: int, step: int, s
 
 def test_filters_are_those_of_png() -> None:
     """A PNG assembled from our rows must mean the same to OpenCV."""
-    from inrcodec.files.png import _assemble
+    from inrcodec.files.png import assemble
 
     image = make_image("walk", (9, 11, 3), np.uint8)
     rows = image.reshape(9, 33)
     for kind in range(5):
         header = bytes([0, 0, 0, 11, 0, 0, 0, 9, 8, 2, 0, 0, 0])
         stream = zlib.compress(filter_rows(rows, 3, kind).tobytes())
-        png = np.frombuffer(_assemble([("IHDR", header), ("IDAT", stream)]), np.uint8)
+        png = np.frombuffer(assemble([("IHDR", header), ("IDAT", stream)]), np.uint8)
         decoded = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(decoded[..., ::-1], image)
 

@@ -92,12 +92,12 @@ def test_a_mixture_of_images(tmp_path: Path) -> None:
     result = run("encode", *paths, *SMALL, "--mixture", "2", "-o", target)
     assert result.exit_code == 0, result.stderr
     assert run("decode", target).exit_code == 0
-    for number, path in enumerate(paths, 1):
+    for number, path in enumerate(paths):
         decoded = read_image((tmp_path / f"set-{number}.png").read_bytes())
         assert np.array_equal(decoded, read_image(path.read_bytes()))
         assert run("verify", target, path).exit_code == 0
-    assert json.loads(run("info", target, "--json").stdout)["images"] == 3
-    assert "6 x 7, 3 x 8 bit, 3 images" in run("info", target).stdout
+    assert json.loads(run("info", target, "--json").stdout)["frames"] == 3
+    assert "6 x 7, 3 x 8 bit, 3 frames" in run("info", target).stdout
     (tmp_path / "other.png").write_bytes(write_image(scene(7, 6, 3, np.uint8, 9), ".png"))
     assert run("verify", target, tmp_path / "other.png").exit_code == 1
     (tmp_path / "large.png").write_bytes(write_image(scene(8, 6, 3, np.uint8), ".png"))

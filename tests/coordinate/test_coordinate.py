@@ -285,8 +285,8 @@ def test_several_images_from_shared_weights(form: str, coefficients: str) -> Non
     found = np.array([member.coefficients for member in file.model.members]) / 65536
     fixed = np.array([[1, 0], [1, 0.5], [1, 1]])
     assert np.array_equal(found, fixed) == (coefficients == "fixed")
-    assert inrcodec.info(data)["images"] == 3
-    with pytest.raises(ValueError, match="index"):
+    assert inrcodec.info(data)["frames"] == 3
+    with pytest.raises(ValueError, match="frame is 3"):
         inrcodec.decode(data, frame=3)
 
 

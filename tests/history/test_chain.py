@@ -71,7 +71,7 @@ def test_the_smaller_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.array_equal(inrcodec.decode(data), image)
         return len(data)
 
-    encoder, both = sys.modules["inrcodec.encode"], size()
+    encoder, both = sys.modules["inrcodec.candidates"], size()
     sizes = []
     for way in ways:
         monkeypatch.setattr(encoder, "chains", lambda *_, only=way: [only])

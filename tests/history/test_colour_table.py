@@ -69,7 +69,7 @@ def test_few_colours_become_indices(channels: int, dtype: type) -> None:
         assert np.array_equal(inrcodec.decode(data, scale=4), image[::4, ::4])
     # what it is for
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["inrcodec.encode"].ColourTable, "find", lambda _: None)
+        patch.setattr(sys.modules["inrcodec.candidates"].ColourTable, "find", lambda _: None)
         without = inrcodec.encode(image, model="context", effort=1, device="cpu")
     assert len(data) < len(without)
 

@@ -12,7 +12,9 @@ from PIL import Image, ImageSequence
 import inrcodec
 import inrcodec.pillow
 from inrcodec import Picture, PixelType
+from inrcodec.frames.parts import Parts
 from inrcodec.frames.reader import LinrFile
+from inrcodec.options import Reading
 from tests.files.animations import drawn, shown_by_pillow
 from tests.files.animations import saved as animated
 from tests.pictures import scene
@@ -183,13 +185,13 @@ def test_crops_of_tiles_decode_no_others(monkeypatch: pytest.MonkeyPatch) -> Non
     palette = PixelType(4, bytes(PALETTE), b"\xff\0")
     image = opened(inrcodec.encode(Picture(samples, palette), tile=32, effort=1))
     parts: list[int] = []
-    real = LinrFile.contents_of
+    real = Parts.part
 
-    def watched(self: LinrFile, part: int, scale: int = 1) -> object:
-        parts.append(part)
-        return real(self, part, scale)
+    def watched(self: Parts, number: int, reading: Reading) -> object:
+        parts.append(number)
+        return real(self, number, reading)
 
-    monkeypatch.setattr(LinrFile, "contents_of", watched)
+    monkeypatch.setattr(Parts, "part", watched)
     part = image.crop((40, 33, 60, 65))
     assert (part.mode, part.size) == ("P", (20, 32))
     assert sorted(parts) == [6, 11]
