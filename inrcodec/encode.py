@@ -98,32 +98,30 @@ def encode(
         _warn(f"left out is {TIMES}")
     if picture.unread:
         return _copied(picture, limits, report)
-    if tile is not None:
-        from .frames.tiled import encode_tiled  # which builds on this
-
-        return encode_tiled(
-            picture, tile, limits=limits, report=report, effort=effort, weights=weights,
-            device=device, seed=seed, threads=threads, model=model, time_limit=time_limit,
-            history=history, prior=prior, progress=progress,
-        )  # fmt: skip
-    picture = replace(picture, samples=checked_image(picture.samples, limits))
-    picture.check("the image")
-    options, wanted = options_of(
-        samples=picture.samples.size, effort=effort, weights=weights, device=device, seed=seed,
-        threads=threads, model=model, time_limit=time_limit, history=history, prior=prior,
-        progress=progress, watch=watch,
-    )  # fmt: skip
-    tell = options.tell
-    given = digest(picture.samples)  # before anything else has seen them
+    chosen: dict[str, Any] = {
+        "effort": effort, "weights": weights, "device": device, "seed": seed, "threads": threads,
+        "model": model, "time_limit": time_limit, "history": history, "prior": prior,
+        "progress": progress,
+    }  # fmt: skip
+    if tile is None or picture.source is not None:  # else it can be a memory map
+        picture = replace(picture, samples=checked_image(picture.samples, limits))
+        picture.check("the image")
+        given = digest(picture.samples)  # before anything else has seen them
     if picture.source is not None:
         picture = _with_source(picture, picture.source, given, limits)
     if picture.jpeg is not None and not _is_of(picture, picture.jpeg):
         picture = replace(picture, jpeg=None)
-    if picture.jpeg is not None and model not in ("auto", "context"):
+    if picture.jpeg is not None and (tile is not None or model not in ("auto", "context")):
         pixels = pixels_alone(picture)
         if pixels.left_out != picture.left_out:
             _warn(f"left out is {pixels.left_out[-1]}")
         picture = pixels
+    if tile is not None:
+        from .frames.tiled import encode_tiled  # which builds on this
+
+        return encode_tiled(picture, tile, limits=limits, report=report, **chosen)
+    options, wanted = options_of(samples=picture.samples.size, watch=watch, **chosen)
+    tell = options.tell
     plain = Chain((), planes_of(picture))
 
     def seal(chain: Chain, coded: Model) -> bytes:

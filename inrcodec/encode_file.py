@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 import time
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from .contents import digest_of_digests, parse
+from .contents import digest_of_digests
 from .encode import encode, pixels_alone, source_picture
 from .errors import ImageError, LinrError, LinrWarning, OutputExistsError
 from .files import png
@@ -21,6 +20,7 @@ from .files.atomic import status_of
 from .files.images import read_picture
 from .files.picture import Picture, digest
 from .files.places import Place, name_of, opened, prepare, refuse_same, remove_source, write
+from .files.tiff_directory import Opened
 from .frames.encode import EncodedFrames, Tile, encode_pages
 from .frames.facts import describe_frames
 from .frames.file import Frames
@@ -229,31 +229,29 @@ def check_skipped(source: Place, target: Place, limits: Limits = DEFAULT) -> Non
     """Raise OutputExistsError where an output that is there is damaged, or does not hold the file
     or, where it has no more, the picture that the source is."""
     name = name_of(target)
-    with opened(target) as file:
-        packed = file.read()
     try:
-        contents = parse(packed, limits)
-        with LinrFile(packed, limits=limits) as parts:
-            parts.check()
+        with LinrFile(target, limits=limits) as there:
+            there.check()
+            contents = there.contents
     except LinrError as error:
         raise OutputExistsError(f"{name} is there, and {error}") from None
     with opened(source) as file:
-        given = file.read()
-    if contents.source is not None:
-        same = is_source(contents.source, given)
-    elif isinstance(contents.model, Frames):
-        same = contents.digest == _digest_of_pages(given, name_of(source), contents.model, limits)
-    else:
-        samples = read_picture(given, name_of(source), limits).samples
-        same = digest(samples) in (contents.digest, *contents.model.digests)
+        if contents.source is not None:
+            same = is_source(contents.source, Opened(file))
+        elif isinstance(contents.model, Frames):
+            digests = _digest_of_pages(file, name_of(source), contents.model, limits)
+            same = contents.digest == digests
+        else:
+            samples = read_picture(file.read(), name_of(source), limits).samples
+            same = digest(samples) in (contents.digest, *contents.model.digests)
     if not same:
         raise OutputExistsError(f"{name} is there, and holds another file")
 
 
-def _digest_of_pages(given: bytes, name: str, model: Frames, limits: Limits) -> bytes:
+def _digest_of_pages(file: BinaryIO, name: str, model: Frames, limits: Limits) -> bytes:
     """The digest of a file of parts that an image file's pages would be in, cut as its own are."""
     digests = []
-    for page in pages_like(io.BytesIO(given), name, model.tile, limits):
+    for page in pages_like(file, name, model.tile, limits):
         for box in Grid(page.height, page.width, model.tile):
             digests.append(digest(page.read(box.top, box.left, box.height, box.width)))
     return digest_of_digests(tuple(digests))

@@ -76,6 +76,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
     from inrcodec import LinrFile, decode_picture
     from inrcodec import info as describe
     from inrcodec.files.images import read_picture
+    from inrcodec.files.tiff_directory import Whole
     from inrcodec.frames.file import Frames
     from inrcodec.source.restore import is_source, restore
 
@@ -102,7 +103,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
         try:
             wanted = read_input(original)
             if pictures[0].unread and source is not None:
-                if not is_source(source, wanted):
+                if not is_source(source, Whole(wanted)):
                     raise VerificationError(f"holds another file ({label(original)})")
                 if not batch.quiet:
                     batch.say(f"{label(file)}: {said}")
@@ -117,7 +118,7 @@ def _verify(file: str, batch: Batch, options: dict[str, Any], original: str | No
             raise VerificationError(f"{what} ({label(original)})")
         if source is None:
             tell_left_out(file, [*lacking(pictures[0], expected), *pictures[0].left_out])
-        elif not is_source(source, wanted):
+        elif not is_source(source, Whole(wanted)):
             said = "OK, though the file was made of another one with this picture"
     if not batch.quiet:
         batch.say(f"{label(file)}: {said}")

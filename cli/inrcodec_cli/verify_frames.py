@@ -24,7 +24,7 @@ def verify_frames(
     said of it. Raises VerificationError where they differ, LinrError where anything is damaged."""
     from inrcodec.encode_file import pages_like
     from inrcodec.files.tiff_directory import Opened
-    from inrcodec.source.skeleton import digest_of_file
+    from inrcodec.source.restore import is_source
 
     source, same = file.contents.source, True
     if original is None:
@@ -37,7 +37,7 @@ def verify_frames(
                     _compare(file, name, batch, pages)
                 except VerificationError as error:
                     raise VerificationError(f"{error} ({label(original)})") from None
-                same = source is not None and digest_of_file(Opened(opened)) == source.digest
+                same = source is not None and is_source(source, Opened(opened))
         except OSError as error:
             raise LinrError(f"{label(original)}: {error.strerror or error}") from None
     tell_left_out(name, file.contents.left_out)

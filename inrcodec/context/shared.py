@@ -118,9 +118,13 @@ class SharedNetworks:
         if not weights and not models.prior:
             raise CorruptError("shared networks without weights")
         shared = cls(channels, alpha, conversion, frames, models, weights)
-        numbers = sum(shape.weights() for shape in network_shapes(shared, models))
-        limits.check("weights", numbers, f"shared networks: {numbers} weights")
+        limits.check("weights", shared.numbers, f"shared networks: {shared.numbers} weights")
         return shared
+
+    @property
+    def numbers(self) -> int:
+        """How many there are in all of them."""
+        return sum(shape.weights() for shape in network_shapes(self, self.models))
 
     def networks(
         self, layout: Layout, backend: Backend, priors: Sequence[Prior] = ()

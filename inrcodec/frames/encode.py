@@ -8,6 +8,7 @@ they come, and behind the index, which tells their lengths, at the end.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +24,7 @@ from ..context.own_prior import Prior
 from ..context.prior import forget_prior
 from ..context.shared import SharedNetworks
 from ..encode import options_of
-from ..errors import ImageError, VerificationError
+from ..errors import ImageError, LinrWarning, VerificationError
 from ..files.metadata import Metadata
 from ..files.picture import PLAIN, Picture, PixelType
 from ..files.timing import as_file, repeats_alone, split
@@ -34,7 +35,7 @@ from ..source.skeleton import Skeleton
 from ..verification import BROKEN
 from .file import MAX_TILE, Frames
 from .index import MAX_PARTS, PageSize
-from .pages import ArrayPage, Page, size_of
+from .pages import SOURCE, ArrayPage, Page, size_of
 from .part import CodedPart, Job, Known, PartEncoder, Seen
 from .plan import INTERVAL, Stage, stages
 from .sets import Sample, fit_sets
@@ -126,6 +127,8 @@ def pages_of(
     def named() -> Iterator[ArrayPage]:
         for number, frame in enumerate(frames):
             page = ArrayPage.of(frame, f"frame {number}", limits)
+            if page.picture.source is not None:
+                warnings.warn(f"frame {number}: left out is {SOURCE}", LinrWarning, stacklevel=2)
             # readers of cameras and videos fill one array again and again
             yield page if several else page.copy()
 
@@ -158,7 +161,9 @@ def encode_pages(
     """Encodes pages; parts go into the spool. options: as encode_frames'. Raises as it does."""
     if options.get("model", "auto") == "coordinate":
         raise ValueError("frames and tiles are for the models auto, context and stored")
-    fit, wanted = options_of(**options)
+    known = pages if isinstance(pages, Sequence) else ()
+    samples = sum(page.height * page.width * page.channels for page in known)
+    fit, wanted = options_of(samples=samples, **options)
     return _Encoder(pages, checked_tile(tile), spool, outer, fit, wanted, limits).run()
 
 

@@ -114,6 +114,8 @@ class Frames:
         if len(packed) > MAX_SHARED:
             raise CorruptError(f"{len(packed)} sets of networks: {MAX_SHARED} are legal")
         shared = tuple(SharedNetworks.unpack(payload, limits) for payload in packed)
+        numbers = sum(each.numbers for each in shared)
+        limits.check("weights", numbers, f"shared networks: {numbers} weights")
         payload = sections.one(INDEX)
         first = PageSize(geometry.height, geometry.width, geometry.channels, geometry.sample_bits)
         sizes, lengths = unpack_index(payload, first, pages, several, tile, limits)

@@ -59,7 +59,9 @@ def unpack_index(
     parts = first_parts(sizes, tile)[-1]
     if parts != len(lengths):
         raise CorruptError(f"an index of {len(lengths)} parts for {parts}")
-    if lengths.astype(np.float64).sum() >= MAX_TOTAL:
+    # each has 56 bits, and there are 2^24: halves, so that both sums are exact
+    high, low = int((lengths >> 32).sum()), int((lengths & 0xFFFFFFFF).sum())
+    if (high << 32) + low >= MAX_TOTAL:
         raise CorruptError("parts of more bytes than a file can have")
     return sizes, array("q", lengths.tobytes())
 

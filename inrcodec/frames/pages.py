@@ -14,6 +14,8 @@ from ..files.timing import as_frame
 from ..limits import Limits, check_size
 from .index import PageSize
 
+SOURCE = "its source file, as a file of frames has none for each"
+
 
 class Page(Protocol):
     """A page: its size in pixels, the channels and bits (8 or 16) of its samples, what these stand
@@ -106,7 +108,7 @@ class ArrayPage:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        return self.picture.left_out
+        return (*self.picture.left_out, *[SOURCE] * (self.picture.source is not None))
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """The samples of a rectangle."""

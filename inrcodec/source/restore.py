@@ -104,9 +104,9 @@ def file_of(
     return write_picture(picture, extension)
 
 
-def is_source(skeleton: Skeleton, data: bytes) -> bool:
+def is_source(skeleton: Skeleton, file: Bytes) -> bool:
     """Whether a file is the source file."""
-    return len(data) == len(skeleton.sparse) and digest_of(data) == skeleton.digest
+    return len(file) == len(skeleton.sparse) and digest_of_file(file) == skeleton.digest
 
 
 def extensions_of(skeleton: Skeleton) -> tuple[str, ...]:

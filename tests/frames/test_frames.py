@@ -20,6 +20,7 @@ from inrcodec import LinrFile, Picture, PixelType, Prior, kernels
 from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.contents import Contents
 from inrcodec.context.file import ContextImage
+from inrcodec.encode import source_picture
 from inrcodec.files.images import write_image
 from inrcodec.frames.file import Frames
 from inrcodec.frames.output import Selection, file_of_frames
@@ -357,3 +358,38 @@ def test_info_takes_places(tmp_path: Path) -> None:
         with path.open("rb") as file:
             assert inrcodec.info(file) == inrcodec.info(path) == inrcodec.info(data)
         assert inrcodec.read_metadata(path) is None
+
+
+def test_sources_of_pictures_are_named_or_verified() -> None:
+    """A source file that frames or tiles do not bring back is not there, and that is said."""
+    data = write_image(scene(40, 48, 1, np.uint8), ".png")
+    picture = source_picture(data, "it")
+    with pytest.warns(inrcodec.LinrWarning, match="source file"):
+        packed = inrcodec.encode_frames([picture] * 2, effort=1)
+    with LinrFile(packed) as file:
+        assert "source file" in file.facts(1).left_out[-1]
+    assert decoded_file(inrcodec.encode(picture, tile=16, effort=1)) == data
+    other = dataclasses.replace(picture, samples=255 - picture.samples)
+    with pytest.warns(inrcodec.LinrWarning, match="no more the one"):
+        packed = inrcodec.encode(other, tile=16, effort=1)
+    assert inrcodec.info(packed)["source"] is None
+    assert np.array_equal(inrcodec.decode(packed), other.array())
+
+
+def decoded_file(packed: bytes) -> bytes:
+    """What decode_file writes."""
+    target = io.BytesIO()
+    inrcodec.decode_file(io.BytesIO(packed), target)
+    return target.getvalue()
+
+
+def test_sets_are_limited_together() -> None:
+    frames = moving(9, 12, 13, 1, np.uint8)
+    sets = (a_set(), a_set(1, 2))
+    data = parts_file(frames, sets=sets)
+    numbers = sum(each.numbers for each in sets)
+    assert max(each.numbers for each in sets) < numbers - 1
+    with LinrFile(data, limits=inrcodec.Limits(weights=numbers)) as file:
+        assert file.frames == 9
+    with pytest.raises(inrcodec.LimitError, match="weights"):
+        LinrFile(data, limits=inrcodec.Limits(weights=numbers - 1))

@@ -68,6 +68,7 @@ def _decode(data: bytes) -> None:
     import inrcodec
     from inrcodec.contents import parse
     from inrcodec.files.images import not_kept, read_picture, write_picture
+    from inrcodec.files.tiff_directory import Whole
     from inrcodec.frames.file import Frames
     from inrcodec.source.restore import is_source, restore
 
@@ -92,7 +93,7 @@ def _decode(data: bytes) -> None:
         assert near or (reduced == every).all()
     if picture.source is not None:
         with contextlib.suppress(inrcodec.LinrError):
-            assert is_source(picture.source, restore(picture, limits))
+            assert is_source(picture.source, Whole(restore(picture, limits)))
     for extension in () if picture.type.space else (".png", ".tif"):
         if extension == ".png" and (picture.type.signed or picture.type.extra):
             continue
