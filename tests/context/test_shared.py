@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import msgpack
@@ -14,16 +13,14 @@ from hypothesis import strategies as st
 from second_context import context_image
 from second_parts import read_shared
 
-from inrcodec.coding.backend import Workers, numpy_backend, torch_backend
+from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import pack_weights
 from inrcodec.container.fields import Fields
 from inrcodec.container.leb128 import pack_length
 from inrcodec.container.linr import Section, Sections
 from inrcodec.contents import Contents, pack, parse
-from inrcodec.context import shared as module
-from inrcodec.context.encode import code, encode_context
+from inrcodec.context.encode import code
 from inrcodec.context.file import ContextImage, Models, network_shapes
-from inrcodec.context.fit import untrained
 from inrcodec.context.layout import choose_layout, lay_out
 from inrcodec.context.networks import Tensor
 from inrcodec.context.prior import QUICK, prior_networks, widened
@@ -31,10 +28,9 @@ from inrcodec.context.samples import Scene
 from inrcodec.context.shared import SharedNetworks, code_shared, fit_shared
 from inrcodec.errors import CorruptError, LimitError, LinrError, UnsupportedVersionError
 from inrcodec.files.picture import PLAIN, digest
-from inrcodec.history.chain import Chain
-from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice, Planes
+from inrcodec.history.planes import WHOLE, YCC, Geometry, Lattice
 from inrcodec.limits import DEFAULT
-from inrcodec.options import FitOptions, Reading
+from inrcodec.options import Reading
 from tests.context.forms import (
     build,
     decoded,
@@ -46,6 +42,7 @@ from tests.context.forms import (
     same,
     whole_planes,
 )
+from tests.context.shared_scenes import coded, options, reading, shared_of
 from tests.pictures import scene
 
 KINDS = {
@@ -56,46 +53,6 @@ KINDS = {
     ),
     "row": lambda: whole_planes(scene(1, 40, 3, np.uint8), 8),
 }
-
-
-def moving(count: int, size: int = 60, channels: int = 1) -> list[Planes]:
-    """Frames of one scene, of which noise is most, and nearly the same in all."""
-    rng = np.random.default_rng(5)
-    disc = scene(size, size, channels, np.uint8).reshape(size, size, channels)
-    still = disc // 2 + rng.integers(0, 60, (size, size, channels))
-    noisy = [still + rng.integers(0, 6, still.shape) for _ in range(count)]
-    return [whole_planes(frame.astype(np.uint8), 8) for frame in noisy]
-
-
-def scenes_of(frames: list[Planes]) -> list[Scene]:
-    """All but the first and the last, which see those beside them."""
-    parts = zip(frames, frames[1:], frames[2:], strict=False)
-    return [Scene(choose_layout(own, 2), own, [a, b]) for a, own, b in parts]
-
-
-def options(effort: int = 2, **more: object) -> FitOptions:
-    return FitOptions(effort, device="cpu", threads=2, **more)  # type: ignore[arg-type]
-
-
-def shared_of(planes: Planes, frames: int = 2, models: Models | None = None) -> SharedNetworks:
-    """The prior as it is, or zeros."""
-    layout = choose_layout(planes, frames)
-    made = models or Models.of_prior(QUICK)
-    shared = SharedNetworks.of(layout, made, b"")
-    if made.prior:
-        return shared
-    weights = pack_weights("int", [untrained(s) for s in network_shapes(shared, made)])
-    return replace(shared, weights=weights)
-
-
-def coded(planes: Planes, shared: SharedNetworks, beside: list[Planes]) -> ContextImage:
-    layout, distances = choose_layout(planes, len(beside)), [-1, 1][: len(beside)]
-    with Workers(numpy_backend(), 2) as workers:
-        return code_shared(planes, layout, 0, shared, beside, distances, workers)
-
-
-def reading(shared: SharedNetworks, beside: list[Planes], **more: object) -> Reading:
-    return Reading(numpy_backend(), 2, shared=[shared], beside=beside, **more)  # type: ignore[arg-type]
 
 
 def read(values: dict, sections: list[Section], geometry: Geometry) -> ContextImage:
@@ -182,96 +139,6 @@ def test_networks_of_all_channels_serve_images_that_lack_some() -> None:
     assert [networks is None for networks in made] == [False, True, False]
     one, other = (shared.networks(choose_layout(whole), numpy_backend()) for _ in range(2))
     assert all(a is b for a, b in zip(one, other, strict=True))  # they are made once
-
-
-def test_a_fit_to_frames_pays() -> None:
-    frames = moving(9)
-    scenes = scenes_of(frames)
-    shared = fit_shared(scenes, options())
-    sizes = []
-    for scene_ in scenes:
-        chain = Chain((), scene_.planes)
-        alone = encode_context([chain], options(), lambda _, image: image.data + image.weights)
-        image = coded(scene_.planes, shared, list(scene_.beside))
-        assert same(image.decode(reading(shared, list(scene_.beside))), scene_.planes)
-        sizes.append((len(image.data), len(alone)))
-    together, alone_ = map(sum, zip(*sizes, strict=True))
-    assert together + len(shared.pack()) < 0.8 * alone_
-
-
-def test_a_fit_is_repeatable_whatever_the_threads() -> None:
-    scenes = scenes_of(moving(5, 40, 3))
-    one, other = (
-        fit_shared(scenes, FitOptions(1, device="cpu", seed=seed, threads=threads)).pack()
-        for seed, threads in ((3, 1), (3, 2))
-    )
-    assert one == other
-    assert one != fit_shared(scenes, options(1, seed=4)).pack()
-
-
-@pytest.mark.parametrize("form", ["fp16", "ternary"])
-def test_other_forms_of_weights(form: str) -> None:
-    scenes = scenes_of(moving(4, 24))
-    shared = fit_shared(scenes, options(1, weights=form))
-    shared = SharedNetworks.unpack(shared.pack(), DEFAULT)
-    assert shared.models.form == form
-    own = scenes[0]
-    image = coded(own.planes, shared, list(own.beside))
-    assert same(image.decode(reading(shared, list(own.beside))), own.planes)
-
-
-def test_torch_fits_them_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes = scenes_of(moving(5, 32))
-    compiled = fit_shared(scenes, options(1))
-    monkeypatch.setattr(module, "fitting_backend", lambda _: torch_backend("cpu"))
-    by_torch = fit_shared(scenes, options(1))
-    assert by_torch.weights != compiled.weights
-    sizes = [
-        sum(len(coded(s.planes, shared, list(s.beside)).data) for s in scenes)
-        for shared in (compiled, by_torch)
-    ]
-    assert sizes[1] == pytest.approx(sizes[0], rel=0.03)
-
-
-def test_without_time_or_means_the_prior_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes = scenes_of(moving(4, 24))
-    late = fit_shared(scenes, options(5, deadline=time.monotonic() - 1))
-    monkeypatch.setattr(module, "can_fit", lambda: False)
-    for shared in (late, fit_shared(scenes, options(1))):
-        assert shared.weights == b""
-        assert len(shared.pack()) <= 20
-        assert SharedNetworks.unpack(shared.pack(), DEFAULT) == shared
-
-
-def test_a_deadline_is_kept() -> None:
-    scenes, started = scenes_of(moving(5, 60)), time.monotonic()
-    told = list[tuple[float, float]]()
-    shared = fit_shared(scenes, options(9, deadline=started + 1), lambda *each: told.append(each))
-    assert time.monotonic() - started < 4
-    assert shared.weights
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1][0] == pytest.approx(1)
-
-
-def test_images_of_two_kinds_share_nothing() -> None:
-    grey, colour = (whole_planes(scene(9, 9, c, np.uint8), 8) for c in (1, 3))
-    with pytest.raises(ValueError, match="one kind"):
-        fit_shared([Scene(choose_layout(p), p) for p in (grey, colour)], options(1))
-
-
-def test_samples_of_many_images_are_no_more_than_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = list[int]()
-    engine_for = module.fit_trunks.__globals__["engine_for"]
-
-    def count(backend: object, parameters: object, samples: object) -> object:
-        seen.append(len(samples.rows))  # type: ignore[attr-defined]
-        return engine_for(backend, parameters, samples)
-
-    monkeypatch.setitem(module.fit_trunks.__globals__, "engine_for", count)
-    monkeypatch.setattr(module, "MAX_SAMPLES", 1000)
-    fit_shared(scenes_of(moving(8, 40)), options(1))
-    assert seen
-    assert max(seen[:2]) < 1300
 
 
 WRONG_FIELDS = [
