@@ -124,4 +124,26 @@ def normal_table() -> np.ndarray:
     return np.array([*lower, *upper], dtype=np.float64)
 
 
-ALL = (exp_table, power_table, log2_table, logistic_table, sin_table, normal_table)
+@cache
+def squash_table() -> np.ndarray:
+    """uint16 (8192,): 2^16 / (1 + 2^-z), rounded down, at z = (i - 4096) / 256 octaves; 1 to
+    65535."""
+    fractions = _power_of_two_fractions(8, 64)
+    table = []
+    for i in range(-4096, 4096):
+        power = fractions[abs(i) % 256] >> (abs(i) // 256)
+        numerator = (1 << 64) if i >= 0 else power
+        table.append(min(max((numerator << 16) // ((1 << 64) + power), 1), 65535))
+    return np.array(table, dtype=np.uint16)
+
+
+@cache
+def stretch_table() -> np.ndarray:
+    """int16 (4096,): of each P * 4096 the first z of squash_table, in 1/256 octave, that reaches
+    the middle of what it stands for; -4095 at least."""
+    middles = np.arange(4096) * 16 + 8
+    return (np.searchsorted(squash_table()[1:], middles) - 4095).astype(np.int16)
+
+
+ALL = (exp_table, power_table, log2_table, logistic_table, sin_table, normal_table,
+       squash_table, stretch_table)

@@ -128,6 +128,7 @@ ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "isa_name": (ctypes.c_char_p, []),
     "code_band": (_DONE, [_ADDRESS]),
     "band_inputs": (_DONE, [_ADDRESS, _TO_I32, _TO_I16]),
+    "code_graphics": (_DONE, [_ADDRESS]),
     "dct_prepare": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT]),
     "dct_learn": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT]),
     "dct_code": (_DONE, [_ADDRESS]),

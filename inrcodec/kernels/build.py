@@ -40,7 +40,7 @@ ISAS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "aarch64": {"neon": ()},
 }
-PER_ISA = ("context", "jpeg_search", "jpeg_chroma")  # files that begin so
+PER_ISA = ("context", "graphics", "jpeg_search", "jpeg_chroma")  # files that begin so
 OTHER_ISAS: dict[str, tuple[str, ...]] = {"plain": ()}
 
 

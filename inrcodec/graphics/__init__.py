@@ -1,0 +1,1 @@
+"""The model for pictures whose colours repeat: screenshots, plots, pixel art, scans, masks."""

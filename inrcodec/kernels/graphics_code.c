@@ -1,0 +1,202 @@
+/* The pixels of a picture, in raster order: in flat areas a decision a block, or one each;
+   elsewhere one of the likely colours, or its samples. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graphics.h"
+
+/* Whether a flat area may go on over a block: the rows above do, and what is followed. */
+static int is_block(const inr_model *m, const inr_pixel *p, const inr_match *matches)
+{
+    if (!m->job->blocks || p->x < 2 || m->ahead[0][p->x - 2] < BLOCK + 5 ||
+        m->ahead[1][p->x - 1] < BLOCK + 3)
+        return 0;
+    for (int i = 0; i < MATCHES; i++) {
+        const uint32_t place = matches[i].place;
+        uint32_t other = 0;
+        if (!place)
+            continue;
+        /* what is followed may itself be of the block */
+        const uint32_t known = p->at - place < BLOCK ? (uint32_t)p->at - place : BLOCK;
+        for (uint32_t j = 0; j < known; j++)
+            other |= m->pixels[place + j] ^ p->w;
+        if (other)
+            return 0;
+    }
+    return 1;
+}
+
+/* Whether all of a block's pixels are as the one before it, which an encoder knows. */
+static int same(const inr_model *m, const uint16_t *samples)
+{
+    return !m->job->decoder &&
+           memcmp(samples, samples - m->channels, BLOCK * 2 * (size_t)m->channels) == 0;
+}
+
+static void look_around(const inr_model *m, inr_pixel *p)
+{
+    const uint32_t *here = m->pixels + p->at, *above = here - m->stride,
+                   *second = above - m->stride;
+    p->w = here[-1];
+    p->ww = here[-2];
+    p->www = here[-3];
+    p->n = above[0];
+    p->nw = above[-1];
+    p->ne = above[1];
+    p->nww = above[-2];
+    p->nee = above[2];
+    p->nwww = above[-3];
+    p->neee = above[3];
+    p->nn = second[0];
+    p->nnw = second[-1];
+    p->nne = second[1];
+    p->nnww = second[-2];
+    p->nnee = second[2];
+    p->nnn = second[-m->stride];
+}
+
+static int is_even(const inr_pixel *p)
+{
+    const uint32_t w = p->w;
+    return w == p->n && w == p->nw && w == p->ne && w == p->ww && w == p->nn && w == p->nee &&
+           w == p->nww && w == p->nnw && w == p->nne;
+}
+
+/* Codes a pixel; its colour's number, or NOTHING without memory. */
+static uint32_t code_pixel(inr_model *m, inr_pixel *p, uint16_t *samples)
+{
+    inr_bucket *found[MAX_PIXEL];
+    uint32_t wanted = NOTHING;
+    const int decodes = m->job->decoder != NULL;
+    if (!decodes && (wanted = INR_NAME(inr_colour_number)(m, samples)) == NOTHING)
+        return NOTHING;
+    p->refusals = 0;
+    m->misses[p->x] = 0;
+    if (is_even(p) && (p->matched[0] == NOTHING || p->matched[0] == p->w) &&
+        (p->matched[1] == NOTHING || p->matched[1] == p->w)) {
+        if (INR_NAME(inr_flat_goes_on)(m, p, wanted == p->w)) {
+            if (p->w != m->flat_colour) {
+                m->flat_before = m->flat_colour;
+                m->flat_colour = p->w;
+            }
+            return p->w;
+        }
+        p->refused[0] = p->w;
+        p->refusals = 1;
+    } else if (p->matched[1] != NOTHING && p->matched[0] == p->matched[1] &&
+               p->length[1] >= m->job->sure) {
+        if (INR_NAME(inr_match_goes_on)(m, p, wanted == p->matched[1]))
+            return p->matched[1];
+        p->refused[0] = p->matched[1];
+        p->refusals = 1;
+    }
+    uint32_t colour = INR_NAME(inr_likely)(m, p, wanted, found);
+    if (colour == NOTHING) {
+        INR_NAME(inr_code_samples)(m, p, samples);
+        m->misses[p->x] = 2;
+        colour = m->last_coded = decodes ? INR_NAME(inr_colour_number)(m, samples) : wanted;
+        if (colour == NOTHING)
+            return NOTHING;
+    }
+    INR_NAME(inr_count)(m, found, colour);
+    return colour;
+}
+
+/* Codes all pixels; 0, or 1 without memory. */
+static int code_rows(inr_model *m, inr_match *matches)
+{
+    const inr_graphics *g = m->job;
+    const int64_t width = g->width, channels = m->channels;
+    uint8_t *rises = calloc((size_t)width, 1);
+    if (!rises)
+        return 1;
+    for (int64_t y = 0; y < g->height; y++) {
+        uint32_t *row = m->pixels + (MARGIN + y) * m->stride + PAD;
+        inr_pixel p = {0};
+        for (int64_t i = 1; i <= PAD; i++)
+            row[-i] = row[-m->stride];
+        /* misses: those of the row above at and behind the column, of this row before it */
+        int32_t corner = 0;
+        for (int64_t x = 0; x < width; x++) {
+            uint16_t *samples = g->samples + (y * width + x) * channels;
+            p.x = x;
+            p.at = row + x - m->pixels;
+            look_around(m, &p);
+            p.rise = rises[x];
+            const int32_t over = m->misses[x];
+            p.missed = (x ? m->misses[x - 1] : 0) * 27 + over * 9 + corner * 3 +
+                       (x + 1 < width ? m->misses[x + 1] : 0);
+            const int even = is_even(&p);
+            matches[0].key = matches[1].key = NOTHING;
+            if (!even)
+                INR_NAME(inr_match_keys)(m, &p, matches);
+            for (int i = 0; i < MATCHES; i++) {
+                INR_NAME(inr_look_for_match)(m, &p, matches + i);
+                p.matched[i] = matches[i].place ? m->pixels[matches[i].place] : NOTHING;
+                p.length[i] = matches[i].length;
+            }
+            if (even && is_block(m, &p, matches) &&
+                INR_NAME(inr_block_goes_on)(m, &p, same(m, samples))) {
+                for (int64_t i = 0; i < BLOCK; i++) {
+                    row[x + i] = p.w;
+                    rises[x + i] = (uint8_t)(rises[x + i] + (rises[x + i] < 255));
+                    m->misses[x + i] = 0;
+                }
+                if (g->decoder)
+                    for (int64_t i = 0; i < BLOCK * channels; i++)
+                        samples[i] = samples[i - channels];
+                for (int i = 0; i < MATCHES; i++)
+                    INR_NAME(inr_match_leap)(&p, matches + i);
+                p.run = p.run < 255 - BLOCK ? p.run + BLOCK : 255;
+                x += BLOCK - 1;
+                corner = 0;
+                continue;
+            }
+            const uint32_t colour = code_pixel(m, &p, samples);
+            if (colour == NOTHING) {
+                free(rises);
+                return 1;
+            }
+            row[x] = colour;
+            memcpy(samples, m->values[colour], (size_t)channels * sizeof *samples);
+            for (int i = 0; i < MATCHES; i++)
+                INR_NAME(inr_match_follow)(m, &p, matches + i, colour);
+            p.run = colour == p.w ? p.run + (p.run < 255) : 0;
+            rises[x] = colour == p.n ? (uint8_t)(p.rise + (p.rise < 255)) : 0;
+            corner = over;
+        }
+        uint32_t *ahead = m->ahead[1];
+        m->ahead[1] = m->ahead[0];
+        m->ahead[0] = ahead;
+        for (int64_t x = width - 1; x >= 0; x--)
+            ahead[x] = x + 1 < width && row[x + 1] == row[x] ? ahead[x + 1] + 1 : 1;
+        for (int64_t i = 0; i < PAD; i++) {
+            row[-1 - i] = row[0];
+            row[width + i] = row[width - 1];
+        }
+        for (int i = 0; i < MATCHES; i++)
+            matches[i].place = matches[i].length = 0;
+    }
+    free(rises);
+    return 0;
+}
+
+/* Codes a picture; 0, 1 where memory is missing, 2 where the encoder's room is. */
+INR_EXPORT int INR_NAME(inr_code_graphics)(const inr_graphics *g)
+{
+    inr_match matches[MATCHES] = {{0}};
+    inr_model *m = calloc(1, sizeof *m);
+    int there = m != NULL;
+    if (m) {
+        m->job = g;
+        m->stretch = g->stretch;
+        m->squash = g->squash;
+        m->channels = g->channels;
+        m->bits = g->bits;
+        m->greatest = (int32_t)((1u << g->bits) - 1);
+        there = INR_NAME(inr_open_model)(m, matches) && code_rows(m, matches) == 0;
+        INR_NAME(inr_close_model)(m, matches);
+        free(m);
+    }
+    return !there ? 1 : g->encoder && g->encoder->overflow ? 2 : 0;
+}

@@ -1,0 +1,192 @@
+/* What is known of a picture while it is coded, and the numbers of its colours. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graphics.h"
+
+#define EVEN (UINT32_C(2097152) << 10)
+
+static uint32_t hash_of(const inr_model *m, const uint16_t *samples)
+{
+    uint32_t h = 0;
+    for (int64_t c = 0; c < m->channels; c++)
+        h = inr_hash(h, samples[c] + 1u);
+    return h;
+}
+
+/* The number of a colour, a new one if it is new; NOTHING without memory. */
+uint32_t INR_NAME(inr_colour_number)(inr_model *m, const uint16_t *samples)
+{
+    const size_t bytes = (size_t)m->channels * sizeof *samples;
+    uint32_t at = hash_of(m, samples) & m->finder_mask;
+    for (; m->finder[at]; at = (at + 1) & m->finder_mask)
+        if (memcmp(m->values[m->finder[at] - 1], samples, bytes) == 0)
+            return m->finder[at] - 1;
+    if (2 * m->colours > m->finder_mask) {
+        const size_t room = 2 * ((size_t)m->finder_mask + 1);
+        uint32_t *finder = calloc(room, sizeof *finder);
+        void *values = realloc(m->values, room * sizeof *m->values);
+        if (values)
+            m->values = values;
+        if (!finder || !values) {
+            free(finder);
+            return NOTHING;
+        }
+        free(m->finder);
+        m->finder = finder;
+        m->finder_mask = (uint32_t)room - 1;
+        for (uint32_t i = 0; i < m->colours; i++) {
+            at = hash_of(m, m->values[i]) & m->finder_mask;
+            while (finder[at])
+                at = (at + 1) & m->finder_mask;
+            finder[at] = i + 1;
+        }
+        at = hash_of(m, samples) & m->finder_mask;
+        while (finder[at])
+            at = (at + 1) & m->finder_mask;
+    }
+    memset(m->values[m->colours], 0, sizeof *m->values);
+    memcpy(m->values[m->colours], samples, bytes);
+    m->finder[at] = ++m->colours;
+    return m->colours - 1;
+}
+
+static uint32_t power_of_two(int64_t least, int lowest, int highest)
+{
+    int e = lowest;
+    while (e < highest && (INT64_C(1) << e) < least)
+        e++;
+    return UINT32_C(1) << e;
+}
+
+static int open_mixer(inr_mixer *a, int64_t inputs, const int64_t *sets, int64_t last,
+                      int32_t weight)
+{
+    a->lanes = (inputs + LANES - 1) / LANES * LANES;
+    a->last = malloc(sizeof *a->last * (size_t)(last * LANES));
+    a->last_seen = calloc((size_t)last, sizeof *a->last_seen);
+    int there = a->last && a->last_seen;
+    for (int64_t i = 0; a->last && i < last * LANES; i++)
+        a->last[i] = 21845;
+    for (int i = 0; i < SETS; i++) {
+        const int64_t many = sets[i] * a->lanes;
+        a->weights[i] = malloc(sizeof **a->weights * (size_t)many);
+        a->seen[i] = calloc((size_t)sets[i], sizeof **a->seen);
+        there = there && a->weights[i] && a->seen[i];
+        for (int64_t j = 0; a->weights[i] && j < many; j++)
+            a->weights[i][j] = weight;
+    }
+    return there;
+}
+
+static void close_mixer(inr_mixer *a)
+{
+    for (int i = 0; i < SETS; i++) {
+        free(a->weights[i]);
+        free(a->seen[i]);
+    }
+    free(a->last);
+    free(a->last_seen);
+}
+
+static uint16_t *open_map(const inr_model *m, int64_t contexts)
+{
+    uint16_t *map = malloc(sizeof *map * 33 * (size_t)contexts);
+    for (int64_t i = 0; map && i < contexts * 33; i++) {
+        const int64_t z = (i % 33 - 16) * 256;
+        map[i] = m->squash[(z < -MOST ? -MOST : z > MOST ? MOST : z) + 4096];
+    }
+    return map;
+}
+
+static void fill(uint32_t *all, size_t many, uint32_t value)
+{
+    for (size_t i = 0; i < many; i++)
+        all[i] = value;
+}
+
+int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
+{
+    static const uint16_t nothing[MAX_CHANNELS];
+    const inr_graphics *g = m->job;
+    const int64_t pixels = g->height * g->width;
+    const int64_t pixel_sets[SETS] = {512, 1024, 256}, sample_sets[SETS] = {64, 1024, 4096};
+    m->stride = g->width + 2 * PAD;
+    m->pixels = calloc((size_t)((g->height + MARGIN) * m->stride), sizeof *m->pixels);
+    m->finder_mask = 1023;
+    m->finder = calloc(1024, sizeof *m->finder);
+    m->values = calloc(1024, sizeof *m->values);
+    m->misses = calloc((size_t)g->width, 1);
+    m->bucket_mask = power_of_two(2 * pixels, 10, 20) - 1;
+    m->buckets = calloc((size_t)m->bucket_mask + 1, sizeof *m->buckets);
+    m->line_mask = power_of_two(pixels, 8, 18) - 1;
+    m->lines = calloc((size_t)m->line_mask + 1, sizeof *m->lines);
+    m->pattern_mask = power_of_two(pixels, 10, 16) - 1;
+    int there = m->pixels && m->finder && m->values && m->misses && m->buckets && m->lines;
+    there &= open_mixer(&m->pixel, g->contexts + PATTERNS + MATCHES + 2, pixel_sets, 8, 14418);
+    there &=
+        open_mixer(&m->sample, 2 * g->hashed + g->predicted + g->votes + 1, sample_sets, 64, 3932);
+    for (int i = 0; i < PATTERNS; i++) {
+        m->patterns[i] = malloc(sizeof **m->patterns * ((size_t)m->pattern_mask + 1));
+        there = there && m->patterns[i];
+        if (m->patterns[i])
+            fill(m->patterns[i], (size_t)m->pattern_mask + 1, EVEN);
+    }
+    const int64_t map_sizes[4] = {1024, 16384, 1024, 1024};
+    for (int i = 0; i < 2; i++) {
+        m->pixel_maps[i] = open_map(m, map_sizes[i]);
+        m->sample_maps[i] = open_map(m, map_sizes[2 + i]);
+        matches[i].mask = power_of_two(pixels, 10, 20) - 1;
+        matches[i].places = calloc((size_t)matches[i].mask + 1, sizeof *matches->places);
+        matches[i].distances = calloc((size_t)g->width, sizeof *matches->distances);
+        there = there && m->pixel_maps[i] && m->sample_maps[i] && matches[i].places &&
+                matches[i].distances;
+    }
+    for (int i = 0; i < STATES; i++) {
+        const int32_t score = inr_logit(m, g->states[i]) + 1800;
+        m->scores[i] = (int16_t)(score > 0 ? score : 0);
+    }
+    for (int i = 0; i < MAX_PIXEL; i++)
+        memcpy(m->states[i], g->states, sizeof m->states[i]);
+    fill(m->match_states[0], MATCHES * 128, EVEN);
+    fill(m->agreement, 81, EVEN);
+    for (int c = 0; c < MAX_CHANNELS; c++)
+        for (int i = 0; i < MAX_HASHED; i++)
+            memcpy(m->histories[c][i], g->histories, sizeof m->histories[c][i]);
+    fill(m->nearness[0][0][0], MAX_CHANNELS * MAX_PREDICTED * 16 * 64, EVEN);
+    fill(m->vote_states[0][0][0], MAX_CHANNELS * MAX_VOTES * 16 * 16,
+         (UINT32_C(2516581) << 10) | 4);
+    fill(m->flat[0], 5 * 4096, (UINT32_C(4190303) << 10) | 2);
+    fill(m->block[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
+    fill(m->sure[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
+    for (int i = 0; i < 2; i++) {
+        m->ahead[i] = calloc((size_t)g->width, sizeof **m->ahead);
+        there = there && m->ahead[i];
+        for (int64_t x = 0; m->ahead[i] && x < g->width; x++)
+            m->ahead[i][x] = (uint32_t)(g->width - x);
+    }
+    fill((uint32_t *)m->expected_weights[0], 36 * LANES, 19661);
+    /* number 0 is what lies above the picture */
+    return there && INR_NAME(inr_colour_number)(m, nothing) == 0;
+}
+
+void INR_NAME(inr_close_model)(inr_model *m, inr_match *matches)
+{
+    close_mixer(&m->pixel);
+    close_mixer(&m->sample);
+    for (int i = 0; i < PATTERNS; i++)
+        free(m->patterns[i]);
+    for (int i = 0; i < 2; i++) {
+        free(m->pixel_maps[i]);
+        free(m->sample_maps[i]);
+        free(m->ahead[i]);
+        free(matches[i].places);
+        free(matches[i].distances);
+    }
+    free(m->pixels);
+    free(m->finder);
+    free(m->values);
+    free(m->misses);
+    free(m->buckets);
+    free(m->lines);
+}
