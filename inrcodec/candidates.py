@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from .coding.stored_file import StoredImage, estimate
 from .contents import Model
 from .context.encode import encode_context
-from .errors import DeviceError
+from .errors import DeviceError, ImageError
 from .files.picture import Picture
+from .graphics.encode import encode_graphics, likely_way, repeats
+from .graphics.file import allows
 from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
 from .jpeg.coefficients.encode import encode_coefficients
@@ -18,7 +20,7 @@ from .options import LEAST_EFFORT, FitOptions
 from .progress import Progress
 from .source.skeleton import JPEG
 
-MODEL_CHOICES = ("auto", "context", "stored", "coordinate")
+MODEL_CHOICES = ("auto", "context", "graphics", "stored", "coordinate")
 # A stored file of no more bytes than this is not worth a fit: networks alone take most of it.
 TINY = 1024
 # Stored mode is tried at once where an estimate of it is below that part of the samples' bytes,
@@ -75,15 +77,26 @@ def tried(
     def stored() -> bytes:
         return min((seal(chain, StoredImage.encode(chain.planes)) for chain in storable), key=len)
 
+    if model == "stored":
+        options.tell(Progress("store", 0.0, None))
+        return [*candidates, stored()]
+    ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
+    if model == "graphics" or (model == "auto" and not candidates and repeats(begun[-1].planes)):
+        drawn, sure = _drawn(begun, ways, options, seal, model == "graphics")
+        if drawn is not None:
+            candidates.append(drawn)
+            if likely < len(drawn) * UNLIKELY_STORED:
+                candidates.append(stored())
+        if sure:
+            return candidates
     size = sum(plane.nbytes for plane in begun[-1].planes.channels)
-    if model == "stored" or (model == "auto" and likely < size * LIKELY_STORED + TINY):
+    if model == "auto" and not candidates and likely < size * LIKELY_STORED + TINY:
         options.tell(Progress("store", 0.0, None))
         candidates.append(stored())
     if model == "context" or (
         model == "auto" and min(map(len, candidates), default=TINY + 1) > TINY
     ):
-        ways = [way for start in begun for way in chains(start, history)] + tables
         try:
             candidates.append(code_context(ways, options, seal))
         except RuntimeError as error:
@@ -94,6 +107,22 @@ def tried(
         if alone and likely < len(candidates[0]) * UNLIKELY_STORED:
             candidates.append(stored())
     return candidates
+
+
+def _drawn(
+    begun: list[Chain], ways: list[Chain], options: FitOptions, seal: Seal, asked: bool
+) -> tuple[bytes | None, bool]:
+    """The file of the graphics model, if that is worth one or was asked for; and whether no other
+    is."""
+    drawn, sure = None, asked
+    allowed = [way for way in ways if way not in begun and allows(way.planes.geometry)]
+    allowed += [way for way in begun if allows(way.planes.geometry)]
+    if allowed and (asked or allows(ways[0].planes.geometry)):
+        way, sure = likely_way(allowed, ways[0], options, asked)
+        drawn = None if way is None else encode_graphics(way, options, seal)
+    if asked and drawn is None:
+        raise ImageError("the graphics model is not for this picture")
+    return drawn, sure
 
 
 def _jpeg_bytes(picture: Picture) -> int:

@@ -24,6 +24,7 @@ from .files.picture import PLAIN, Picture, PixelType, pack_type, unpack_type
 from .files.timing import check_times
 from .frames.file import Frames
 from .frames.index import PageSize
+from .graphics.file import GraphicsImage
 from .history.chain import STEPS
 from .history.planes import DCT, INDEX, Geometry, Planes
 from .history.step import Step
@@ -78,7 +79,7 @@ class Model(Protocol):
 
 
 MODELS: tuple[type[Model], ...] = (
-    StoredImage, ContextImage, CoordinateImage, CoefficientImage, Copy, Frames,
+    StoredImage, ContextImage, CoordinateImage, CoefficientImage, Copy, Frames, GraphicsImage,
 )  # fmt: skip
 ALL_STEPS: tuple[type[Step], ...] = (*STEPS, Jpeg)
 TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_STEPS)}).union(
@@ -140,9 +141,15 @@ def digest_of_digests(digests: tuple[bytes, ...]) -> bytes:
     return hashlib.blake2b(b"".join(digests), digest_size=linr.DIGEST_BYTES).digest()
 
 
-def pack(contents: Contents) -> bytes:
-    """The bytes of a file; of a file of parts those before the parts."""
-    return linr.pack(*_packed(contents, contents.type))
+def pack(contents: Contents, minor: int = 0) -> bytes:
+    """The bytes of a file; of a file of parts those before the parts, whose minor version that is."""
+    minor = max(minor, minor_version(contents.model))
+    return linr.pack(*_packed(contents, contents.type), minor)
+
+
+def minor_version(model: Model) -> int:
+    """The lowest minor version of the format that has a model."""
+    return 1 if isinstance(model, GraphicsImage) else 0
 
 
 def pack_part(contents: Contents, outer: PixelType) -> bytes:

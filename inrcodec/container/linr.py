@@ -30,7 +30,7 @@ from .fields import Fields, unpack_fields
 from .leb128 import pack_length, read_length
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
-MAJOR, MINOR = 2, 0
+MAJOR, MINOR = 2, 1
 HEADER, DATA, INDEX = b"H", b"D", b"F"
 MAX_HEADER = 1024
 MAX_STEPS = 8
@@ -127,9 +127,10 @@ class Container:
     rest: int = 0
 
 
-def pack(header: Header, sections: Iterable[Section]) -> bytes:
-    """The bytes of a file; sections: all but the header's, in their order."""
-    return SIGNATURE + bytes((MAJOR, MINOR)) + pack_part(header, sections)
+def pack(header: Header, sections: Iterable[Section], minor: int = 0) -> bytes:
+    """The bytes of a file; sections: all but the header's, in their order; minor: the lowest minor
+    version that has all that is in it."""
+    return SIGNATURE + bytes((MAJOR, minor)) + pack_part(header, sections)
 
 
 def pack_part(header: Header, sections: Iterable[Section]) -> bytes:

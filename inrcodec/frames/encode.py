@@ -182,7 +182,7 @@ def checked_tile(tile: Tile) -> tuple[int, int] | None:
 @dataclass
 class _Encoder:
     """The course of an encode. places, digests, known: by page and tile; known: of the last key
-    frame."""
+    frame; minor: the version that all parts so far need."""
 
     pages: Sequence[Page] | Iterator[Page]
     tile: tuple[int, int] | None
@@ -195,6 +195,7 @@ class _Encoder:
     places: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     digests: dict[tuple[int, int], bytes] = field(default_factory=dict)
     known: dict[int, Known] = field(default_factory=dict)
+    minor: int = 0
 
     def run(self) -> EncodedFrames:
         """All of it."""
@@ -233,9 +234,9 @@ class _Encoder:
         places = [self.places[key] for key in parts]
         sizes = tuple(self.sizes[page] for page in sorted(self.sizes))
         finished = self._contents(sizes, common, shared, tuple(length for _, length in places))
-        head = pack(finished)
+        head = pack(finished, self.minor)
         again = parse(head, self.limits)
-        if replace(again, end=0) != finished:
+        if replace(again, end=0, version=finished.version) != finished:
             raise VerificationError(BROKEN)
         return EncodedFrames(head, self.spool, places, again, self.options.priors)
 
@@ -288,6 +289,7 @@ class _Encoder:
                 for number, part in coded.items():
                     self.places[number, tile] = self.spool.tell(), len(part.data)
                     self.digests[number, tile] = part.digest
+                    self.minor = max(self.minor, part.minor)
                     self.spool.write(part.data)
                 if see:
                     self.known[tile] = coded[max(coded)].known

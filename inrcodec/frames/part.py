@@ -12,7 +12,7 @@ import numpy as np
 from ..candidates import Wanted, tried
 from ..coding.backend import Backend, Workers, numpy_backend
 from ..container.linr import Window
-from ..contents import Contents, Model, pack_part, parse_part, planes_of
+from ..contents import Contents, Model, minor_version, pack_part, parse_part, planes_of
 from ..context.encode import code
 from ..context.file import ContextImage, Models
 from ..context.layout import choose_layout
@@ -59,11 +59,13 @@ class Job(NamedTuple):
 
 
 class CodedPart(NamedTuple):
-    """A part's bytes, the digest of its samples, and what others see."""
+    """A part's bytes, the digest of its samples, what others see, and the minor version of the
+    format that its model needs."""
 
     data: bytes
     digest: bytes
     known: Known
+    minor: int
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class PartEncoder:
         options = replace(self.options, threads=threads, tell=lambda _: None)
         candidates = tried(plain, picture, options, self.wanted, seal, code_context)
         data = min(candidates, key=len)
-        return CodedPart(data, given, self._verified(data, picture, seen, threads))
+        return CodedPart(data, given, *self._verified(data, picture, seen, threads))
 
     def _coded(self, way: Chain, seen: Sequence[Seen], workers: Workers) -> list[Model]:
         """What the context model makes of a way, with the sets that are for it."""
@@ -126,8 +128,11 @@ class PartEncoder:
             found.append(code(planes, layouts[0], models, b"", workers, priors))
         return found
 
-    def _verified(self, data: bytes, picture: Picture, seen: Sequence[Seen], threads: int) -> Known:
-        """Decodes a part as a reader would, and compares. Raises VerificationError."""
+    def _verified(
+        self, data: bytes, picture: Picture, seen: Sequence[Seen], threads: int
+    ) -> tuple[Known, int]:
+        """Decodes a part as a reader would, and compares; what others see of it, and its minor
+        version. Raises VerificationError."""
         reading = Reading(
             self.backend, threads, self.limits, priors=self.options.priors, shared=self.shared
         )
@@ -146,7 +151,7 @@ class PartEncoder:
         if not same or facts != (picture.type, picture.metadata, picture.left_out):
             raise VerificationError(BROKEN)
         steps = tuple(step.number for step in part.steps)
-        return Known(planes, steps, len(data) / samples.size)
+        return Known(planes, steps, len(data) / samples.size), minor_version(part.model)
 
 
 def best_way(ways: Sequence[Chain], workers: Workers) -> Chain:

@@ -20,6 +20,15 @@ class NoRoomError(Exception):
     """The stream takes more than twice the bytes of the samples, which is not worth a file."""
 
 
+def quick_enough(pixels: int) -> bool:
+    """Whether a picture of so many pixels can be coded here."""
+    if kernels.library() is not None:
+        return True
+    from .plain import MOST_PIXELS
+
+    return pixels <= MOST_PIXELS
+
+
 def code_graphics(coder: Encoder | Decoder, samples: np.ndarray, bits: int, level: int) -> None:
     """Codes samples uint16 (H, W, C), C 1 to 4, all below 2^bits, bits 1 to 16; a decoder writes
     them there. level: one of LEVELS. Raises NoRoomError (encoders), MemoryError, and without the

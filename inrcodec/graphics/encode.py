@@ -1,0 +1,119 @@
+"""Encoding with the graphics model: whether a picture is one for it, which way to code it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..coding.backend import Workers, numpy_backend
+from ..context.encode import code
+from ..context.file import Models
+from ..context.layout import choose_layout
+from ..context.prior import QUICK
+from ..history.chain import Chain
+from ..history.planes import Planes
+from ..options import LEAST_EFFORT, FitOptions
+from .code import NoRoomError, quick_enough
+from .file import GraphicsImage, allows
+
+# A picture may be one for the model if so many pixels are what one beside them is, or if it has
+# so few colours for its pixels; photographs have a third at most, and a fifth at least.
+REPEATED, FEW_COLOURS = 0.4, 0.15
+ROWS_APART, COLOUR_ROWS_APART = 8, 32  # of those that are looked at
+# What is coded to see which model is better, and which way to code: bands of rows, of so many
+# pixels together.
+BANDS, SAMPLE_PIXELS = 4, 1 << 16
+# Of the context model's bytes, as the prior is: from where on the other is not worth a trial.
+CLEARLY, HARDLY = 0.75, 1.3
+# Levels of efforts; the last is for small pictures and few bits, too, which take little time.
+FAST, MIDDLE, BEST = 1, 2, 3
+BEST_EFFORT, SMALL_PIXELS, FEW_BITS = 6, 1 << 17, 4
+SECONDS = 4e-6  # a pixel may take, to code and to decode it; the fast level a third
+MOST_SAMPLES = 1 << 27  # in memory twice, in 2 bytes each
+
+# Makes a file of what was coded.
+Seal = Callable[[Chain, GraphicsImage], bytes]
+
+
+def repeats(planes: Planes) -> bool:
+    """Whether a picture's colours repeat as those of graphics do; quick."""
+    geometry = planes.geometry
+    if not allows(geometry) or geometry.height * geometry.width * geometry.channels > MOST_SAMPLES:
+        return False
+    if not quick_enough(geometry.height * geometry.width):
+        return False
+    rows = np.arange(min(1, geometry.height - 1), geometry.height, ROWS_APART)
+    west, north = np.bool_(True), np.bool_(True)
+    for plane in planes.channels:
+        looked_at = plane[rows]
+        west = west & (looked_at[:, 1:] == looked_at[:, :-1])
+        north = north & (looked_at == plane[np.maximum(rows - 1, 0)])[:, 1:]
+    alike = west | north
+    if not alike.size or alike.mean() >= REPEATED:
+        return True
+    if len(planes.channels) < 3:
+        return False
+    colours = np.stack([p[::COLOUR_ROWS_APART].ravel() for p in planes.channels]).astype(np.uint64)
+    packed = colours[0]
+    for samples in colours[1:]:
+        packed = packed << np.uint64(16) | samples
+    if (colours[1:3] == colours[0]).all():
+        return False  # no colours, but shades
+    return np.unique(packed).size < FEW_COLOURS * packed.size
+
+
+def likely_way(
+    ways: Sequence[Chain], other: Chain, options: FitOptions, asked: bool = False
+) -> tuple[Chain | None, bool]:
+    """The way that the model codes a sample of the picture best in, None if the context model codes
+    the sample of another way clearly better, unless this one was asked for; and whether the model
+    that is not taken is not worth a trial."""
+    sizes = []
+    for way in ways:
+        try:
+            sizes.append(len(GraphicsImage.encode(_sample(way.planes), FAST).data))
+        except NoRoomError:
+            return None, False
+    drawn, way = min(sizes), ways[sizes.index(min(sizes))]
+    if asked:
+        return way, True
+    sample = _sample(other.planes)
+    with Workers(numpy_backend(), options.threads) as workers:
+        layout, prior = choose_layout(sample), Models.of_prior(options.prior or QUICK)
+        networks = len(code(sample, layout, prior, b"", workers, options.priors).data)
+    if options.effort == LEAST_EFFORT:
+        return (way, True) if drawn < networks else (None, False)
+    return (None if drawn > HARDLY * networks else way), drawn < CLEARLY * networks
+
+
+def encode_graphics(way: Chain, options: FitOptions, seal: Seal) -> bytes | None:
+    """The file of a way; None if it would be larger than the samples are."""
+    geometry = way.planes.geometry
+    pixels = geometry.height * geometry.width
+    level = FAST if options.effort == LEAST_EFFORT else MIDDLE
+    few = pixels <= SMALL_PIXELS or geometry.bits * geometry.channels <= FEW_BITS
+    if options.effort >= BEST_EFFORT or (few and options.effort > LEAST_EFFORT):
+        level = BEST
+    if options.deadline - time.monotonic() < SECONDS * pixels:
+        level = FAST
+    try:
+        return seal(way, GraphicsImage.encode(way.planes, level))
+    except NoRoomError:
+        return None
+
+
+def _sample(planes: Planes) -> Planes:
+    """Bands of a picture's rows, below each other; all of a small one."""
+    geometry = planes.geometry
+    rows = max(SAMPLE_PIXELS // (BANDS * geometry.width), 8)
+    if BANDS * rows >= geometry.height:
+        return planes
+    starts = [round(i * (geometry.height - rows) / (BANDS - 1)) for i in range(BANDS)]
+    channels = tuple(
+        np.concatenate([plane[start : start + rows] for start in starts])
+        for plane in planes.channels
+    )
+    return replace(planes, geometry=replace(geometry, height=BANDS * rows), channels=channels)
