@@ -14,6 +14,7 @@ from .graphics.encode import encode_graphics, likely_way, repeats
 from .graphics.file import allows
 from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
+from .history.planes import YCC
 from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
 from .options import LEAST_EFFORT, FitOptions
@@ -115,8 +116,10 @@ def _drawn(
     """The file of the graphics model, if that is worth one or was asked for; and whether no other
     is."""
     drawn, sure = None, asked
-    allowed = [way for way in ways if way not in begun and allows(way.planes.geometry)]
-    allowed += [way for way in begun if allows(way.planes.geometry)]
+    # exceptions of a conversion are in no sample, and colours that were one are rarely drawn
+    others = [way for way in ways if way.steps and way.planes.geometry.kind != YCC]
+    drawable = [way for way in begun if all(way is not other for other in others)] + others
+    allowed = [way for way in drawable if allows(way.planes.geometry)]
     if allowed and (asked or allows(ways[0].planes.geometry)):
         way, sure = likely_way(allowed, ways[0], options, asked)
         drawn = None if way is None else encode_graphics(way, options, seal)

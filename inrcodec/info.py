@@ -22,6 +22,7 @@ from .errors import LinrError
 from .files.metadata import pack_metadata
 from .files.places import Place, opened
 from .frames.file import Frames
+from .graphics.file import GraphicsImage
 from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
 from .jpeg.coefficients.file import CoefficientImage
@@ -62,7 +63,7 @@ def info(
             with LinrFile(file, threads=threads, priors=priors, limits=limits) as frames:
                 return describe_frames(frames, size, planes)
         contents = parse(file, limits)
-    if not planes or isinstance(contents.model, StoredImage | Copy):
+    if not planes or isinstance(contents.model, StoredImage | GraphicsImage | Copy):
         return describe(contents, size)
     statistics, decisions = PlaneStatistics(contents), Decisions()
     reading = Reading(
@@ -169,6 +170,8 @@ def describe(
         }  # fmt: skip
         if statistics is not None:
             result["planes"] = statistics.rows()
+    if isinstance(model, GraphicsImage):
+        result["level"] = model.level
     if isinstance(model, CoefficientImage):
         result |= {"weights": "int", "prior": model.prior, "rank": model.rank or None}
     if isinstance(model, CoordinateImage):

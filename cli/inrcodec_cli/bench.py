@@ -197,13 +197,13 @@ class _Outputs:
 def _draw(
     result: dict[str, Any], packed: bytes, picture: str, threads: int | None, force: bool
 ) -> None:
-    """Draw where a file's bits go, or say on stderr that a stored file has none to draw."""
+    """Draw where a file's bits go, or say on stderr that a file has none to draw."""
     from inrcodec.info import survey
 
     facts, image, bits = survey(packed, threads=threads)
     title = f"{label(result['image'])}, effort {result['effort']}"
     if bits is None:
-        tell(f"{title}: stored, not coded in bit planes: no picture")
+        tell(f"{title}: {facts['mode']}, not coded in bit planes: no picture")
     else:
         plot_file(picture, title, image, bits, facts["planes"], force)
 

@@ -71,10 +71,10 @@ class _Run:
 )
 @click.option(
     "--model",
-    type=click.Choice(["auto", "context", "stored", "coordinate"]),
+    type=click.Choice(["auto", "context", "graphics", "stored", "coordinate"]),
     default="auto",
     show_default=True,
-    help="auto is the smaller of context and stored.",
+    help="auto is the smallest of context, graphics and stored.",
 )
 @click.option(
     "--weights",
@@ -180,7 +180,7 @@ def encode(
             given["coordinate"] = Coordinate(**research.networks)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from None
-    elif given["effort"] is None and given["model"] != "stored":
+    elif given["effort"] is None and given["model"] not in ("stored", "graphics"):
         given["effort"] = default_effort(lambda text: None if writing.quiet else tell(text))
     work = Work(
         given,

@@ -99,7 +99,9 @@ def info(
                 raise missing
             if plot is not None:
                 if bits is None:
-                    raise LinrError("stored, not coded in bit planes: there is nothing to draw")
+                    raise LinrError(
+                        f"{facts['mode']}, not coded in bit planes: there is nothing to draw"
+                    )
                 plot_file(plot, label(path), image, bits, facts["planes"], force)
     batch.end()
 
@@ -137,7 +139,9 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     for step in facts["steps"]:
         told = ", ".join(f"{key} {_listed(value)}" for key, value in step.items() if key != "step")
         say(f"  step     {step['step']}: {told}")
-    if facts["mode"] in ("stored", "copy"):
+    if facts["mode"] == "graphics":
+        say(f"  level    {facts['level']}")
+    if facts["mode"] in ("stored", "copy", "graphics"):
         return
     if facts["mode"] == "coordinate":
         _show_coordinate(facts, say)

@@ -145,5 +145,13 @@ def stretch_table() -> np.ndarray:
     return (np.searchsorted(squash_table()[1:], middles) - 4095).astype(np.int16)
 
 
-ALL = (exp_table, power_table, log2_table, logistic_table, sin_table, normal_table,
-       squash_table, stretch_table)
+ALL = (
+    exp_table,
+    power_table,
+    log2_table,
+    logistic_table,
+    sin_table,
+    normal_table,
+    squash_table,
+    stretch_table,
+)

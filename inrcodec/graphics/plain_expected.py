@@ -80,8 +80,8 @@ class Expectations:
 
     def _code(self, tables: Tables, contexts: tuple[int, ...], row: int, wanted: bool) -> bool:
         inputs = tables.ask([hashed(h, i) % ENTRIES for i, h in enumerate(contexts)])
-        p = squash(int(self._weights.mix([row], inputs)[0]))
+        p = squash(self._weights.mix([row], inputs)[0])
         bit = self._coder.bit(p, wanted)
-        self._weights.learn([row], inputs, np.array([NEARLY_ONE * bit - p]), RATE)
+        self._weights.learn([NEARLY_ONE * bit - p], RATE)
         tables.teach(bit, 1023)
         return bool(bit)

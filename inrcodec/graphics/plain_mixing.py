@@ -12,6 +12,7 @@ from .levels import ONE
 
 MOST = 4095  # of a logit
 MOST_WEIGHT = (1 << 19) - 1  # in 1/65536
+MOST_SEEN = 65535
 BIAS = 256  # the input that is always the same
 NEARLY_ONE = 65535  # what a 1 is, where probabilities are in 1/65536
 SETS = 3
@@ -88,23 +89,25 @@ class Weights:
 
     def __init__(self, rows: int, inputs: int, weight: int) -> None:
         self._weights = np.full((rows, inputs), weight, np.int64)
-        self._seen = np.zeros(rows, np.int64)
+        self._seen = [0] * rows
 
-    def mix(self, rows: Sequence[int], inputs: np.ndarray) -> np.ndarray:
-        """Logits int64 (rows,): sums of the inputs under each of the rows, every product rounded
-        down to 1/256 of what it is made of, and so is the sum."""
-        products = self._weights[rows] * inputs >> 8
-        return within(products.sum(axis=1) >> 8, -MOST, MOST)
+    def mix(self, rows: list[int], inputs: np.ndarray) -> list[int]:
+        """Logits: sums of the inputs int64 (inputs,) under each of the rows. Every product is
+        rounded down to 1/256 of what it is in, and so is the sum."""
+        self._rows, self._inputs, self._chosen = rows, inputs, self._weights[rows]
+        sums = (self._chosen * inputs >> 8).sum(axis=1) >> 8
+        return [min(max(z, -MOST), MOST) for z in sums.tolist()]
 
-    def learn(
-        self, rows: Sequence[int], inputs: np.ndarray, errors: np.ndarray, rate: int
-    ) -> None:
-        """errors: int64 (rows,), of each row's probability. One that learned rarely learns more."""
-        seen = self._seen[rows]
-        self._seen[rows] = np.minimum(seen + 1, 65535)
-        step = errors * (rate * (16 + 64 // (seen // 32 + 1))) >> 7
-        moved = self._weights[rows] + (inputs * step[:, None] + (1 << 14) >> 15)
-        self._weights[rows] = within(moved, -MOST_WEIGHT, MOST_WEIGHT)
+    def learn(self, errors: list[int], rate: int) -> None:
+        """The rows that were mixed last learn; errors: of each one's probability. The more rarely
+        a row learned, the more it does."""
+        moves = []
+        for row, error in zip(self._rows, errors, strict=True):
+            faster = 16 + 64 // (self._seen[row] // 32 + 1)
+            self._seen[row] = min(self._seen[row] + 1, MOST_SEEN)
+            moves.append([error * rate * faster >> 7])
+        moved = self._chosen + (self._inputs * np.array(moves) + (1 << 14) >> 15)
+        self._weights[self._rows] = within(moved, -MOST_WEIGHT, MOST_WEIGHT)
 
 
 class _Map:
@@ -144,26 +147,27 @@ class Mixer:
         maps: Sequence[tuple[int, int]],
     ) -> None:
         self._starts = (0, sets[0], sets[0] + sets[1])
-        self._sets, self._last = Weights(sum(sets), inputs, weight), Weights(last, SETS, LAST_WEIGHT)
+        self._sets, self._last = (
+            Weights(sum(sets), inputs, weight),
+            Weights(last, SETS, LAST_WEIGHT),
+        )
         self._maps = [_Map(*told) for told in maps]
 
     def predict(
         self, inputs: np.ndarray, sets: tuple[int, int, int], last: int, contexts: tuple[int, int]
     ) -> int:
         """P(1) * 65536 in 1 .. 65535. sets, last: the rows; contexts: of the maps."""
-        self._inputs, self._last_row = inputs, [last]
-        self._rows = [start + row for start, row in zip(self._starts, sets, strict=True)]
-        self._logits = self._sets.mix(self._rows, inputs)
-        z = int(self._last.mix(self._last_row, self._logits)[0])
-        self._mixed = squash(z)
+        rows = [start + row for start, row in zip(self._starts, sets, strict=True)]
+        logits = self._sets.mix(rows, inputs)
+        (z,) = self._last.mix([last], np.array(logits))
         one, two = (m.refine(at, z) for m, at in zip(self._maps, contexts, strict=True))
+        self._mixed, self._each = squash(z), [squash(v) for v in logits]
         return min(max(2 * self._mixed + one + two >> 2, 1), NEARLY_ONE)
 
     def learn(self, bit: int, rate: int) -> None:
         """Learns the bit that was predicted last; rate: of the three sets."""
         wanted = NEARLY_ONE * bit
-        errors = wanted - squash_table()[self._logits + 4096].astype(np.int64)
-        self._sets.learn(self._rows, self._inputs, errors, rate)
-        self._last.learn(self._last_row, self._logits, np.array([wanted - self._mixed]), 1)
+        self._sets.learn([wanted - p for p in self._each], rate)
+        self._last.learn([wanted - self._mixed], 1)
         for each in self._maps:
             each.learn(bit)

@@ -152,7 +152,9 @@ class LikelyColours:
         hashes = pixel_contexts(p)[: self._level.contexts]
         self._found = [self._find(hashed(h, i)) for i, h in enumerate(hashes)]
         totals = [sum(bucket.counts) for bucket in self._found]
-        largest = max((size for total, size in zip(totals, SIZES, strict=False) if total), default=0)
+        largest = max(
+            (size for total, size in zip(totals, SIZES, strict=False) if total), default=0
+        )
         likely = self._gather(p, totals)
         if p.refused:  # before, as what was expected
             _reject(likely, p.refused[0], totals)
