@@ -1,4 +1,4 @@
-"""One traversal for both directions, compiled where there is a library; plain.py is its definition."""
+"""One traversal for both directions, compiled where there is a library; plain.py defines it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ..coding.rangecoder import Decoder, Encoder
 from ..coding.tables import squash_table, stretch_table
 from ..kernels.graphics import GraphicsStruct
 from .levels import LEVELS, fresh_histories, fresh_states
-
 
 _NO_ROOM = 2  # what the compiled loops return then
 
@@ -41,7 +40,8 @@ def code_graphics(coder: Encoder | Decoder, samples: np.ndarray, bits: int, leve
         return
     height, width, channels = samples.shape
     own = LEVELS[level]
-    assert samples.dtype == np.uint16 and samples.flags.c_contiguous and samples.flags.writeable
+    assert samples.dtype == np.uint16
+    assert samples.flags.c_contiguous
     tables = [stretch_table(), squash_table(), fresh_states(), fresh_histories()]
     with coder.lent(samples.size * (1 + (bits > 8)) + 1024) as state:
         address = ctypes.addressof(state)

@@ -23,12 +23,16 @@ BLOCK = 32  # pixels that one bit may stand for
 
 @dataclass(frozen=True)
 class GraphicsImage:
-    """Planes of whole channels as the graphics model codes them; level: one of LEVELS; bits: that
-    all samples have at most."""
+    """Planes of whole channels as the graphics model codes them.
+
+    level: one of LEVELS; bits: that all samples have at most; constant: channels that are not coded,
+    as all their samples are the same, and that sample.
+    """
 
     geometry: Geometry
     level: int
     bits: int
+    constant: dict[int, int]
     data: bytes
 
     number: ClassVar[int] = 6
@@ -40,15 +44,23 @@ class GraphicsImage:
     @classmethod
     def encode(cls, planes: Planes, level: int) -> GraphicsImage:
         """Planes coded. Raises as code_graphics."""
-        samples = np.stack(planes.channels, axis=-1).astype(np.uint16)
+        channels = planes.channels
+        constant = {c: int(p[0, 0]) for c, p in enumerate(channels) if (p == p[0, 0]).all()}
+        if len(constant) == len(channels):
+            del constant[0]  # something has to be coded
+        coded = [plane for c, plane in enumerate(channels) if c not in constant]
+        samples = np.stack(coded, axis=-1).astype(np.uint16)
         bits = max(1, int(samples.max()).bit_length())
         encoder = Encoder()
         code_graphics(encoder, samples, bits, level)
-        return cls(planes.geometry, level, bits, encoder.finish())
+        return cls(planes.geometry, level, bits, constant, encoder.finish())
 
     def pack(self) -> tuple[dict[str, Any], list[Section]]:
-        """The level and the bits; a section of data."""
-        return {"l": self.level, "b": self.bits}, [Section(DATA, self.data)]
+        """The level, the bits and constant channels; a section of data."""
+        fields: dict[str, Any] = {"l": self.level, "b": self.bits}
+        if self.constant:
+            fields["k"] = [number for pair in self.constant.items() for number in pair]
+        return fields, [Section(DATA, self.data)]
 
     @classmethod
     def unpack(
@@ -63,15 +75,38 @@ class GraphicsImage:
         data = sections.one(DATA)
         pixels = geometry.height * geometry.width
         check_bits(-(-pixels // BLOCK) if LEVELS[level].blocks else pixels, len(data))
-        return cls(geometry, level, fields.integer("b", 1, geometry.bits), data)
+        bits = fields.integer("b", 1, geometry.bits)
+        return cls(geometry, level, bits, _constant(fields, geometry), data)
 
     def decode(self, reading: Reading) -> Planes:
         """The planes; a reduced image's are of the whole one's."""
-        geometry = self.geometry
-        samples = np.zeros((geometry.height, geometry.width, geometry.channels), dtype=np.uint16)
+        geometry, size = self.geometry, (self.geometry.height, self.geometry.width)
+        coded = [c for c in range(geometry.channels) if c not in self.constant]
+        samples = np.zeros((*size, len(coded)), dtype=np.uint16)
         code_graphics(Decoder(self.data), samples, self.bits, self.level)
-        planes = tuple(np.moveaxis(samples.astype(geometry.dtype), 2, 0))
+        found = {c: samples[:, :, i].astype(geometry.dtype) for i, c in enumerate(coded)}
+        for c, value in self.constant.items():
+            found[c] = np.full(size, value, geometry.dtype)
+        planes = tuple(found[c] for c in range(geometry.channels))
         return Planes(geometry, planes).reduced(reading.scale)
+
+
+def _constant(fields: Fields, geometry: Geometry) -> dict[int, int]:
+    """Channels that are not coded, with their samples."""
+    if "k" not in fields:
+        return {}
+    listed = fields.take("k")
+    most = 2 * (geometry.channels - 1)
+    if not isinstance(listed, list) or not 2 <= len(listed) <= most or len(listed) % 2:
+        raise CorruptError("the constant channels are not pairs of a channel and its sample")
+    if not all(type(number) is int and number >= 0 for number in listed):
+        raise CorruptError("the constant channels are not numbers")
+    channels, values = listed[::2], listed[1::2]
+    if sorted(set(channels)) != channels or channels[-1] >= geometry.channels:
+        raise CorruptError("the constant channels are not in order, or there are not so many")
+    if max(values) >> geometry.bits:
+        raise CorruptError("a constant channel of a sample beyond its bits")
+    return dict(zip(channels, values, strict=True))
 
 
 def allows(geometry: Geometry) -> bool:

@@ -34,7 +34,7 @@ typedef struct {
     int64_t height, width, channels, bits;                    /* bits: of each sample, 1 .. 16 */
     int64_t contexts, hashed, predicted, votes, sure, blocks; /* of the level */
     uint16_t *samples;                                        /* (height, width, channels) */
-    const int16_t *stretch;                                   /* (65536,) */
+    const int16_t *stretch;                                   /* (4096,) */
     const uint16_t *squash;                                   /* (8192,) */
     const uint32_t *states, *histories; /* fresh adaptive probabilities, STATES and 256 */
     inr_encoder *encoder;               /* one of them is NULL */

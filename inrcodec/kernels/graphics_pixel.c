@@ -136,7 +136,7 @@ static void add(likely *l, uint32_t colour, int32_t score)
         l->score[i] += score;
 }
 
-/* Takes the likeliest colour out; MAX_LIKELY if there is none. */
+/* The place of the likeliest colour that was not asked for; MAX_LIKELY if there is none. */
 static uint32_t best_of(const likely *l)
 {
     uint32_t best = MAX_LIKELY;
