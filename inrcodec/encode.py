@@ -73,8 +73,9 @@ def encode(
     need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary".
     device: where to fit: "cpu", "cuda" or "auto" (CUDA where there is one). seed: makes the fit
     repeatable on one machine. threads: default all cores; does not change the result. model:
-    "context", "stored", or "auto" for the smaller; or "coordinate" for the published coordinate
-    networks, with the options `coordinate` (effort is not theirs). time_limit: about how many
+    "context", "graphics" for colours that repeat, "stored", or "auto" for the one that does best;
+    or "coordinate" for the published coordinate networks, with the options `coordinate` (effort is
+    not theirs). time_limit: about how many
     seconds to take at most; the fit stops in time, and the result then depends on the machine.
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.

@@ -160,7 +160,7 @@ def encode_pages(
 ) -> EncodedFrames:
     """Encodes pages; parts go into the spool. options: as encode_frames'. Raises as it does."""
     if options.get("model", "auto") == "coordinate":
-        raise ValueError("frames and tiles are for the models auto, context and stored")
+        raise ValueError("frames and tiles are for the models auto, context, graphics and stored")
     known = pages if isinstance(pages, Sequence) else ()
     samples = sum(page.height * page.width * page.channels for page in known)
     fit, wanted = options_of(samples=samples, **options)

@@ -25,8 +25,8 @@ BLOCK = 32  # pixels that one bit may stand for
 class GraphicsImage:
     """Planes of whole channels as the graphics model codes them.
 
-    level: one of LEVELS; bits: that all samples have at most; constant: channels that are not coded,
-    as all their samples are the same, and that sample.
+    level: one of LEVELS; bits: that all samples have at most; constant: channels that are not
+    coded, as all their samples are the same, and that sample.
     """
 
     geometry: Geometry

@@ -18,9 +18,10 @@
 #define LANES 16 /* inputs of a mixer are in whole lanes of these */
 #define MAX_INPUTS 96
 #define SETS 3
-#define MEMBERS 6 /* colours of a context */
-#define STATES 90 /* of a colour in a context */
-#define MOST 4095 /* of a logit, in 1/256 octave */
+#define FARTHEST 321 /* from where on a prediction's difference counts as one */
+#define MEMBERS 6    /* colours of a context */
+#define STATES 90    /* of a colour in a context */
+#define MOST 4095    /* of a logit, in 1/256 octave */
 #define EXPECTED 5
 #define BLOCK 32
 #define NOTHING UINT32_MAX
@@ -90,6 +91,8 @@ typedef struct {
     uint32_t histories[MAX_CHANNELS][MAX_HASHED][256];
     uint32_t nearness[MAX_CHANNELS][MAX_PREDICTED][16][64];
     uint32_t vote_states[MAX_CHANNELS][MAX_VOTES][16][16];
+    uint8_t near_steps[2 * FARTHEST + 1], next_history[2][256];
+    int32_t slot_rates[256];
     inr_mixer sample;
     uint16_t *sample_maps[2];
     /* of flat areas */

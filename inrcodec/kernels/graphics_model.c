@@ -99,6 +99,34 @@ static uint16_t *open_map(const inr_model *m, int64_t contexts)
     return map;
 }
 
+/* How far a prediction is from the middle of what a bit divides: 32 steps, each way. */
+static uint32_t nearness(int32_t difference)
+{
+    const uint32_t below = difference < 0, d = (uint32_t)(below ? -difference - 1 : difference);
+    uint32_t step = d < 12 ? d : 12 + ((d - 12) >> 1);
+    if (d >= 16) {
+        const uint32_t e = inr_octave(d);
+        step = 4 * e - 2 + (d >> (e - 2) & 3);
+    }
+    return 2 * (step < 31 ? step : 31) + below;
+}
+
+/* What the bits of a line's slot say of the next one, and how fast it learns. */
+static void fill_histories(inr_model *m)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        const uint32_t zeros = i >> 4, ones = i & 15;
+        const uint32_t more = zeros < 15 ? zeros + 1 : zeros,
+                       fewer = zeros > 2 ? (zeros + 1) / 2 : zeros;
+        const uint32_t grown = ones < 15 ? ones + 1 : ones, less = ones > 2 ? (ones + 1) / 2 : ones;
+        m->next_history[0][i] = (uint8_t)(more << 4 | less);
+        m->next_history[1][i] = (uint8_t)(fewer << 4 | grown);
+        m->slot_rates[i] = INR_NAME(inr_rates)[zeros + ones];
+    }
+    for (int32_t d = -FARTHEST; d <= FARTHEST; d++)
+        m->near_steps[d + FARTHEST] = (uint8_t)nearness(d);
+}
+
 static void fill(uint32_t *all, size_t many, uint32_t value)
 {
     for (size_t i = 0; i < many; i++)
@@ -166,6 +194,7 @@ int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
             m->ahead[i][x] = (uint32_t)(g->width - x);
     }
     fill((uint32_t *)m->expected_weights[0], 36 * LANES, 19661);
+    fill_histories(m);
     /* number 0 is what lies above the picture */
     return there && INR_NAME(inr_colour_number)(m, nothing) == 0;
 }

@@ -159,16 +159,12 @@ static void sample_contexts(const inr_model *m, const inr_pixel *p, const neighb
     h[25] = inr_hash(inr_hash(own, 5), (uint32_t)likely);
 }
 
-/* How far a prediction is from the middle of what a bit divides: 32 steps, each way. */
-static uint32_t nearness(int32_t difference)
+static uint32_t near_step(const inr_model *m, int32_t difference)
 {
-    const uint32_t below = difference < 0, d = (uint32_t)(below ? -difference - 1 : difference);
-    uint32_t step = d < 12 ? d : 12 + ((d - 12) >> 1);
-    if (d >= 16) {
-        const uint32_t e = inr_octave(d);
-        step = 4 * e - 2 + (d >> (e - 2) & 3);
-    }
-    return 2 * (step < 31 ? step : 31) + below;
+    const int32_t d = difference < -FARTHEST  ? -FARTHEST
+                      : difference > FARTHEST ? FARTHEST
+                                              : difference;
+    return m->near_steps[d + FARTHEST];
 }
 
 static void find_lines(const inr_model *m, const uint32_t *h, uint32_t node, inr_line **lines)
@@ -188,19 +184,12 @@ static void find_lines(const inr_model *m, const uint32_t *h, uint32_t node, inr
     }
 }
 
-static void move_slot(uint32_t *slot, int bit)
+static void move_slot(const inr_model *m, uint32_t *slot, int bit)
 {
-    const uint32_t v = *slot;
-    uint32_t zeros = v >> 12 & 15, ones = v >> 8 & 15;
-    const uint32_t n = zeros + ones;
-    int32_t p = (int32_t)(v >> 16 ^ 32768);
-    p += (((bit ? 65535 : 0) - p) * INR_NAME(inr_rates)[n]) >> 16;
-    uint32_t *own = bit ? &ones : &zeros, *other = bit ? &zeros : &ones;
-    if (*own < 15)
-        ++*own;
-    if (*other > 2)
-        *other = (*other + 1) / 2;
-    *slot = ((uint32_t)p ^ 32768) << 16 | zeros << 12 | ones << 8;
+    const uint32_t history = *slot >> 8 & 255;
+    int32_t p = (int32_t)(*slot >> 16 ^ 32768);
+    p += (((bit ? 65535 : 0) - p) * m->slot_rates[history]) >> 16;
+    *slot = ((uint32_t)p ^ 32768) << 16 | (uint32_t)m->next_history[bit][history] << 8;
 }
 
 void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samples)
@@ -268,8 +257,8 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
                 x[j + 1] = inr_logit(m, *histories[i]);
             }
             for (i = 0; i < predicted; i++) {
-                near[i] =
-                    &m->nearness[turn][i][b][nearness((guess[i] - middle) >> (b > 7 ? b - 7 : 0))];
+                near[i] = &m->nearness[turn][i][b]
+                                      [near_step(m, (guess[i] - middle) >> (b > 7 ? b - 7 : 0))];
                 x[j++] = inr_logit(m, *near[i]);
             }
             for (i = 0; i < (int64_t)p->voters; i++, j++) {
@@ -300,7 +289,7 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
             inr_refine(m->sample_maps[0], at[0], bit, 6);
             inr_refine(m->sample_maps[1], at[1], bit, 6);
             for (i = 0; i < hashed; i++) {
-                move_slot(slots[i], bit);
+                move_slot(m, slots[i], bit);
                 inr_teach(histories[i], bit, 255);
             }
             for (i = 0; i < predicted; i++)
