@@ -173,9 +173,10 @@ static inline int inr_graphics_bit(const inr_graphics *g, int bit, uint32_t p)
     return bit;
 }
 
-int32_t INR_NAME(inr_dot)(const int32_t *weights, const int32_t *inputs, int64_t lanes);
-void INR_NAME(inr_learn)(int32_t *weights, const int32_t *inputs, int64_t lanes, int32_t error,
-                         int32_t rate, uint16_t *seen);
+int32_t INR_NAME(inr_dot)(const int32_t *restrict weights, const int32_t *restrict inputs,
+                          int64_t lanes);
+void INR_NAME(inr_learn)(int32_t *restrict weights, const int32_t *restrict inputs, int64_t lanes,
+                         int32_t error, int32_t rate, uint16_t *seen);
 void INR_NAME(inr_mix)(const inr_model *m, const inr_mixer *mixer, const int32_t *inputs,
                        inr_mixing *mixing);
 void INR_NAME(inr_mix_learn)(const inr_mixer *mixer, const int32_t *inputs, inr_mixing *mixing,
