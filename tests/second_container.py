@@ -20,7 +20,7 @@ Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
 KNOWN = "HPmsnXVCYEJWUQADNF"
-STORED, CONTEXT, COORDINATE, COEFFICIENTS = MODELS = range(4)
+STORED, CONTEXT, COORDINATE, COEFFICIENTS, GRAPHICS = MODELS = (0, 1, 2, 3, 6)
 PARTS = 5
 JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED, JPEG = range(1, 7)
 HEAD = re.compile(rb"([A-Za-z])([\x80-\xff]{0,7}[\0-\x7f])")  # tag and length
@@ -158,7 +158,8 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
         prior = "q" in fields["d"]
         times |= {"U": optional, "Q": (1, 4)}
     in_levels = number in (CONTEXT, COEFFICIENTS)
-    times |= {"W": optional if in_levels and prior else (1, 1)} if number else {}
+    if number not in (STORED, GRAPHICS):
+        times |= {"W": optional if in_levels and prior else (1, 1)}
     times |= {"A": optional} if number == COORDINATE else {}
     times |= {"D": (1, 4) if in_levels else (1, 1)}
     if number == CONTEXT and "g" in fields:

@@ -5,7 +5,7 @@ section numbers but no code with inrcodec. The chapters are in second_container.
 second_source.py (2.3, 2.5), second_tiff.py (2.3), second_packing.py (2.4), second_markers.py and
 second_scans.py (2.6), second_steps.py (3), second_jpeg.py (3.7), second_context.py,
 second_inputs.py and second_networks.py (4), second_coordinate.py (5), second_coding.py (6),
-second_coefficients.py (10) and second_parts.py (12). What a reader
+second_coefficients.py (10), second_parts.py (12) and second_graphics.py (13). What a reader
 refuses it refuses by AssertionError or what Python raises by itself; it does not bound its memory
 as a reader has to.
 """
@@ -24,6 +24,7 @@ from second_container import (
     COEFFICIENTS,
     CONTEXT,
     ENLARGED,
+    GRAPHICS,
     JPEG,
     PARTS,
     STORED,
@@ -38,6 +39,7 @@ from second_container import (
 )
 from second_context import Networks, context_image
 from second_coordinate import coordinate_image
+from second_graphics import graphics_image
 from second_jpeg import Jpeg
 from second_parts import Decoded, Part, PartsFile
 from second_source import left_out, read_source
@@ -126,6 +128,8 @@ def image_of(
         there = 1 if ENLARGED in dict(header["t"]) else scale
         level = there.bit_length() - 1
         samples = context_image(sections["D"], weights, fields, planes, level, shared, pages(there))
+    elif model == GRAPHICS:
+        samples = channels_of(graphics_image(sections["D"][0], fields, planes))
     else:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)

@@ -100,8 +100,12 @@ def test_a_channel_of_one_value_costs_nothing() -> None:
 
 
 def test_auto_takes_the_smaller() -> None:
-    image = np.zeros((64, 64, 3), np.uint8)
-    assert inrcodec.info(returns(image))["mode"] == "stored"
+    flat = np.zeros((64, 64, 3), np.uint8)
+    auto, stored = returns(flat), returns(flat, model="stored")
+    assert inrcodec.info(auto)["mode"] == "graphics"
+    assert len(auto) < len(stored)
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert inrcodec.info(returns(noise))["mode"] == "stored"
     smooth = scene(128, 128, 3, np.uint8)
     auto, stored = returns(smooth, effort=3), returns(smooth, model="stored")
     assert inrcodec.info(auto)["mode"] == "context"

@@ -32,17 +32,19 @@ from second_packing import NotHereError
 from second_source import left_out, source_file
 
 import inrcodec
-from inrcodec import Coordinate
+from inrcodec import Coordinate, Picture, PixelType
 from inrcodec.history.chroma_search import LATTICES, Source
 from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.planes import Lattice
 from inrcodec.history.upsampling import BICUBIC, RULES
 from tests.context.forms import many_streams
 from tests.files.tiffs import WAYS, written
+from tests.graphics.pictures import drawn, graphics_file, of_many_colours
 from tests.pictures import (
     changed_prior_file,
     chroma_planes,
     chroma_scene,
+    enlarged,
     made_files,
     scene,
     subsampled_file,
@@ -76,6 +78,11 @@ def files() -> dict[str, bytes]:
         made[name] = inrcodec.encode(scene(*shape, np.uint16), model="context", effort=1)
     for form in ("int", "fp16", "ternary"):
         made[f"form_{form}"] = unfitted_file(scene(9, 11, 3, np.uint8), form)
+    for level, shape in ((1, (13, 21, 1)), (2, (12, 20, 4)), (3, (1, 40, 2)), (2, (30, 1, 3))):
+        made[f"graphics_{shape}"] = graphics_file(drawn(*shape), level)
+    for effort in (1, 5, 9):
+        large = enlarged(drawn(14, 22, 2 + effort // 4, np.uint8, effort), 2, 3, 1, 2)
+        made[f"graphics_effort{effort}"] = inrcodec.encode(large, model="graphics", effort=effort)
     made["prior2"] = changed_prior_file(scene(8, 7, 3, np.uint16), 5, 2)
     for n, (backbone, target) in enumerate(NETWORKS.items()):
         options = {"backbone": backbone, "transform": target, "layout": "value"}
@@ -122,6 +129,37 @@ def check_subsampled(source: Source, size: tuple[int, int], n: int) -> None:
     assert same(decode(data)[0], image)
     scale = (2, 4, 8)[(n + size[1]) % 3]
     assert same(decode(data, scale=scale)[0], inrcodec.decode(data, frame=0, scale=scale))
+
+
+def graphics() -> dict[str, Picture]:
+    """What model 6 has to do with: noise, photographs, repetitions, flat rows of blocks."""
+    rng = np.random.default_rng(6)
+    noise = rng.integers(0, 2**16, (4, 5, 3), dtype=np.uint16)
+    period = np.tile(rng.integers(0, 5, (5, 19), dtype=np.uint8) * 50, (4, 5))
+    period[17:, 40] ^= 1
+    flat = np.full((9, 130, 3), (9, 200, 31), np.uint8)
+    flat[4, 60], flat[7:, 90:110] = (9, 200, 30), 0
+    colours = rng.integers(0, 256, (30, 4), dtype=np.uint8)
+    images = {
+        "noise": noise, "photo": of_many_colours(12, 20, 2, np.uint16), "period": period,
+        "flat": flat, "many": colours[rng.integers(0, 30, (8, 12))], "row": period[:1],
+        "column": np.ascontiguousarray(period[:, :1]), "pixel": noise[:1, :1],
+        "text": drawn(22, 42, 3),
+    }  # fmt: skip
+    pictures = {name: Picture(image) for name, image in images.items()}
+    for depth in (1, 2, 4):
+        few = drawn(14, 24, 1, np.uint8, depth) >> 8 - depth
+        pictures[f"depth{depth}"] = Picture(few, PixelType(depth))
+    return pictures
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("name", graphics())
+def test_graphics(name: str, level: int) -> None:
+    picture = graphics()[name]
+    data = graphics_file(picture, level)
+    assert read_header(read_sections(data))["m"][1]["l"] == level
+    assert same(decode(data)[0], picture.samples)
 
 
 def test_sections_and_streams_and_their_front_parts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from second_files import (
 )
 
 import inrcodec
+from inrcodec import Picture, PixelType
+from tests.graphics.pictures import drawn, graphics_file
 from tests.pictures import made_files
 
 FOLDER = Path(__file__).parent / "must_fail"
@@ -38,8 +41,17 @@ REFUSED = (AssertionError, LookupError, ValueError, zlib.error, zstandard.ZstdEr
 EXAMPLE, CONTEXT_EXAMPLE = examples()
 
 
+@cache
+def own_files() -> dict[str, bytes]:
+    image = drawn(12, 20, 3)
+    image[:, :, 1] = 200
+    few = Picture(drawn(12, 20, 1) >> 4, PixelType(4))
+    graphics = {"graphics": graphics_file(image), "graphics_depth": graphics_file(few)}
+    return {"example": EXAMPLE, "example2": CONTEXT_EXAMPLE} | graphics
+
+
 def file_named(name: str) -> bytes:
-    return {"example": EXAMPLE, "example2": CONTEXT_EXAMPLE}.get(name) or made_files()[name]
+    return own_files().get(name) or made_files()[name]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != SLOW])
@@ -49,7 +61,7 @@ def test_files_that_must_fail(name: str) -> None:
         decode_pages(data)
 
 
-@pytest.mark.parametrize("name", ["example2", "stored_palette"])
+@pytest.mark.parametrize("name", ["example2", "stored_palette", "graphics"])
 def test_any_damage_is_noticed(name: str) -> None:
     data = file_named(name)
     for at in range(10, len(data), 17):
@@ -77,6 +89,11 @@ def step_4(**keys: Any) -> Change:
 
 def runs(count: int, stream: bytes = b"") -> Change:
     return with_sections(X=struct.pack("<I", count) + stream)
+
+
+def own_graphics(data: bytes) -> bytes:
+    """Of model 6 in place of its own, with the same planes."""
+    return with_sections(W=None)(with_header(m=[6, {"l": 1, "b": 8}])(data))
 
 
 STEP_4: list[Any] = [4, {"c": 1, "u": 0, "l": [2, 2, 0, 0]}]
@@ -182,6 +199,38 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("coordinate_joint", with_fields(g=[1, 1, 1]), "list"),
     ("coordinate_set", with_fields(k=1), "joint"),
     ("example2", with_end("H", b"\0"), "extra data"),
+    # graphics images
+    *(("graphics", with_fields(l=level), "number") for level in (0, 4, 255, 256, True, 2.0)),
+    *(("graphics", with_fields(b=bits), "number") for bits in (0, 9, "8")),
+    *(("graphics", with_fields(**{key: None}), "fields") for key in "lb"),
+    ("graphics", with_fields(z=0), "fields"),
+    ("graphics_depth", with_fields(b=5), "number"),
+    ("graphics", with_fields(k=None), "digest"),
+    ("graphics", with_fields(k=[1, 201]), "digest"),
+    ("graphics", with_fields(k=[1, 256]), "number"),
+    ("graphics", with_fields(k=[3, 200]), "number"),
+    ("graphics", with_fields(k=[True, 200]), "number"),
+    ("graphics", with_fields(k=[1]), "list"),
+    ("graphics", with_fields(k=[]), "not coded"),
+    ("graphics", with_fields(k=1), "not coded"),
+    ("graphics", with_fields(k=[1, 200, 0, 7]), "not coded"),
+    ("graphics", with_fields(k=[0, 1, 1, 200, 2, 3]), "no channel"),
+    ("graphics_depth", with_fields(k=[0, 7]), "no channel"),
+    ("graphics", with_header(s=[2**23, 1, 3]), "around them"),
+    ("graphics", with_header(s=[1, 2**25, 3]), "around them"),
+    (
+        "graphics",
+        lambda data: with_header(s=[2**13, 2**13, 3])(with_fields(l=3)(data)),
+        "more bits",
+    ),
+    ("graphics", with_fields(l=3), "digest"),
+    ("graphics", with_header(m=[7, {"l": 2, "b": 8}]), "number of the model"),
+    ("graphics", with_more("D"), "section D"),
+    ("graphics", with_sections(D=None), "section D"),
+    ("graphics", with_sections(W=b""), "section W"),
+    ("graphics", with_sections(A=b""), "section A"),
+    ("graphics", with_sections(D=b"\xff" * 7), "beyond the range"),
+    ("context_subsampled", own_graphics, "not whole"),
     # pixel type
     ("example", with_pixel(), "no keys"),
     ("example", with_pixel(z=1), "keys"),

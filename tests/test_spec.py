@@ -30,6 +30,7 @@ from inrcodec.frames.file import MAX_PAGES, MAX_SHARED, MAX_TILE
 from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
 from inrcodec.frames.plan import MAX_OTHERS
 from inrcodec.frames.tiles import TILE_STEP
+from inrcodec.graphics.levels import LEVELS
 from inrcodec.jpeg.coefficients import file as coefficients_file
 from inrcodec.jpeg.coefficients import prior as coefficients_prior
 from inrcodec.jpeg.coefficients.frequencies import MAX_LEVEL, NETWORKS, references_of
@@ -197,11 +198,13 @@ def test_what_is_reserved_is_what_is_not_in_use() -> None:
         sorted(re.findall(r"^\| `([A-Za-z])` \| [a-z]", SPEC.split("### 1.1")[0], re.M))
     )
     models, steps = [room.number for room in MODELS], [step.number for step in ALL_STEPS]
-    assert sorted(models) == list(range(6))
+    assert sorted(models) == list(range(7))
     assert sorted(steps) == list(range(1, 7))
-    assert "| models (`m` of the header, and of parts) | 0 .. 5 | 6 .. 255 |" in SPEC
+    assert "| models (`m` of the header, and of parts) | 0 .. 6 | 7 .. 255 |" in SPEC
     assert "| steps (`t`) | 1 .. 6 | 0, 7 .. 255 |" in SPEC
     assert "| forms of weights (`f`) | 0 .. 2 | 3 .. 255 |" in SPEC
+    assert sorted(LEVELS) == [1, 2, 3]
+    assert "| levels of graphics images (`l`, 13.1) | 1 .. 3 | 4 .. 255 |" in SPEC
     assert sorted(PRIORS) == [1, 2]
     assert "| priors of context images (`q`, 6.3) | 1, 2 | 3 .. 255 |" in SPEC
     assert sorted(coefficients_prior.PRIORS) == [1]

@@ -42,6 +42,8 @@ def code_plain(
 
 
 class _Traversal:
+    """A picture and what is known of it, while it is coded row by row."""
+
     def __init__(
         self, coder: PlainEncoder | PlainDecoder, samples: np.ndarray, bits: int, level: Level
     ) -> None:

@@ -17,6 +17,7 @@ BIAS = 256  # the input that is always the same
 NEARLY_ONE = 65535  # what a 1 is, where probabilities are in 1/65536
 SETS = 3
 LAST_WEIGHT = 21845  # a third
+RATE, LAST_RATE = 6, 1
 ENTRIES = 33  # of a map, 256 apart
 EVEN = 1 << 21 << 10  # an adaptive probability of 1/2 that was never taught
 # How far an adaptive probability moves the n-th time: 1 / (n + 1.6), in 1/65536.
@@ -93,10 +94,10 @@ class Weights:
 
     def mix(self, rows: list[int], inputs: np.ndarray) -> list[int]:
         """Logits: sums of the inputs int64 (inputs,) under each of the rows. Every product is
-        rounded down to 1/256 of what it is in, and so is the sum."""
+        divided by 256 and rounded down, and then the sum."""
         self._rows, self._inputs, self._chosen = rows, inputs, self._weights[rows]
-        sums = (self._chosen * inputs >> 8).sum(axis=1) >> 8
-        return [min(max(z, -MOST), MOST) for z in sums.tolist()]
+        sums = (self._chosen * inputs >> 8).sum(axis=1)
+        return [min(max(z >> 8, -MOST), MOST) for z in sums.tolist()]
 
     def learn(self, errors: list[int], rate: int) -> None:
         """The rows that were mixed last learn; errors: of each one's probability. The more rarely
@@ -147,10 +148,8 @@ class Mixer:
         maps: Sequence[tuple[int, int]],
     ) -> None:
         self._starts = (0, sets[0], sets[0] + sets[1])
-        self._sets, self._last = (
-            Weights(sum(sets), inputs, weight),
-            Weights(last, SETS, LAST_WEIGHT),
-        )
+        self._sets = Weights(sum(sets), inputs, weight)
+        self._last = Weights(last, SETS, LAST_WEIGHT)
         self._maps = [_Map(*told) for told in maps]
 
     def predict(
@@ -164,10 +163,10 @@ class Mixer:
         self._mixed, self._each = squash(z), [squash(v) for v in logits]
         return min(max(2 * self._mixed + one + two >> 2, 1), NEARLY_ONE)
 
-    def learn(self, bit: int, rate: int) -> None:
-        """Learns the bit that was predicted last; rate: of the three sets."""
+    def learn(self, bit: int) -> None:
+        """Learns the bit that was predicted last."""
         wanted = NEARLY_ONE * bit
-        self._sets.learn([wanted - p for p in self._each], rate)
-        self._last.learn([wanted - self._mixed], 1)
+        self._sets.learn([wanted - p for p in self._each], RATE)
+        self._last.learn([wanted - self._mixed], LAST_RATE)
         for each in self._maps:
             each.learn(bit)

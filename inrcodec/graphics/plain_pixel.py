@@ -25,7 +25,7 @@ AGREEMENTS = 9  # how many contexts agree, and how many deny, to 8 each
 MOST_MATCH = 2000  # what a match says for a colour
 SPEAKS_FROM = 1800  # what is added to the logit of a colour in a context, and not below 0
 WEIGHT = 14418  # 0.22
-RATE, SLOWNESS = 6, (6, 5)
+MAPS = ((1024, 6), (16384, 5))
 # Of how often a colour was counted, and all others.
 OWN_STEPS = (0, 1, 2, 3, 4, *[5] * 2, *[6] * 3, *[7] * 6, *[8] * 10, *[9] * 6)
 OTHERS_STEPS = (0, 1, 2, 3, 4, 4, *[5] * 3, *[6] * 7, *[7] * 16, 8)
@@ -89,8 +89,8 @@ class Bucket:
 
     __slots__ = ("check", "colours", "counts")
 
-    def __init__(self, check: int = 0) -> None:
-        self.empty(check)
+    def __init__(self) -> None:
+        self.empty(0)
 
     def empty(self, check: int) -> None:
         """Takes it for another context."""
@@ -141,8 +141,7 @@ class LikelyColours:
         even = [np.full(size, EVEN, np.uint32) for size in sizes]
         self._tables = Tables([states] * level.contexts + even)
         inputs = level.contexts + len(even) + 1
-        maps = zip((1024, 16384), SLOWNESS, strict=True)
-        self._mixer = Mixer(inputs, (512, 1024, 256), 8, WEIGHT, list(maps))
+        self._mixer = Mixer(inputs, (512, 1024, 256), 8, WEIGHT, MAPS)
         self._found: list[Bucket] = []
 
     def ask(self, p: Pixel, wanted: int | None) -> tuple[int | None, int]:
@@ -156,61 +155,18 @@ class LikelyColours:
             (size for total, size in zip(totals, SIZES, strict=False) if total), default=0
         )
         likely = self._gather(p, totals)
-        if p.refused:  # before, as what was expected
+        if p.refused:  # as it is not what was expected
             _reject(likely, p.refused[0], totals)
-        near = (p.w, p.n, p.nw, p.ne, p.ww, p.nn, p.nee, p.nww, p.nne, p.nnw, p.www, p.nnn)
-        widest = likeness(p)
-        equal, wider = widest & 63, widest & 511
+        alike = likeness(p)
         for turn in range(MOST_ASKED):
             if not likely:
                 break
             colour = _best(likely)
-            states = [
-                state_of(own, total - own) if total else -1
-                for own, total in zip(likely[colour].own, totals, strict=True)
-            ]
-            told = [(own, total) for own, total in zip(likely[colour].own, totals) if total]
-            agree, deny = sum(own == total for own, total in told), sum(not own for own, _ in told)
-            like = near.index(colour) if colour in near else len(near)
-            follows = (p.matched[0] == colour) + 2 * (p.matched[1] == colour)
-            patterns = (
-                hashed(wider, like),
-                hashed(1, widest & 8191, like),
-                hashed(2, widest, like),
-                hashed(colour, p.w, 7),
-                hashed(p.missed, like, turn),
-                hashed(steps(p.run) * 16 + steps(p.rise), like, equal & 15),
-                hashed(colour, p.n, turn + 5),
-                hashed(
-                    follows | steps(p.lengths[0]) << 2 | steps(p.lengths[1]) << 8,
-                    min(agree, 4),
-                    min(deny, 3),
-                ),
-            )
-            inputs = self._tables.ask([
-                *states,
-                *(hashed(h, i) & self._pattern_mask for i, h in enumerate(patterns)),
-                *(
-                    -1 if matched is None
-                    else (matched == colour) * MATCH_LENGTHS + min(length, MATCH_LENGTHS - 1)
-                    for matched, length in zip(p.matched, p.lengths, strict=True)
-                ),
-                min(agree, 8) * AGREEMENTS + min(deny, 8),
-            ])  # fmt: skip
-            probability = self._mixer.predict(
-                inputs,
-                (
-                    min(turn, 7) * 64 + largest * 4 + follows,
-                    (turn > 0) * 512 + min(like, 7) * 64 + equal,
-                    (min(agree, 7) * 8 + min(deny, 7)) * 4 + min(turn, 3),
-                ),
-                min(turn, 7),
-                (min(turn, 1) * 512 + wider, hashed(colour, p.w, p.n) & 16383),
-            )
+            probability = self._predict(p, turn, colour, likely[colour].own, totals, largest, alike)
             if probability < (LEAST_NEXT if turn else LEAST_FIRST):
                 break
             bit = self._coder.bit(probability, colour == wanted)
-            self._mixer.learn(bit, RATE)
+            self._mixer.learn(bit)
             self._tables.teach(bit, 255)
             if bit:
                 return colour, min(turn, 1)
@@ -221,6 +177,57 @@ class LikelyColours:
             colour = _best(likely)
             p.votes.append((colour, min(likely.pop(colour).score >> 9, 15)))
         return None, 2
+
+    def _predict(
+        self,
+        p: Pixel,
+        turn: int,
+        colour: int,
+        own: list[int],
+        totals: list[int],
+        largest: int,
+        alike: int,
+    ) -> int:
+        """P * 65536 that a pixel has a colour, the turn-th that is asked for. own, totals: how
+        often each context counted it, and all that may yet be; largest: of SIZES, of contexts that
+        have any; alike: likeness(p)."""
+        counts = list(zip(own, totals, strict=True))
+        agree = sum(times == total for times, total in counts if total)
+        deny = sum(times == 0 for times, total in counts if total)
+        near = (p.w, p.n, p.nw, p.ne, p.ww, p.nn, p.nee, p.nww, p.nne, p.nnw, p.www, p.nnn)
+        like = near.index(colour) if colour in near else len(near)
+        follows = (p.matched[0] == colour) + 2 * (p.matched[1] == colour)
+        equal, wider = alike & 63, alike & 511
+        patterns = (
+            hashed(wider, like),
+            hashed(1, alike & 8191, like),
+            hashed(2, alike, like),
+            hashed(colour, p.w, 7),
+            hashed(p.missed, like, turn),
+            hashed(steps(p.run) * 16 + steps(p.rise), like, equal & 15),
+            hashed(colour, p.n, turn + 5),
+            hashed(
+                follows | steps(p.lengths[0]) << 2 | steps(p.lengths[1]) << 8,
+                min(agree, 4),
+                min(deny, 3),
+            ),
+        )
+        entries = [state_of(times, total - times) if total else -1 for times, total in counts]
+        entries += [hashed(h, i) & self._pattern_mask for i, h in enumerate(patterns)]
+        for matched, length in zip(p.matched, p.lengths, strict=True):
+            right = (matched == colour) * MATCH_LENGTHS
+            entries.append(-1 if matched is None else right + min(length, MATCH_LENGTHS - 1))
+        entries.append(min(agree, 8) * AGREEMENTS + min(deny, 8))
+        return self._mixer.predict(
+            self._tables.ask(entries),
+            (
+                min(turn, 7) * 64 + largest * 4 + follows,
+                (turn > 0) * 512 + min(like, 7) * 64 + equal,
+                (min(agree, 7) * 8 + min(deny, 7)) * 4 + min(turn, 3),
+            ),
+            min(turn, 7),
+            (min(turn, 1) * 512 + wider, hashed(colour, p.w, p.n) & 16383),
+        )
 
     def count(self, colour: int) -> None:
         """Counts the colour of the pixel that was asked for last, in its contexts."""

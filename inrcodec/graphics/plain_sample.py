@@ -1,11 +1,10 @@
 """The samples of a colour that is none of the likely ones, bit by bit, the highest first. What was
-seen in contexts, how far predictions are from what a bit divides, and likely colours that were not
-asked for are mixed."""
+seen in contexts, how far predictions are from the middle of what a bit divides, and likely colours
+that were not asked for are mixed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,142 +23,15 @@ from .plain_mixing import (
     steps,
     within,
 )
+from .plain_predictions import Around, first_predictions, nearnesses, next_predictions
 
 CHANNELS, DEPTHS = 4, 16
 ORDER = ((), (0,), (1, 0), (1, 0, 2), (3, 1, 0, 2))  # of channels, by their number
 LINE_BITS = 4  # of a sample, that a line knows of
 HISTORIES, NEARNESSES, SCORES = 256, 64, 16  # entries of the tables
-FARTHEST = 320  # from a middle that is told from farther ones
 VOTE = 2516581 << 10 | 4  # 0.6, as if taught four times
 WEIGHT = 3932  # 0.06
-RATE, SLOWNESS = 6, (6, 6)
-PAIRS = (
-    ("w", "n"), ("w", "coded"), ("n", "coded"), ("w", "nw"), ("w", "ne"),
-    ("n", "ne"), ("w", "ww"), ("n", "nn"), ("w", "flat"), ("n", "flat"),
-)  # fmt: skip
-
-
-class Around(NamedTuple):
-    """Colours by their numbers, or samples of them in a channel: of neighbours, the colour coded
-    last, that of the flat area before the last, and one that this pixel does not have."""
-
-    w: int
-    ww: int
-    www: int
-    n: int
-    nn: int
-    nnn: int
-    nw: int
-    ne: int
-    nww: int
-    nee: int
-    nnw: int
-    nne: int
-    nnww: int
-    nnee: int
-    coded: int
-    flat: int
-    refused: int
-
-    def channel(self, values: list[tuple[int, ...]], c: int) -> Around:
-        """Of colours, their samples in a channel."""
-        return Around(*(values[number][c] for number in self))
-
-    def gradient(self) -> int:
-        """What a plane through three neighbours has here."""
-        return self.w + self.n - self.nw
-
-
-def half(v: int) -> int:
-    """v / 2, towards zero."""
-    return v + (v < 0) >> 1
-
-
-def moved(start: int, part: int, whole: int, way: int) -> int:
-    """start + part / whole * way, to the nearest integer and of two away from start; start + part
-    where whole is zero."""
-    if not whole:
-        return start + part
-    times = part * way
-    up = (abs(times) + abs(whole) // 2) // abs(whole)
-    return start - up if (times < 0) != (whole < 0) else start + up
-
-
-def first_predictions(o: Around) -> list[int]:
-    """Of a sample from its channel alone."""
-    w, n, nw, ne, nn, ww = o.w, o.n, o.nw, o.ne, o.nn, o.ww
-    return [
-        w,
-        n,
-        w + n - nw,
-        w + ne - n,
-        n + ne - o.nne,
-        w + n >> 1,
-        2 * n - nn,
-        2 * w - ww,
-        w + ne >> 1,
-        nw,
-        ne,
-        3 * (w + n) - 2 * nw >> 2,
-        w + n + nw + ne >> 2,
-        nn,
-        ww,
-        o.coded,
-        o.refused,
-        2 * w + n + ne + 2 >> 2,
-        w + o.nee - n,
-        o.nee,
-        o.nww,
-        3 * n - 3 * nn + o.nnn,
-        3 * w - 3 * ww + o.www,
-        ne + nw - nn,
-        w + o.nne - nn,
-        o.nne,
-        o.nnw,
-        n + ne >> 1,
-        w + nw >> 1,
-        2 * nw - o.nnww,
-        2 * ne - o.nnee,
-        ne + w - nn,
-    ]
-
-
-def next_predictions(o: Around, known: Around, x: int, earlier: Around, y: int, error: int) -> list:
-    """And with the channels before. known: the last of them, where the sample is x and its error of
-    the gradient `error`; earlier: the one before that, or the same, where it is y."""
-    w, n, nw, ne = o.w, o.n, o.nw, o.ne
-    return [
-        w,
-        n,
-        o.gradient(),
-        w + ne - n,
-        n + ne - o.nne,
-        w + n >> 1,
-        w + x - known.w,
-        n + x - known.n,
-        o.gradient() + error,
-        (w + n >> 1) + x - (known.w + known.n >> 1),
-        x,
-        ne + x - known.ne,
-        nw + x - known.nw,
-        w + half(x - known.w),
-        n + half(x - known.n),
-        w + half(x - known.w + y - earlier.w),
-        n + half(x - known.n + y - earlier.n),
-        2 * n - o.nn,
-        2 * w - o.ww,
-        w + ne >> 1,
-        nw,
-        ne,
-        *(
-            # what the difference of two colours in one channel says of the other
-            moved(
-                getattr(o, p), x - getattr(known, p),
-                getattr(known, q) - getattr(known, p), getattr(o, q) - getattr(o, p),
-            )
-            for p, q in PAIRS
-        ),
-    ]  # fmt: skip
+MAPS = ((1024, 6), (1024, 6))
 
 
 def sample_contexts(
@@ -209,21 +81,6 @@ def sample_contexts(
     )
 
 
-def nearness(difference: int) -> int:
-    """How far a prediction is from the middle of what a bit divides: 32 steps, each way."""
-    below = difference < 0
-    d = -difference - 1 if below else difference
-    if d < 16:
-        step = d if d < 12 else 12 + (d - 12 >> 1)
-    else:
-        octave = d.bit_length() - 1
-        step = 4 * octave - 2 + (d >> octave - 2 & 3)
-    return 2 * min(step, 31) + below
-
-
-NEARNESS = np.array([nearness(d) for d in range(-FARTHEST - 1, FARTHEST + 1)])
-
-
 def history_after(history: int, bit: int) -> int:
     """Of 16 times so many zeros, and so many ones: one more; more than two others are halved."""
     counts = [history >> 4, history & 15]
@@ -234,6 +91,7 @@ def history_after(history: int, bit: int) -> int:
 
 
 HISTORY_AFTER = [[history_after(history, bit) for bit in (0, 1)] for history in range(HISTORIES)]
+RATE_AFTER = [int(RATES[(history >> 4) + (history & 15)]) for history in range(HISTORIES)]
 
 
 class Line:
@@ -252,12 +110,8 @@ class Line:
     def move(self, inner: int, bit: int) -> None:
         """Learns a bit behind others."""
         p, history = self.p[inner], self.histories[inner]
-        rate = RATE_AFTER[history]
-        self.p[inner] = p + ((NEARLY_ONE * bit - p) * rate >> 16)
+        self.p[inner] = p + ((NEARLY_ONE * bit - p) * RATE_AFTER[history] >> 16)
         self.histories[inner] = HISTORY_AFTER[history][bit]
-
-
-RATE_AFTER = [int(RATES[(history >> 4) + (history & 15)]) for history in range(HISTORIES)]
 
 
 class SampleBits:
@@ -272,7 +126,7 @@ class SampleBits:
         colours: Colours,
     ) -> None:
         self._coder, self._level, self._bits, self._colours = coder, level, bits, colours
-        self._coded = 0
+        self._coded = 0  # the number of the colour that was coded last
         self._lines: defaultdict[int, Line] = defaultdict(Line)
         self._line_mask = power_of_two(pixels, 8, 18) - 1
         near = np.full(CHANNELS * DEPTHS * NEARNESSES, EVEN, np.uint32)
@@ -282,8 +136,7 @@ class SampleBits:
             [histories] * level.hashed + [near] * level.predicted + [vote] * level.votes
         )
         inputs = 2 * level.hashed + level.predicted + level.votes + 1
-        maps = zip((1024, 1024), SLOWNESS, strict=True)
-        self._mixer = Mixer(inputs, (64, 1024, 4096), 64, WEIGHT, list(maps))
+        self._mixer = Mixer(inputs, (64, 1024, 4096), 64, WEIGHT, MAPS)
 
     def code(self, p: Pixel, wanted: tuple[int, ...] | None) -> int:
         """Codes the samples of a pixel's colour, which an encoder knows; returns its number."""
@@ -328,9 +181,10 @@ class SampleBits:
         wanted: int,
     ) -> int:
         """Codes a sample, the turn-th of a pixel, which an encoder wants; returns it. votes:
-        samples and how likely they are; around: how much the neighbours differ, and the error of
-        the channel before."""
-        hashed_, predicted = self._level.hashed, self._level.predicted
+        samples and how likely they are, without those of which a bit was wrong; around: how much
+        the neighbours differ, and how large the error was in the channel before."""
+        activity, wrong = around
+        hashes, first_vote = self._level.hashed, self._level.hashed + self._level.predicted
         node = 1  # above the bits that are known
         for b in reversed(range(self._bits)):
             row, middle = turn * DEPTHS + b, (2 * node + 1 << b) - (1 << self._bits)
@@ -338,37 +192,35 @@ class SampleBits:
             if depth == 0:
                 lines = self._find_lines(contexts, node)
             inner = 1 << depth | node & (1 << depth) - 1
+            slots = np.array([line.p[inner] for line in lines])
             histories = np.array([line.histories[inner] for line in lines])
             seen = histories != 0
-            off = within(guess - middle >> max(b - 7, 0), -FARTHEST - 1, FARTHEST)
-            open_ = [
-                row * SCORES + votes[i][1] if i in votes else -1 for i in range(self._level.votes)
-            ]
-            inputs = self._tables.ask(
-                np.concatenate((
-                    turn * HISTORIES + histories,
-                    row * NEARNESSES + NEARNESS[off + FARTHEST + 1],
-                    np.array(open_, np.int64),
-                ))
-            )  # fmt: skip
-            inputs[:hashed_] *= seen
+            entries = np.full(first_vote + self._level.votes, -1)
+            entries[:hashes] = turn * HISTORIES + histories
+            entries[hashes:first_vote] = row * NEARNESSES + nearnesses(guess, middle, max(b - 7, 0))
+            for i, (_, score) in votes.items():
+                entries[first_vote + i] = row * SCORES + score
+            inputs = self._tables.ask(entries)
+            inputs[:hashes] *= seen
             for i, (sample, _) in votes.items():
                 if not sample >> b & 1:
-                    inputs[hashed_ + predicted + i] *= -1
-            slots = stretch_table()[np.array([line.p[inner] for line in lines]) >> 4] * seen
-            known = min(int(seen.sum()), 15)
+                    inputs[first_vote + i] *= -1
             p = self._mixer.predict(
-                np.concatenate((slots, inputs)),
-                (row, row * 16 + known, ((turn * 16 + around[0]) * 4 + around[1]) * DEPTHS + b),
+                np.concatenate((stretch_table()[slots >> 4] * seen, inputs)),
+                (
+                    row,
+                    row * 16 + min(int(seen.sum()), 15),
+                    ((turn * 16 + activity) * 4 + wrong) * DEPTHS + b,
+                ),
                 row,
-                (row * 16 + around[0], hashed(contexts[0], node) & 1023),
+                (row * 16 + activity, hashed(contexts[0], node) & 1023),
             )
             bit = self._coder.bit(p, wanted >> b & 1)
-            self._mixer.learn(bit, RATE)
-            bits = np.full(len(inputs) - 1, bit)
+            self._mixer.learn(bit)
+            learned = np.full(len(entries), bit)
             for i, (sample, _) in votes.items():
-                bits[hashed_ + predicted + i] = sample >> b & 1 == bit
-            self._tables.teach(bits, 255)
+                learned[first_vote + i] = sample >> b & 1 == bit  # whether it was right
+            self._tables.teach(learned, 255)
             for line in lines:
                 line.move(inner, bit)
             votes = {i: vote for i, vote in votes.items() if vote[0] >> b & 1 == bit}

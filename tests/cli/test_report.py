@@ -157,7 +157,7 @@ def test_page_needs_nothing_else(made: tuple[Path, list[Any]]) -> None:
     assert "none.png: not an image" not in text
     assert "&lt;/script&gt;&lt;b&gt;.png: not an image" in text
     assert "flat.ppm" in text
-    assert "stored, not coded in bit planes" in text
+    assert "graphics, not coded in bit planes" in text
     assert "--html" in "".join(page.texts)  # the command
 
 

@@ -16,6 +16,7 @@ from inrcodec.contents import (
     Contents,
     digest_of_digests,
     geometry_of,
+    minor_version,
     pack,
     pack_part,
     parse,
@@ -113,10 +114,9 @@ class Made:
         """Of all parts."""
         parts = [self.parts[key] for key in sorted(self.parts)]
         outer = self.contents((0,), ())
-        digests = tuple(
-            parse_part(io.BytesIO(part), Window(0, len(part)), outer).digest for part in parts
-        )
-        return pack(self.contents(tuple(map(len, parts)), digests)) + b"".join(parts)
+        read = [parse_part(io.BytesIO(part), Window(0, len(part)), outer) for part in parts]
+        contents = self.contents(tuple(map(len, parts)), tuple(part.digest for part in read))
+        return pack(contents, max(minor_version(part.model) for part in read)) + b"".join(parts)
 
 
 def parts_file(

@@ -3,7 +3,7 @@
     python -m tests.golden.make_golden [ROOM]...
 
 makes those that are not there yet, of all rooms or of some (as `jpegs`, without a fit).
-Format 2.0 is frozen: files that have been released are never made anew.
+Formats 2.0 and 2.1 are frozen: files that have been released are never made anew.
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
 where there is more to the picture, that of what test_golden.about() says of it. (Of subsampled
@@ -32,6 +32,7 @@ from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
 from inrcodec.history.subsampled import Subsampled
 from tests.golden import models
+from tests.golden.of_graphics import graphics
 from tests.golden.of_jpegs import jpegs
 from tests.golden.of_own_priors import own_priors
 from tests.golden.of_parts import parts
@@ -216,7 +217,7 @@ ROOMS = {
     room.__name__: room
     for room in (
         networks, exponents, sections, tiny, priors, own_priors, steps, subsampled, types, sources,
-        models.files, jpegs, parts,
+        models.files, jpegs, parts, graphics,
     )
 }  # fmt: skip
 

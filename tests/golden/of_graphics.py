@@ -23,7 +23,9 @@ from tests.pictures import enlarged, jpeg_scene, scene
 
 def graphics() -> Iterator[Made]:
     """All of them."""
-    for name, picture, data in (*levels(), *sizes(), *types(), *steps(), *parts(), *encoded()):
+    for name, picture, data in (
+        *levels(), *sizes(), *constants(), *types(), *steps(), *parts(), *encoded()
+    ):  # fmt: skip
         whole = Picture(picture) if isinstance(picture, np.ndarray) else picture
         yield f"graphics_{name}", whole, data
 
@@ -53,7 +55,8 @@ def sizes() -> Iterator[tuple]:
         (40, 16), (40, 17),
     )):  # fmt: skip
         level, channels = 1 + number % 3, (3, 1, 4, 2)[number % 4]
-        image = drawn(height, width, channels, np.uint8, number)
+        image = drawn(height + 20, width + 20, channels, np.uint8, number)
+        image = np.ascontiguousarray(image[14 : 14 + height, 3 : 3 + width])
         name = f"{height}x{width}_level{level}_{KINDS[channels - 1]}8"
         yield name, image, graphics_file(image, level)
     for level in LEVELS:
@@ -69,6 +72,22 @@ def sizes() -> Iterator[tuple]:
         yield f"flat_level{level}_rgb8", flat, graphics_file(flat, level)
     black = np.zeros((14, 90), np.uint8)
     yield "black_grey8", black, graphics_file(black, 1)
+
+
+def constants() -> Iterator[tuple]:
+    """Channels that are all the same, told or coded."""
+    for name, channels, dtype, values in (
+        ("alpha_rgba8", 4, np.uint8, {3: 255}), ("first_grey_alpha8", 2, np.uint8, {0: 7}),
+        ("all_but_one_rgba16", 4, np.uint16, {0: 65535, 1: 0, 3: 300}),
+        ("middle_rgb8", 3, np.uint8, {1: 0}), ("all_rgb8", 3, np.uint8, {0: 9, 1: 8, 2: 255}),
+    ):  # fmt: skip
+        image = of_many_colours(28, 50, channels, dtype)
+        for channel, value in values.items():
+            image[:, :, channel] = value
+        yield f"constant_{name}", image, graphics_file(image, 1 + channels % 3)
+    opaque = drawn(28, 50, 4, np.uint8, 17)
+    opaque[:, :, 3] = 255
+    yield "constant_coded_rgba8", opaque, graphics_file(opaque, 2, (), 8)
 
 
 def types() -> Iterator[tuple]:
@@ -90,8 +109,10 @@ def types() -> Iterator[tuple]:
     yield "key_rgb8", clear, graphics_file(clear, 2)
     dark = drawn(24, 40, 1, np.uint8, 8) >> 3
     yield "more_bits_grey8", dark, graphics_file(dark, 2, (), 8)
-    yield "all_bits_grey16", dark.astype(np.uint16), graphics_file(
-        dark.astype(np.uint16), 3, (), 16
+    yield (
+        "all_bits_grey16",
+        dark.astype(np.uint16),
+        graphics_file(dark.astype(np.uint16), 3, (), 16),
     )
 
 
@@ -103,7 +124,7 @@ def steps() -> Iterator[tuple]:
     large = enlarged(drawn(12, 33, 3, np.uint8, 11), 2, 3, 1, 1)
     touched = large.copy()
     touched[7, 9:12] ^= 100
-    jpeg = spoilt(jpeg_scene(33, 36))
+    jpeg = spoilt(jpeg_scene(19, 23))
     for name, picture, level, its in (
         ("table_rgb8", image, 2, (ColourTable,)),
         ("table_grey_alpha8", drawn(30, 50, 2, np.uint8, 12), 1, (ColourTable,)),

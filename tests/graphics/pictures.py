@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from inrcodec import Picture
 from inrcodec.coding.rangecoder import Encoder
 from inrcodec.graphics.code import code_graphics
 from inrcodec.graphics.file import GraphicsImage
-from inrcodec.history.planes import Planes
 from inrcodec.history.step import Step
 from tests.golden.recipes import chained, sealed
 from tests.pictures import scene
@@ -56,18 +57,14 @@ def graphics_file(
     steps: tuple[type[Step], ...] = (),
     bits: int | None = None,
 ) -> bytes:
-    """The file of a picture, of the graphics model behind steps, each of which applies; bits: that
-    it states, if not those that the samples need."""
+    """The file of a picture, of the graphics model behind steps, each of which applies; bits: as
+    many are stated, with all channels coded, even those that are constant."""
     picture = image if isinstance(image, Picture) else Picture(image)
     chain = chained(picture, steps)
     coded = GraphicsImage.encode(chain.planes, level)
     if bits is not None:
-        coded = GraphicsImage(coded.geometry, level, bits, _stream(chain.planes, level, bits))
+        encoder = Encoder()
+        samples = np.stack(chain.planes.channels, axis=-1).astype(np.uint16)
+        code_graphics(encoder, samples, bits, level)
+        coded = replace(coded, bits=bits, constant={}, data=encoder.finish())
     return sealed(picture, chain, coded)
-
-
-def _stream(planes: Planes, level: int, bits: int) -> bytes:
-    encoder = Encoder()
-    samples = np.stack(planes.channels, axis=-1).astype(np.uint16)
-    code_graphics(encoder, samples, bits, level)
-    return encoder.finish()

@@ -198,7 +198,9 @@ def of_parts() -> Iterator[Case]:
         ("without_a_header", other[1:], CORRUPT, "a part that does not begin with a header"),
         ("two_headers", [other[0], *other], CORRUPT, "a part with two headers"),
         ("unknown_section", [other[0], (b"Z", b""), *other[1:]], NEWER, "an unknown section"),
-        ("unknown_model", with_fields(sealed(other), {"m": [6, {}]}), NEWER, "an unknown model"),
+        # model 6 was unknown when this file was made
+        ("unknown_model", with_fields(sealed(other), {"m": [6, {}]}), CORRUPT, "no level"),
+        ("unknown_model_7", with_fields(sealed(other), {"m": [7, {}]}), NEWER, "model 7"),
         ("other_digest", with_fields(sealed(other), {"d": bytes(16)}), CHECKSUM, "its digest"),
     ):  # fmt: skip
         own, its = taken_apart(PLAIN)

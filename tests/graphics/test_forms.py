@@ -1,0 +1,176 @@
+"""The plain form and the compiled one, on each instruction set: the same bytes from all of them,
+and each reads the others'."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inrcodec import kernels
+from inrcodec.coding.rangecoder import BEYOND, Decoder, Encoder
+from inrcodec.errors import LimitError
+from inrcodec.graphics.code import code_graphics
+from inrcodec.graphics.levels import LEVELS
+from inrcodec.graphics.plain import MOST_PIXELS
+from inrcodec.graphics.plain_expected import Expectations
+from tests.context.forms import ISAS, instruction_set
+from tests.graphics.pictures import drawn, of_many_colours
+from tests.pictures import scene
+
+WAYS = (None, *ISAS)  # None: the plain form
+
+
+@contextmanager
+def form(way: str | None) -> Iterator[None]:
+    """Has pictures coded in a form."""
+    if way is not None:
+        with instruction_set(way):
+            yield
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels, "library", lambda: None)
+            yield
+
+
+def coded(way: str | None, samples: np.ndarray, bits: int, level: int) -> bytes:
+    """The stream of a picture."""
+    with form(way):
+        encoder = Encoder()
+        code_graphics(encoder, samples.copy(), bits, level)
+        return encoder.finish()
+
+
+def decoded(
+    way: str | None, data: bytes, shape: tuple[int, ...], bits: int, level: int
+) -> np.ndarray:
+    """The picture of a stream."""
+    samples = np.full(shape, 12345, np.uint16)  # which no decoder may look at
+    with form(way):
+        code_graphics(Decoder(data), samples, bits, level)
+    return samples
+
+
+def hold_together(image: np.ndarray, bits: int, level: int) -> bytes:
+    """Checks all forms; returns the stream."""
+    samples = np.ascontiguousarray(image.reshape(*image.shape[:2], -1), np.uint16)
+    data = coded(None, samples, bits, level)
+    for way in WAYS:
+        assert coded(way, samples, bits, level) == data
+        np.testing.assert_array_equal(decoded(way, data, samples.shape, bits, level), samples)
+    return data
+
+
+@pytest.fixture
+def gone_on(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the plain form found what it expected, by the method that decides."""
+    counted = Counter[str]()
+
+    def counting(name: str) -> Callable[..., bool]:
+        decide = getattr(Expectations, name)
+
+        def counts(*told: Any) -> bool:
+            goes_on = decide(*told)
+            counted[name] += goes_on
+            return goes_on
+
+        return counts
+
+    for name in ("flat_goes_on", "block_goes_on", "match_goes_on"):
+        monkeypatch.setattr(Expectations, name, counting(name))
+    return counted
+
+
+def patched(height: int, width: int, channels: int, bits: int, seed: int) -> np.ndarray:
+    """Text and boxes, with a gradient and some noise in them."""
+    rng, top = np.random.default_rng(seed), (1 << bits) - 1
+    image = drawn(height, width, channels, np.uint16, seed).reshape(height, width, channels)
+    image >>= 16 - bits
+    image[1, 3:7] = (np.arange(4)[:, None] + np.arange(channels)) * top // 6
+    image[4, width - 2 :] = rng.integers(0, top, (2, channels), endpoint=True)
+    return image
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [1, 3, 8, 12, 16])
+def test_samples_of_any_kind(level: int, channels: int, bits: int) -> None:
+    hold_together(patched(9, 15, channels, bits, channels), bits, level)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        drawn(22, 38, 3, np.uint8, 1),
+        of_many_colours(10, 15, 3, np.uint8),
+        scene(5, 6, 4, np.uint8),
+        scene(8, 11, 1, np.uint8),
+    ],
+    ids=["text", "photo in text", "photo", "grey photo"],
+)
+@pytest.mark.parametrize("level", LEVELS)
+def test_crops(image: np.ndarray, level: int) -> None:
+    hold_together(image, 8, level)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1, 12), (12, 1), (2, 3)])
+@pytest.mark.parametrize(("channels", "bits"), [(1, 8), (3, 5), (4, 1)])
+def test_odd_sizes(size: tuple[int, int], channels: int, bits: int) -> None:
+    rng = np.random.default_rng(sum(size))
+    colours = rng.integers(0, 1 << bits, (5, channels))
+    image = rng.choice(colours, size, p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    for level in LEVELS:
+        hold_together(image, bits, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_flat_areas(level: int, gone_on: Counter[str]) -> None:
+    """Blocks, where they end, and where one is begun that does not go on."""
+    image = np.full((14, 110, 2), (3, 200))
+    image[4, 50:], image[5, 75], image[6:8, 20], image[9:, 60:62] = 9, 0, (200, 3), 7
+    hold_together(image, 8, level)
+    assert (gone_on["block_goes_on"] > 20) == LEVELS[level].blocks
+    assert gone_on["flat_goes_on"] > 200
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_long_matches(level: int, gone_on: Counter[str]) -> None:
+    """A line of two colours comes again and again, later shifted."""
+    rng = np.random.default_rng(3)
+    line = np.repeat(rng.permutation(45) % 2, rng.integers(1, 6, 45))[:130] * 5
+    image = np.stack([np.roll(line, max(y - 3, 0) // 2) for y in range(7)])
+    image[6, 50] = 3
+    hold_together(image, 3, level)
+    counted, sure = gone_on["match_goes_on"], LEVELS[level].sure
+    assert counted > (100 if sure < 50 else 20) if sure < 256 else counted == 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_streams(level: int, seed: int) -> None:
+    """Some picture comes of them, the same one from all forms."""
+    rng = np.random.default_rng(10 * level + seed)
+    image = patched(8, 12, 3, 7, seed)
+    data = bytearray(coded(None, image, 7, level))
+    at = int(rng.integers(len(data) // 2))
+    data[at] ^= int(rng.integers(1, 256))
+    for damaged in (bytes(data), bytes(data[:at]), rng.bytes(40)):
+        if damaged.startswith(BEYOND):
+            continue
+        found = [decoded(way, damaged, image.shape, 7, level) for way in WAYS]
+        assert found[0].max() < 128
+        for other in found[1:]:
+            np.testing.assert_array_equal(other, found[0])
+
+
+def test_most_pixels() -> None:
+    hold_together(np.zeros((1, MOST_PIXELS)), 3, 1)
+    large = np.zeros((1, MOST_PIXELS + 1, 1), np.uint16)
+    with form(None):
+        for coder in (Encoder(), Decoder(b"")):
+            with pytest.raises(LimitError, match=r"65537 x 1 pixels; without the compiled loops"):
+                code_graphics(coder, large, 8, 2)
