@@ -142,7 +142,7 @@ def digest_of_digests(digests: tuple[bytes, ...]) -> bytes:
 
 
 def pack(contents: Contents, minor: int = 0) -> bytes:
-    """The bytes of a file; of a file of parts those before the parts, whose minor version that is."""
+    """The bytes of a file; of a file of parts those before the parts; minor: what these need."""
     minor = max(minor, minor_version(contents.model))
     return linr.pack(*_packed(contents, contents.type), minor)
 

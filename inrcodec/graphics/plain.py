@@ -4,7 +4,8 @@ elsewhere one of the likely colours, or its samples.
 The definition of what kernels/graphics*.c do, bit for bit, and what runs where they are not
 compiled. Its parts: plain_around.py, what is known of a pixel; plain_matches.py, where the picture
 was like this before; plain_expected.py, decisions about what is expected; plain_pixel.py, the
-likely colours; plain_sample.py, the samples of others; plain_mixing.py, probabilities.
+likely colours; plain_sample.py and plain_predictions.py, the samples of others; plain_mixing.py,
+probabilities.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class _Traversal:
         self._expectations = Expectations(coder)
         self._likely = LikelyColours(coder, level, height * width)
         self._bits = SampleBits(coder, level, height * width, bits, self._colours)
-        # by column: of the rows coded last how many pixels have one colour, from there on to the
-        # east; how many above have the one of that to the north; how pixels were missed
+        # By column: of the two rows above how many pixels have one colour, from there on to the
+        # east; how many to the north were as the one above them; how pixels were missed.
         self._ahead = [list(range(width, 0, -1)) for _ in range(2)]
         self._rises, self._misses = [0] * width, [0] * width
         self._flat_colour = self._flat_before = 0
