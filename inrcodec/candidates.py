@@ -68,7 +68,9 @@ def tried(
         if options.effort == LEAST_EFFORT and 0 < LITTLE_GAINED * given_bytes < len(candidates[0]):
             fitted = replace(options, effort=LEAST_EFFORT + 1)
             candidates.append(encode_coefficients(blocks, fitted, seal))
-        if not doubtful(blocks, plain):
+        # in drawings it can be found, too, by chance
+        chance = model == "auto" and picture.jpeg is None and repeats(plain.planes)
+        if not doubtful(blocks, plain) and not chance:
             return candidates
     begun = beginnings(plain) if history else [plain]
     indexed = [start.then(ColourTable) for start in begun]
@@ -83,13 +85,13 @@ def tried(
         return [*candidates, stored()]
     ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
-    if model == "graphics" or (model == "auto" and not candidates and repeats(begun[-1].planes)):
+    if model == "graphics" or (model == "auto" and repeats(begun[-1].planes)):
         drawn, sure = _drawn(begun, ways, options, seal, model == "graphics")
         if drawn is not None:
             candidates.append(drawn)
-            if likely < len(drawn) * UNLIKELY_STORED:
+            if model == "auto" and likely < len(drawn) * UNLIKELY_STORED:
                 candidates.append(stored())
-        if sure:
+        if sure or (blocks is not None and not doubtful(blocks, plain)):
             return candidates
     size = sum(plane.nbytes for plane in begun[-1].planes.channels)
     if model == "auto" and not candidates and likely < size * LIKELY_STORED + TINY:

@@ -79,7 +79,7 @@ def files() -> dict[str, bytes]:
     for form in ("int", "fp16", "ternary"):
         made[f"form_{form}"] = unfitted_file(scene(9, 11, 3, np.uint8), form)
     for level, shape in ((1, (13, 21, 1)), (2, (12, 20, 4)), (3, (1, 40, 2)), (2, (30, 1, 3))):
-        made[f"graphics_{shape}"] = graphics_file(drawn(*shape), level)
+        made[f"graphics_{shape[0]}x{shape[1]}"] = graphics_file(drawn(*shape), level)
     for effort in (1, 5, 9):
         large = enlarged(drawn(14, 22, 2 + effort // 4, np.uint8, effort), 2, 3, 1, 2)
         made[f"graphics_effort{effort}"] = inrcodec.encode(large, model="graphics", effort=effort)
@@ -264,7 +264,10 @@ def test_examples_of_the_specification() -> None:
 
 
 def test_what_is_read_all_the_same() -> None:
-    for name in ("stored_key_metadata", "context_table", "context_jfif", "coordinate_joint"):
+    for name in (
+        "stored_key_metadata", "context_table", "context_jfif", "coordinate_joint",
+        "graphics_13x21",
+    ):  # fmt: skip
         data, parts = files()[name], parts_of(files()[name])
         want, metadata = show(*decode(data)), read_metadata(data)
         others = {
@@ -286,7 +289,8 @@ def test_what_is_read_all_the_same() -> None:
 
 def test_bytes_behind_what_a_stream_codes() -> None:
     for name, tags in (
-        ("context_jfif", "DX"), ("context_changes", "WD"), ("subsampled_values", "DY")
+        ("context_jfif", "DX"), ("context_changes", "WD"), ("subsampled_values", "DY"),
+        ("graphics_13x21", "D"),
     ):  # fmt: skip
         for tag in tags:
             data = with_end(tag, b"\1\2\3")(files()[name])

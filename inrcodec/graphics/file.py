@@ -75,8 +75,10 @@ class GraphicsImage:
         data = sections.one(DATA)
         pixels = geometry.height * geometry.width
         check_bits(-(-pixels // BLOCK) if LEVELS[level].blocks else pixels, len(data))
-        bits = fields.integer("b", 1, geometry.bits)
-        return cls(geometry, level, bits, _constant(fields, geometry), data)
+        bits, constant = fields.integer("b", 1, geometry.bits), _constant(fields, geometry)
+        work = pixels * LEVELS[level].work(geometry.channels - len(constant), bits)
+        limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")
+        return cls(geometry, level, bits, constant, data)
 
     def decode(self, reading: Reading) -> Planes:
         """The planes; a reduced image's are of the whole one's."""

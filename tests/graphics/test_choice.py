@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from inrcodec.history.chroma_search import Source
 from inrcodec.history.conversions import CONVERSIONS
 from inrcodec.history.planes import Lattice
 from inrcodec.history.upsampling import COSITED
+from inrcodec.jpeg.step import Jpeg
 from tests.graphics.pictures import drawn, graphics_file
 from tests.jpeg.files import pillow
 from tests.pictures import chroma_scene, scene
@@ -57,6 +60,13 @@ def test_drawn_pictures_are_coded_by_it(effort: int) -> None:
     for image in (plot(151, 221), drawn(120, 160, 3, np.uint8), drawn(120, 160, 4, np.uint16)):
         assert looked_at(image)
         assert mode(image, effort=effort) == "graphics"
+
+
+def test_a_drawing_in_which_a_jpeg_is_found_by_chance() -> None:
+    image, facts = plot(150, 220), dict[str, Any]()
+    assert Jpeg.find(planes_of(Picture(image))) is not None
+    assert len(inrcodec.encode(image, effort=1, report=facts.update)) < 3000
+    assert facts["mode"] == "graphics"
 
 
 def test_it_takes_less_than_the_others() -> None:

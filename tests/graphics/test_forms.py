@@ -99,14 +99,14 @@ def patched(height: int, width: int, channels: int, bits: int, seed: int) -> np.
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("bits", [1, 3, 8, 12, 16])
 def test_samples_of_any_kind(level: int, channels: int, bits: int) -> None:
-    hold_together(patched(9, 15, channels, bits, channels), bits, level)
+    hold_together(patched(7, 11, channels, bits, channels), bits, level)
 
 
 @pytest.mark.parametrize(
     "image",
     [
         drawn(22, 38, 3, np.uint8, 1),
-        of_many_colours(10, 15, 3, np.uint8),
+        of_many_colours(9, 14, 3, np.uint8),
         scene(5, 6, 4, np.uint8),
         scene(8, 11, 1, np.uint8),
     ],
