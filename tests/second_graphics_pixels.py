@@ -1,4 +1,4 @@
-"""What is known of a pixel of a graphics image before it is decoded, section 13.3 of
+"""What is known of a pixel of a graphics image before it is decoded, sections 13.3 and 13.4 of
 format_spec.md, for the second decoder: from the page alone."""
 
 from __future__ import annotations

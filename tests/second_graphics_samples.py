@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from second_coding import RangeDecoder, clip
 from second_container import Array
-from second_graphics_mixing import FULL, STRETCH, Adaptive, Mixed, hashed, size, steps
+from second_graphics_mixing import FULL, RATE, STRETCH, Adaptive, Mixed, hashed, size, steps
 from second_graphics_pixels import Colour, Level, Near, Pixel
 
 ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
@@ -27,7 +27,7 @@ def counted(counts: tuple[int, int], bit: int) -> int:
 
 
 AFTER = [[counted(counts, bit) for counts in COUNTS] for bit in (0, 1)]
-RATES = [655360 // (10 * sum(counts) + 16) for counts in COUNTS]
+RATES = [int(RATE[sum(counts)]) for counts in COUNTS]
 
 
 def half(v: int) -> int:

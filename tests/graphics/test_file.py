@@ -258,9 +258,13 @@ def test_a_stream_that_no_encoder_writes() -> None:
 def test_limits_are_held_to() -> None:
     data = graphics_file(SMALL)
     pixels = SMALL.shape[0] * SMALL.shape[1]
-    inrcodec.decode(data, limits=Limits(pixels=pixels, multiply_adds=0, weights=0))
-    with pytest.raises(inrcodec.LimitError):
-        inrcodec.decode(data, limits=Limits(pixels=pixels - 1))
+    model = parse(data).model
+    assert isinstance(model, GraphicsImage)
+    work = pixels * LEVELS[model.level].work(SMALL.shape[2], model.bits)
+    inrcodec.decode(data, limits=Limits(pixels=pixels, multiply_adds=work, weights=0))
+    for limits in (Limits(pixels=pixels - 1), Limits(multiply_adds=work - 1)):
+        with pytest.raises(inrcodec.LimitError):
+            inrcodec.decode(data, limits=limits)
 
 
 def test_pixels_that_the_data_cannot_hold() -> None:
