@@ -86,7 +86,7 @@ def tried(
     ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
     if model == "graphics" or (model == "auto" and repeats(begun[-1].planes)):
-        drawn, sure = _drawn(begun, ways, options, seal, model == "graphics")
+        drawn, sure = _drawn(plain, ways, options, seal, model == "graphics")
         if drawn is not None:
             candidates.append(drawn)
             if model == "auto" and likely < len(drawn) * UNLIKELY_STORED:
@@ -113,14 +113,13 @@ def tried(
 
 
 def _drawn(
-    begun: list[Chain], ways: list[Chain], options: FitOptions, seal: Seal, asked: bool
+    plain: Chain, ways: list[Chain], options: FitOptions, seal: Seal, asked: bool
 ) -> tuple[bytes | None, bool]:
     """The file of the graphics model, if that is worth one or was asked for; and whether no other
     is."""
     drawn, sure = None, asked
-    # exceptions of a conversion are in no sample, and colours that were one are rarely drawn
-    others = [way for way in ways if way.steps and way.planes.geometry.kind != YCC]
-    drawable = [way for way in begun if all(way is not other for other in others)] + others
+    # colours that were converted are rarely drawn
+    drawable = [plain, *(w for w in ways if w.steps and w.planes.geometry.kind != YCC)]
     allowed = [way for way in drawable if allows(way.planes.geometry)]
     if allowed and (asked or allows(ways[0].planes.geometry)):
         way, sure = likely_way(allowed, ways[0], options, asked)

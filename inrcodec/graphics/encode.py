@@ -75,7 +75,8 @@ def likely_way(
     sizes = []
     for way in ways:
         try:
-            sizes.append(len(GraphicsImage.encode(_sample(way.planes), FAST).data))
+            sample = _sample(way.planes)
+            sizes.append(_estimate(way, sample, len(GraphicsImage.encode(sample, FAST).data)))
         except NoRoomError:
             return None, False
     drawn, way = min(sizes), ways[sizes.index(min(sizes))]
@@ -84,7 +85,8 @@ def likely_way(
     sample = _sample(other.planes)
     with Workers(numpy_backend(), options.threads) as workers:
         layout, prior = choose_layout(sample), Models.of_prior(options.prior or QUICK)
-        networks = len(code(sample, layout, prior, b"", workers, options.priors).data)
+        coded = code(sample, layout, prior, b"", workers, options.priors)
+    networks = _estimate(other, sample, len(coded.data))
     if options.effort < BEST_EFFORT:
         return (way, True) if drawn < networks else (None, False)
     return (None if drawn > HARDLY * networks else way), drawn < CLEARLY * networks
@@ -104,6 +106,13 @@ def encode_graphics(way: Chain, options: FitOptions, seal: Seal) -> bytes | None
         return seal(way, GraphicsImage.encode(way.planes, level))
     except NoRoomError:
         return None
+
+
+def _estimate(way: Chain, sample: Planes, size: int) -> float:
+    """The bytes of a picture of whose planes a sample takes so many: with what its steps take."""
+    pixels = [g.height * g.width for g in (way.planes.geometry, sample.geometry)]
+    sections = [section for step in way.steps for section in step.pack()[1]]
+    return size * pixels[0] / pixels[1] + sum(len(section.payload) for section in sections)
 
 
 def _sample(planes: Planes) -> Planes:
