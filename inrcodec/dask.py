@@ -28,8 +28,8 @@ from .files.images import EXTENSIONS
 from .files.others import extensions_read
 from .files.places import identity, is_file, is_folder, joined
 from .files.urls import files_in, full_url, is_url, local_path, without_query
-from .frames.encode import Tile
 from .frames.source import AUTO
+from .frames.tiles import Tile
 
 __all__ = ["Outcome", "Report", "encode_files", "from_linr", "outcomes"]
 

@@ -80,12 +80,12 @@ def encode(
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.
     prior: one of one's own (train), its bytes, or its file, a path or URL, that networks start
-    from; at effort 1 they are taken as it has them. Who decodes needs it, too; JPEGs and stored
-    images have none. tile: height and width of tiles that decode alone (decode's region), multiples
-    of 16, or one number for both; not for the coordinate model.
-    limits: of the image, and of the result's decoding. progress: called now and then, from any
-    thread, one call at a time. report: called at the end with what info() says of the result, the
-    planes' bit error rates included. watch: told of each coordinate.fit.Step of a fit.
+    from; at effort 1 they are taken as it has them. Who decodes needs it, too; JPEGs, graphics
+    and stored images have none. tile: height and width of tiles that decode alone (decode's
+    region), multiples of 16, or one number for both; not for the coordinate model. limits: of the
+    image, and of the result's decoding. progress: called now and then, from any thread, one call at
+    a time. report: called at the end with what info() says of the result, the planes' bit error
+    rates included. watch: told of each coordinate.fit.Step of a fit.
 
     An (H, W, 1) array comes back as (H, W). Raises ImageError for other arrays, LimitError for too
     large ones, DeviceError where there is no CUDA or no torch and the options need it, ValueError

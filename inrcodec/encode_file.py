@@ -21,14 +21,14 @@ from .files.images import read_picture
 from .files.picture import Picture, digest
 from .files.places import Place, name_of, opened, prepare, refuse_same, remove_source, write
 from .files.tiff_directory import Opened
-from .frames.encode import EncodedFrames, Tile, encode_pages
+from .frames.encode import EncodedFrames, encode_pages
 from .frames.facts import describe_frames
 from .frames.file import Frames
 from .frames.pages import Page
 from .frames.reader import LinrFile
 from .frames.source import AUTO, Source, open_source
 from .frames.tiled import tiled
-from .frames.tiles import Grid
+from .frames.tiles import Grid, Tile
 from .limits import DEFAULT, Limits
 from .source.restore import is_source
 

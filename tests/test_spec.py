@@ -26,10 +26,10 @@ from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
 from inrcodec.context.shared import MAX_FIELDS
 from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
 from inrcodec.files.picture import PLAIN, Picture, digest
-from inrcodec.frames.file import MAX_PAGES, MAX_SHARED, MAX_TILE
+from inrcodec.frames.file import MAX_PAGES, MAX_SHARED
 from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
 from inrcodec.frames.plan import MAX_OTHERS
-from inrcodec.frames.tiles import TILE_STEP
+from inrcodec.frames.tiles import MAX_TILE, TILE_STEP
 from inrcodec.graphics.levels import LEVELS
 from inrcodec.jpeg.coefficients import file as coefficients_file
 from inrcodec.jpeg.coefficients import prior as coefficients_prior

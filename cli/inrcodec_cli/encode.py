@@ -45,7 +45,7 @@ from .scale_out import client_of, dask_option
 
 if TYPE_CHECKING:
     from inrcodec.encode_file import Work
-    from inrcodec.frames.encode import Tile
+    from inrcodec.frames.tiles import Tile
 
 
 @dataclass(frozen=True)

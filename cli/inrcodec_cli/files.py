@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inrcodec import Picture, PixelType, Prior
-    from inrcodec.frames.encode import Tile
+    from inrcodec.frames.tiles import Tile
 
 # What is taken from folders, by its name's end, and what is an image, too, but not read here.
 IMAGES, LINR = frozenset((*EXTENSIONS, *extensions_read())), frozenset((".linr",))
@@ -125,7 +125,7 @@ def read_limits(given: Sequence[str]) -> Limits:
 
 def read_tile(given: str) -> Tile | str:
     """A tile's size of "auto", "none", N or HxW. Raises BadParameter."""
-    from inrcodec.frames.encode import checked_tile
+    from inrcodec.frames.tiles import checked_tile
 
     if given in ("auto", "none"):
         return given if given == "auto" else None

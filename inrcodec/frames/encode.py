@@ -33,20 +33,19 @@ from ..options import FitOptions
 from ..progress import FIT_PLANES, Progress
 from ..source.skeleton import Skeleton
 from ..verification import BROKEN
-from .file import MAX_TILE, Frames
+from .file import Frames
 from .index import MAX_PARTS, PageSize
 from .pages import SOURCE, ArrayPage, Page, size_of
 from .part import CodedPart, Job, Known, PartEncoder, Seen
 from .plan import INTERVAL, Stage, stages
 from .sets import Sample, fit_sets
-from .tiles import TILE_STEP, Box, Grid
+from .tiles import TILE_STEP, Box, Grid, Tile, checked_tile
 
 MANY = 1 << 20  # parts of a file whose number is not known yet
 # What is fitted to: groups of frames, tiles of each; or pages; pixels of all, and sides of each.
 SAMPLE_GROUPS, SAMPLE_TILES, SAMPLE_PAGES = 3, 8, 12
 SAMPLE_PIXELS, SIDE = 1 << 23, 1024
 PIECE = 1 << 20  # bytes that are copied at a time
-Tile = int | tuple[int, int] | None
 
 
 @dataclass
@@ -165,18 +164,6 @@ def encode_pages(
     samples = sum(page.height * page.width * page.channels for page in known)
     fit, wanted = options_of(samples=samples, **options)
     return _Encoder(pages, checked_tile(tile), spool, outer, fit, wanted, limits).run()
-
-
-def checked_tile(tile: Tile) -> tuple[int, int] | None:
-    """Height and width of tiles; ValueError for what cannot be these."""
-    if tile is None:
-        return None
-    sides = tuple(tile) if isinstance(tile, Iterable) else (tile, tile)
-    legal = range(TILE_STEP, MAX_TILE + 1, TILE_STEP)
-    whole = all(isinstance(side, int | np.integer) for side in sides)
-    if len(sides) != 2 or not whole or not all(side in legal for side in sides):
-        raise ValueError(f"tile is {tile}; sides can be multiples of {TILE_STEP} up to {MAX_TILE}")
-    return int(sides[0]), int(sides[1])
 
 
 @dataclass

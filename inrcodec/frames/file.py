@@ -21,11 +21,11 @@ from ..history.planes import Geometry
 from ..limits import Limits
 from ..options import Reading
 from .index import PageSize, first_parts, pack_index, unpack_index
-from .tiles import TILE_STEP, Box, Grid
+from .tiles import MAX_TILE, TILE_STEP, Box, Grid
 
 SHARED = b"N"
 MAX_SHARED = 32
-MAX_PAGES, MAX_TILE = 1 << 24, 1 << 16
+MAX_PAGES = 1 << 24
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from ..files.tiff_directory import Bytes, Opened, Whole
 from ..files.tiff_pages import open_pages
 from ..limits import Limits
 from ..source.restore import ELSEWISE, keep_pages
-from .encode import Outer, Tile
+from .encode import Outer
 from .pages import Page
+from .tiles import Tile
 
 AUTO = "auto"
 # Pages of more pixels become tiles of so many rows and columns, if nothing else is asked for.

@@ -10,11 +10,12 @@ from typing import Any
 from ..encode import pixels_alone
 from ..files.picture import Picture
 from ..limits import Limits
-from .encode import Outer, Tile, encode_pages
+from .encode import Outer, encode_pages
 from .facts import describe_frames
 from .pages import ArrayPage
 from .reader import LinrFile
 from .source import Source
+from .tiles import Tile
 
 
 def tiled(picture: Picture, tile: Tile, limits: Limits) -> Source:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+MAX_TILE = 1 << 16
 TILE_STEP = 16  # tiles' sides are multiples of it, as TIFF's are; so reduced tiles fit together
+Tile = int | tuple[int, int] | None
+
+
+def checked_tile(tile: Tile) -> tuple[int, int] | None:
+    """Height and width of tiles; ValueError for what cannot be these."""
+    if tile is None:
+        return None
+    sides = tuple(tile) if isinstance(tile, Iterable) else (tile, tile)
+    legal = range(TILE_STEP, MAX_TILE + 1, TILE_STEP)
+    whole = all(isinstance(side, int | np.integer) for side in sides)
+    if len(sides) != 2 or not whole or not all(side in legal for side in sides):
+        raise ValueError(f"tile is {tile}; sides can be multiples of {TILE_STEP} up to {MAX_TILE}")
+    return int(sides[0]), int(sides[1])
 
 
 @dataclass(frozen=True)
