@@ -122,6 +122,7 @@ def encode(
 
         return encode_tiled(picture, tile, limits=limits, report=report, **chosen)
     options, wanted = options_of(samples=picture.samples.size, watch=watch, **chosen)
+    options = replace(options, decoded={})
     tell = options.tell
     plain = Chain((), planes_of(picture))
 

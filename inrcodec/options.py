@@ -18,6 +18,7 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from .context.shared import SharedNetworks
+    from .graphics.follow import Decoded
     from .history.planes import Planes
 
 DEFAULT_EFFORT, LEAST_EFFORT = 5, 1
@@ -28,8 +29,9 @@ Decided = Callable[[int, np.ndarray, np.ndarray], None]
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit: as encode's keywords of these names, but deadline: of time.monotonic(), and tell:
-    its progress."""
+    """How to fit: as encode's keywords of these names, but deadline: of time.monotonic(), tell: its
+    progress, and decoded: where to put what decoders made of streams meanwhile, for verification,
+    if anywhere."""
 
     effort: int
     weights: str = "int"
@@ -40,6 +42,7 @@ class FitOptions:
     tell: Callable[[Progress], None] = lambda _: None
     watch: Callable[[Any], None] | None = None
     prior: Prior | None = None
+    decoded: Decoded | None = None
 
     @property
     def priors(self) -> tuple[Prior, ...]:
@@ -68,6 +71,7 @@ class Reading:
     decided: Decided | None = None
     shared: Sequence[SharedNetworks] = ()
     beside: Sequence[Planes] = ()
+    decoded: Decoded | None = None
 
     def workers(self) -> Workers:
         """Threads to work on, for a `with` block."""

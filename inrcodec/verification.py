@@ -32,7 +32,7 @@ def verify(
     decisions = Decisions() if count else None
     reading = Reading(
         fresh_backend(), options.threads, limits, priors=options.priors, observe=statistics,
-        decided=decisions,
+        decided=decisions, decoded=options.decoded,
     )  # fmt: skip
     compare(contents, picture, reading)
     found = contents.type, contents.metadata, contents.source, contents.left_out
@@ -43,7 +43,8 @@ def verify(
 
 def compare(contents: Contents, picture: Picture, reading: Reading) -> None:
     """Decodes as a reader would that has nothing but the file: the tables of the reading's backend
-    are new, and priors are read anew. On the CPU wherever the fit ran, so that two devices have
+    are new, and priors are read anew; but for streams that a decoder made samples of while they
+    were written (graphics/follow.py). On the CPU wherever the fit ran, so that two devices have
     agreed on every bit. Raises VerificationError where that fails or gives other samples."""
     forget_prior()
     priors = tuple(Prior.read(prior.data) for prior in reading.priors)

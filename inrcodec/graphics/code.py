@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from types import TracebackType
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..kernels.graphics import GraphicsStruct
 from .levels import LEVELS, fresh_histories, fresh_states
 
 _NO_ROOM = 2  # what the compiled loops return then
+PIXELS_AT_ONCE = 1 << 13  # before Python looks at what else there is to do
 
 
 class NoRoomError(Exception):
@@ -38,22 +40,66 @@ def code_graphics(coder: Encoder | Decoder, samples: np.ndarray, bits: int, leve
 
         code_plain(coder.plain, samples, bits, LEVELS[level])
         return
-    height, width, channels = samples.shape
-    own = LEVELS[level]
-    assert samples.dtype == np.uint16
-    assert samples.flags.c_contiguous
-    tables = [stretch_table(), squash_table(), fresh_states(), fresh_histories()]
-    with coder.lent(samples.size * (1 + (bits > 8)) + 1024) as state:
-        address = ctypes.addressof(state)
+    with (
+        coder.lent(most_bits(samples, bits)) as state,
+        Drawing(library, samples, bits, level, state) as drawing,
+    ):
+        for rows in drawing.steps():
+            drawing.code(rows)
+
+
+def most_bits(samples: np.ndarray, bits: int) -> int:
+    """How many an encoder has room for."""
+    return samples.size * (1 + (bits > 8)) + 1024
+
+
+class Drawing:
+    """A picture that the compiled loops code row by row, for a `with` block; arguments and errors
+    are code_graphics', state: an encoder's or a decoder's, which nothing else moves meanwhile."""
+
+    def __init__(
+        self,
+        library: kernels.Library,
+        samples: np.ndarray,
+        bits: int,
+        level: int,
+        state: kernels.EncoderState | kernels.DecoderState,
+    ) -> None:
+        assert samples.dtype == np.uint16
+        assert samples.flags.c_contiguous
+        height, width, channels = samples.shape
+        own, address = LEVELS[level], ctypes.addressof(state)
+        tables = [stretch_table(), squash_table(), fresh_states(), fresh_histories()]
+        self._library, self._kept = library, (samples, tables, state)
+        self._height, self._rows = height, max(1, PIXELS_AT_ONCE // width)
         job = GraphicsStruct(
             height, width, channels, bits,
             own.contexts, own.hashed, own.predicted, own.votes, own.sure, own.blocks,
             samples.ctypes.data, *(table.ctypes.data for table in tables),
-            address if isinstance(coder, Encoder) else None,
-            address if isinstance(coder, Decoder) else None,
+            address if isinstance(state, kernels.EncoderState) else None,
+            address if isinstance(state, kernels.DecoderState) else None,
         )  # fmt: skip
-        failed = library.code_graphics(ctypes.addressof(job))
+        self._opened = library.open_graphics(ctypes.addressof(job))
+        if self._opened is None:
+            raise MemoryError("no memory to code a picture in")
+
+    def steps(self) -> list[int]:
+        """Rows to code at once, until all are."""
+        whole, rest = divmod(self._height, self._rows)
+        return [self._rows] * whole + [rest] * (rest > 0)
+
+    def code(self, rows: int) -> None:
+        """Codes the next rows."""
+        failed = self._library.code_rows(self._opened, rows)
         if failed == _NO_ROOM:
             raise NoRoomError
         if failed:
             raise MemoryError("no memory to code a picture in")
+
+    def __enter__(self) -> Drawing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._library.close_graphics(self._opened)

@@ -33,6 +33,7 @@ CLEARLY, HARDLY = 0.75, 1.3
 FAST, MIDDLE, BEST = 1, 2, 3
 BEST_EFFORT, SMALL_PIXELS, FEW_BITS = 6, 1 << 17, 4
 SECONDS = 4e-6  # a pixel may take, to code and to decode it; the fast level a third
+FOLLOWED_PIXELS = 1 << 15  # from where on a second thread decodes meanwhile
 MOST_SAMPLES = 1 << 27  # in memory twice, in 2 bytes each
 
 # Makes a file of what was coded.
@@ -103,7 +104,9 @@ def encode_graphics(way: Chain, options: FitOptions, seal: Seal) -> bytes | None
     if options.deadline - time.monotonic() < SECONDS * pixels:
         level = FAST
     try:
-        return seal(way, GraphicsImage.encode(way.planes, level))
+        worth = options.threads > 1 and pixels >= FOLLOWED_PIXELS
+        decoded = options.decoded if worth else None
+        return seal(way, GraphicsImage.encode(way.planes, level, decoded))
     except NoRoomError:
         return None
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import kernels
 from ..coding.rangecoder import Decoder, Encoder
 from ..container.fields import Fields
 from ..container.linr import DATA, Section, Sections
@@ -15,6 +16,7 @@ from ..history.planes import DCT, Geometry, Planes
 from ..limits import Limits, check_bits
 from ..options import Reading
 from .code import code_graphics
+from .follow import Decoded, Stream, encode_followed
 from .levels import LEVELS
 
 MOST_PLACES = 1 << 27  # of pixels and what is beside them: 4 bytes of memory each
@@ -42,8 +44,9 @@ class GraphicsImage:
     digests: ClassVar[tuple[bytes, ...]] = ()
 
     @classmethod
-    def encode(cls, planes: Planes, level: int) -> GraphicsImage:
-        """Planes coded. Raises as code_graphics."""
+    def encode(cls, planes: Planes, level: int, decoded: Decoded | None = None) -> GraphicsImage:
+        """Planes coded; decoded: where to put what a decoder makes of them meanwhile, if anywhere.
+        Raises as code_graphics."""
         channels = planes.channels
         constant = {c: int(p[0, 0]) for c, p in enumerate(channels) if (p == p[0, 0]).all()}
         if len(constant) == len(channels):
@@ -51,9 +54,13 @@ class GraphicsImage:
         coded = [plane for c, plane in enumerate(channels) if c not in constant]
         samples = np.stack(coded, axis=-1).astype(np.uint16)
         bits = max(1, int(samples.max()).bit_length())
-        encoder = Encoder()
-        code_graphics(encoder, samples, bits, level)
-        return cls(planes.geometry, level, bits, constant, encoder.finish())
+        if decoded is not None and kernels.library() is not None:
+            data = encode_followed(samples, bits, level, decoded)
+        else:
+            encoder = Encoder()
+            code_graphics(encoder, samples, bits, level)
+            data = encoder.finish()
+        return cls(planes.geometry, level, bits, constant, data)
 
     def pack(self) -> tuple[dict[str, Any], list[Section]]:
         """The level, the bits and constant channels; a section of data."""
@@ -84,8 +91,11 @@ class GraphicsImage:
         """The planes; a reduced image's are of the whole one's."""
         geometry, size = self.geometry, (self.geometry.height, self.geometry.width)
         coded = [c for c in range(geometry.channels) if c not in self.constant]
-        samples = np.zeros((*size, len(coded)), dtype=np.uint16)
-        code_graphics(Decoder(self.data), samples, self.bits, self.level)
+        stream = Stream(self.data, (*size, len(coded)), self.bits, self.level)
+        samples = None if reading.decoded is None else reading.decoded.get(stream)
+        if samples is None:
+            samples = np.zeros(stream.shape, dtype=np.uint16)
+            code_graphics(Decoder(self.data), samples, self.bits, self.level)
         found = {c: samples[:, :, i].astype(geometry.dtype) for i, c in enumerate(coded)}
         for c, value in self.constant.items():
             found[c] = np.full(size, value, geometry.dtype)

@@ -76,6 +76,8 @@ typedef struct {
     uint32_t *pixels, *finder, colours;
     uint16_t (*values)[MAX_CHANNELS];
     uint32_t finder_mask;
+    void *memory; /* of all tables that do not grow */
+    uint8_t *rises; /* by column, how many pixels of one colour there are from the row above on */
     uint8_t *misses; /* of the pixels of two rows: 0 the likeliest colour, 1 another, 2 none */
     /* of a pixel's colour */
     inr_bucket *buckets;
@@ -183,7 +185,7 @@ void INR_NAME(inr_mix_learn)(const inr_mixer *mixer, const int32_t *inputs, inr_
                              int bit, int32_t rate);
 
 int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches);
-void INR_NAME(inr_close_model)(inr_model *m, inr_match *matches);
+void INR_NAME(inr_close_model)(inr_model *m);
 /* The number of a colour, a new one if it is new; NOTHING without memory. */
 uint32_t INR_NAME(inr_colour_number)(inr_model *m, const uint16_t *samples);
 

@@ -102,101 +102,124 @@ static uint32_t code_pixel(inr_model *m, inr_pixel *p, uint16_t *samples)
     return colour;
 }
 
-/* Codes all pixels; 0, or 1 without memory. */
-static int code_rows(inr_model *m, inr_match *matches)
+/* Codes a row; 0, or 1 without memory. */
+static int code_row(inr_model *m, inr_match *matches, int64_t y)
 {
     const inr_graphics *g = m->job;
     const int64_t width = g->width, channels = m->channels;
-    uint8_t *rises = calloc((size_t)width, 1);
-    if (!rises)
-        return 1;
-    for (int64_t y = 0; y < g->height; y++) {
-        uint32_t *row = m->pixels + (MARGIN + y) * m->stride + PAD;
-        inr_pixel p = {0};
-        for (int64_t i = 1; i <= PAD; i++)
-            row[-i] = row[-m->stride];
-        /* misses: those of the row above at and behind the column, of this row before it */
-        int32_t corner = 0;
-        for (int64_t x = 0; x < width; x++) {
-            uint16_t *samples = g->samples + (y * width + x) * channels;
-            p.x = x;
-            p.at = row + x - m->pixels;
-            look_around(m, &p);
-            p.rise = rises[x];
-            const int32_t over = m->misses[x];
-            p.missed = (x ? m->misses[x - 1] : 0) * 27 + over * 9 + corner * 3 +
-                       (x + 1 < width ? m->misses[x + 1] : 0);
-            const int even = is_even(&p);
-            matches[0].key = matches[1].key = NOTHING;
-            if (!even)
-                INR_NAME(inr_match_keys)(m, &p, matches);
-            for (int i = 0; i < MATCHES; i++) {
-                INR_NAME(inr_look_for_match)(m, &p, matches + i);
-                p.matched[i] = matches[i].place ? m->pixels[matches[i].place] : NOTHING;
-                p.length[i] = matches[i].length;
+    uint32_t *row = m->pixels + (MARGIN + y) * m->stride + PAD;
+    uint8_t *rises = m->rises;
+    inr_pixel p = {0};
+    for (int64_t i = 1; i <= PAD; i++)
+        row[-i] = row[-m->stride];
+    /* misses: those of the row above at and behind the column, of this row before it */
+    int32_t corner = 0;
+    for (int64_t x = 0; x < width; x++) {
+        uint16_t *samples = g->samples + (y * width + x) * channels;
+        p.x = x;
+        p.at = row + x - m->pixels;
+        look_around(m, &p);
+        p.rise = rises[x];
+        const int32_t over = m->misses[x];
+        p.missed = (x ? m->misses[x - 1] : 0) * 27 + over * 9 + corner * 3 +
+                   (x + 1 < width ? m->misses[x + 1] : 0);
+        const int even = is_even(&p);
+        matches[0].key = matches[1].key = NOTHING;
+        if (!even)
+            INR_NAME(inr_match_keys)(m, &p, matches);
+        for (int i = 0; i < MATCHES; i++) {
+            INR_NAME(inr_look_for_match)(m, &p, matches + i);
+            p.matched[i] = matches[i].place ? m->pixels[matches[i].place] : NOTHING;
+            p.length[i] = matches[i].length;
+        }
+        if (even && is_block(m, &p, matches) &&
+            INR_NAME(inr_block_goes_on)(m, &p, same(m, samples))) {
+            for (int64_t i = 0; i < BLOCK; i++) {
+                row[x + i] = p.w;
+                rises[x + i] = (uint8_t)(rises[x + i] + (rises[x + i] < 255));
+                m->misses[x + i] = 0;
             }
-            if (even && is_block(m, &p, matches) &&
-                INR_NAME(inr_block_goes_on)(m, &p, same(m, samples))) {
-                for (int64_t i = 0; i < BLOCK; i++) {
-                    row[x + i] = p.w;
-                    rises[x + i] = (uint8_t)(rises[x + i] + (rises[x + i] < 255));
-                    m->misses[x + i] = 0;
-                }
-                if (g->decoder)
-                    for (int64_t i = 0; i < BLOCK * channels; i++)
-                        samples[i] = samples[i - channels];
-                for (int i = 0; i < MATCHES; i++)
-                    INR_NAME(inr_match_leap)(&p, matches + i);
-                p.run = p.run < 255 - BLOCK ? p.run + BLOCK : 255;
-                x += BLOCK - 1;
-                corner = 0;
-                continue;
-            }
-            const uint32_t colour = code_pixel(m, &p, samples);
-            if (colour == NOTHING) {
-                free(rises);
-                return 1;
-            }
-            row[x] = colour;
-            memcpy(samples, m->values[colour], (size_t)channels * sizeof *samples);
+            if (g->decoder)
+                for (int64_t i = 0; i < BLOCK * channels; i++)
+                    samples[i] = samples[i - channels];
             for (int i = 0; i < MATCHES; i++)
-                INR_NAME(inr_match_follow)(m, &p, matches + i, colour);
-            p.run = colour == p.w ? p.run + (p.run < 255) : 0;
-            rises[x] = colour == p.n ? (uint8_t)(p.rise + (p.rise < 255)) : 0;
-            corner = over;
+                INR_NAME(inr_match_leap)(&p, matches + i);
+            p.run = p.run < 255 - BLOCK ? p.run + BLOCK : 255;
+            x += BLOCK - 1;
+            corner = 0;
+            continue;
         }
-        uint32_t *ahead = m->ahead[1];
-        m->ahead[1] = m->ahead[0];
-        m->ahead[0] = ahead;
-        for (int64_t x = width - 1; x >= 0; x--)
-            ahead[x] = x + 1 < width && row[x + 1] == row[x] ? ahead[x + 1] + 1 : 1;
-        for (int64_t i = 0; i < PAD; i++) {
-            row[-1 - i] = row[0];
-            row[width + i] = row[width - 1];
-        }
+        const uint32_t colour = code_pixel(m, &p, samples);
+        if (colour == NOTHING)
+            return 1;
+        row[x] = colour;
+        memcpy(samples, m->values[colour], (size_t)channels * sizeof *samples);
         for (int i = 0; i < MATCHES; i++)
-            matches[i].place = matches[i].length = 0;
+            INR_NAME(inr_match_follow)(m, &p, matches + i, colour);
+        p.run = colour == p.w ? p.run + (p.run < 255) : 0;
+        rises[x] = colour == p.n ? (uint8_t)(p.rise + (p.rise < 255)) : 0;
+        corner = over;
     }
-    free(rises);
+    uint32_t *ahead = m->ahead[1];
+    m->ahead[1] = m->ahead[0];
+    m->ahead[0] = ahead;
+    for (int64_t x = width - 1; x >= 0; x--)
+        ahead[x] = x + 1 < width && row[x + 1] == row[x] ? ahead[x + 1] + 1 : 1;
+    for (int64_t i = 0; i < PAD; i++) {
+        row[-1 - i] = row[0];
+        row[width + i] = row[width - 1];
+    }
+    for (int i = 0; i < MATCHES; i++)
+        matches[i].place = matches[i].length = 0;
     return 0;
 }
 
-/* Codes a picture; 0, 1 where memory is missing, 2 where the encoder's room is. */
-INR_EXPORT int INR_NAME(inr_code_graphics)(const inr_graphics *g)
+/* A picture that is coded row by row. */
+typedef struct {
+    inr_graphics job;
+    inr_model model;
+    inr_match matches[MATCHES];
+    int64_t rows; /* that were coded */
+} inr_drawing;
+
+/* Frees what inr_open_graphics returned. */
+INR_EXPORT void INR_NAME(inr_close_graphics)(void *opened)
 {
-    inr_match matches[MATCHES] = {{0}};
-    inr_model *m = calloc(1, sizeof *m);
-    int there = m != NULL;
-    if (m) {
-        m->job = g;
-        m->stretch = g->stretch;
-        m->squash = g->squash;
-        m->channels = g->channels;
-        m->bits = g->bits;
-        m->greatest = (int32_t)((1u << g->bits) - 1);
-        there = INR_NAME(inr_open_model)(m, matches) && code_rows(m, matches) == 0;
-        INR_NAME(inr_close_model)(m, matches);
-        free(m);
-    }
-    return !there ? 1 : g->encoder && g->encoder->overflow ? 2 : 0;
+    inr_drawing *d = opened;
+    if (!d)
+        return;
+    INR_NAME(inr_close_model)(&d->model);
+    free(d);
+}
+
+/* What inr_code_rows goes on with, of which the caller keeps samples, tables and coder alive; NULL
+   without memory. */
+INR_EXPORT void *INR_NAME(inr_open_graphics)(const inr_graphics *g)
+{
+    inr_drawing *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    inr_model *m = &d->model;
+    d->job = *g;
+    m->job = &d->job;
+    m->stretch = g->stretch;
+    m->squash = g->squash;
+    m->channels = g->channels;
+    m->bits = g->bits;
+    m->greatest = (int32_t)((1u << g->bits) - 1);
+    if (INR_NAME(inr_open_model)(m, d->matches))
+        return d;
+    INR_NAME(inr_close_graphics)(d);
+    return NULL;
+}
+
+/* Codes the next rows, of which there are so many; 0, 1 where memory is missing, 2 where the
+   encoder's room is. */
+INR_EXPORT int INR_NAME(inr_code_rows)(void *opened, int64_t rows)
+{
+    inr_drawing *d = opened;
+    for (; rows > 0; rows--)
+        if (code_row(&d->model, d->matches, d->rows++))
+            return 1;
+    return d->job.encoder && d->job.encoder->overflow ? 2 : 0;
 }

@@ -17,13 +17,16 @@ static int32_t quickness(uint32_t seen)
 int32_t INR_NAME(inr_dot)(const int32_t *restrict weights, const int32_t *restrict inputs,
                           int64_t lanes)
 {
-    int32_t sums[LANES] = {0}, sum = 0;
+    int32_t sums[LANES] = {0};
     for (int64_t i = 0; i < lanes; i += LANES)
         for (int j = 0; j < LANES; j++)
             sums[j] += (weights[i + j] * inputs[i + j]) >> 8;
-    for (int j = 0; j < LANES; j++)
-        sum += sums[j];
-    sum >>= 8;
+    int32_t eight[8], four[4];
+    for (int j = 0; j < 8; j++)
+        eight[j] = sums[j] + sums[j + 8];
+    for (int j = 0; j < 4; j++)
+        four[j] = eight[j] + eight[j + 4];
+    const int32_t sum = (four[0] + four[1] + four[2] + four[3]) >> 8;
     return sum > MOST ? MOST : sum < -MOST ? -MOST : sum;
 }
 

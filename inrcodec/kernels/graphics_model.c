@@ -1,6 +1,12 @@
 /* What is known of a picture while it is coded, and the numbers of its colours. */
+#if defined(__linux__)
+#define _DEFAULT_SOURCE /* for madvise */
+#endif
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "graphics.h"
 
@@ -59,44 +65,81 @@ static uint32_t power_of_two(int64_t least, int lowest, int highest)
     return UINT32_C(1) << e;
 }
 
-static int open_mixer(inr_mixer *a, int64_t inputs, const int64_t *sets, int64_t last,
-                      int32_t weight)
+/* One piece of memory for all that is of one size from the start, of zeros: each table from a
+   cache line on, and in large pages, as most of them are looked at here and there. */
+typedef struct {
+    char *memory; /* NULL: sizes are added up alone */
+    size_t used;
+} arena;
+
+#define LINE 64
+#define PAGE ((size_t)1 << 21)
+
+static void *take(arena *a, size_t many, size_t bytes)
 {
-    a->lanes = (inputs + LANES - 1) / LANES * LANES;
-    a->last = malloc(sizeof *a->last * (size_t)(last * LANES));
-    a->last_seen = calloc((size_t)last, sizeof *a->last_seen);
-    int there = a->last && a->last_seen;
-    for (int64_t i = 0; a->last && i < last * LANES; i++)
-        a->last[i] = 21845;
-    for (int i = 0; i < SETS; i++) {
-        const int64_t many = sets[i] * a->lanes;
-        a->weights[i] = malloc(sizeof **a->weights * (size_t)many);
-        a->seen[i] = calloc((size_t)sets[i], sizeof **a->seen);
-        there = there && a->weights[i] && a->seen[i];
-        for (int64_t j = 0; a->weights[i] && j < many; j++)
-            a->weights[i][j] = weight;
-    }
+    char *there = a->memory ? a->memory + a->used : NULL;
+    a->used += (many * bytes + LINE - 1) / LINE * LINE;
     return there;
 }
 
-static void close_mixer(inr_mixer *a)
+static void lay_out_mixer(arena *a, inr_mixer *mixer, int64_t inputs, const int64_t *sets,
+                          int64_t last)
 {
+    mixer->lanes = (inputs + LANES - 1) / LANES * LANES;
     for (int i = 0; i < SETS; i++) {
-        free(a->weights[i]);
-        free(a->seen[i]);
+        mixer->weights[i] =
+            take(a, (size_t)(sets[i] * mixer->lanes), sizeof *mixer->weights[i]);
+        mixer->seen[i] = take(a, (size_t)sets[i], sizeof *mixer->seen[i]);
     }
-    free(a->last);
-    free(a->last_seen);
+    mixer->last = take(a, (size_t)(last * LANES), sizeof *mixer->last);
+    mixer->last_seen = take(a, (size_t)last, sizeof *mixer->last_seen);
 }
 
-static uint16_t *open_map(const inr_model *m, int64_t contexts)
+static const int64_t PIXEL_SETS[SETS] = {512, 1024, 256}, SAMPLE_SETS[SETS] = {64, 1024, 4096};
+static const int64_t MAPS[4] = {1024, 16384, 1024, 1024};
+#define PIXEL_LAST 8
+#define SAMPLE_LAST 64
+
+static void lay_out(arena *a, inr_model *m, inr_match *matches)
 {
-    uint16_t *map = malloc(sizeof *map * 33 * (size_t)contexts);
-    for (int64_t i = 0; map && i < contexts * 33; i++) {
+    const inr_graphics *g = m->job;
+    const size_t width = (size_t)g->width;
+    lay_out_mixer(a, &m->pixel, g->contexts + PATTERNS + MATCHES + 2, PIXEL_SETS, PIXEL_LAST);
+    lay_out_mixer(a, &m->sample, 2 * g->hashed + g->predicted + g->votes + 1, SAMPLE_SETS,
+                  SAMPLE_LAST);
+    for (int i = 0; i < PATTERNS; i++)
+        m->patterns[i] = take(a, (size_t)m->pattern_mask + 1, sizeof *m->patterns[i]);
+    for (int i = 0; i < 2; i++) {
+        m->pixel_maps[i] = take(a, 33 * (size_t)MAPS[i], sizeof *m->pixel_maps[i]);
+        m->sample_maps[i] = take(a, 33 * (size_t)MAPS[2 + i], sizeof *m->sample_maps[i]);
+        m->ahead[i] = take(a, width, sizeof *m->ahead[i]);
+    }
+    for (int i = 0; i < MATCHES; i++) {
+        matches[i].distances = take(a, width, sizeof *matches[i].distances);
+        matches[i].places = take(a, (size_t)matches[i].mask + 1, sizeof *matches[i].places);
+    }
+    m->misses = take(a, width, 1);
+    m->rises = take(a, width, 1);
+    m->lines = take(a, (size_t)m->line_mask + 1, sizeof *m->lines);
+    m->buckets = take(a, (size_t)m->bucket_mask + 1, sizeof *m->buckets);
+    m->pixels = take(a, (size_t)((g->height + MARGIN) * m->stride), sizeof *m->pixels);
+}
+
+static void fill_mixer(const inr_mixer *mixer, const int64_t *sets, int64_t last, int32_t weight)
+{
+    for (int64_t i = 0; i < last * LANES; i++)
+        mixer->last[i] = 21845;
+    for (int i = 0; i < SETS; i++)
+        for (int64_t j = 0; j < sets[i] * mixer->lanes; j++)
+            mixer->weights[i][j] = weight;
+}
+
+static void fill_map(const inr_model *m, uint16_t *map, int64_t contexts)
+{
+    for (int64_t i = 0; i < contexts * 33; i++) {
         const int64_t z = (i % 33 - 16) * 256;
         map[i] = m->squash[(z < -MOST ? -MOST : z > MOST ? MOST : z) + 4096];
     }
-    return map;
 }
 
 /* How far a prediction is from the middle of what a bit divides: 32 steps, each way. */
@@ -138,37 +181,34 @@ int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
     static const uint16_t nothing[MAX_CHANNELS];
     const inr_graphics *g = m->job;
     const int64_t pixels = g->height * g->width;
-    const int64_t pixel_sets[SETS] = {512, 1024, 256}, sample_sets[SETS] = {64, 1024, 4096};
+    arena sizes = {NULL, 0}, all = {NULL, 0};
     m->stride = g->width + 2 * PAD;
-    m->pixels = calloc((size_t)((g->height + MARGIN) * m->stride), sizeof *m->pixels);
+    m->bucket_mask = power_of_two(2 * pixels, 10, 20) - 1;
+    m->line_mask = power_of_two(pixels, 8, 18) - 1;
+    m->pattern_mask = power_of_two(pixels, 10, 16) - 1;
+    for (int i = 0; i < MATCHES; i++)
+        matches[i].mask = power_of_two(pixels, 10, 20) - 1;
+    lay_out(&sizes, m, matches);
+    m->memory = calloc(sizes.used + PAGE, 1);
     m->finder_mask = 1023;
     m->finder = calloc(1024, sizeof *m->finder);
     m->values = calloc(1024, sizeof *m->values);
-    m->misses = calloc((size_t)g->width, 1);
-    m->bucket_mask = power_of_two(2 * pixels, 10, 20) - 1;
-    m->buckets = calloc((size_t)m->bucket_mask + 1, sizeof *m->buckets);
-    m->line_mask = power_of_two(pixels, 8, 18) - 1;
-    m->lines = calloc((size_t)m->line_mask + 1, sizeof *m->lines);
-    m->pattern_mask = power_of_two(pixels, 10, 16) - 1;
-    int there = m->pixels && m->finder && m->values && m->misses && m->buckets && m->lines;
-    there &= open_mixer(&m->pixel, g->contexts + PATTERNS + MATCHES + 2, pixel_sets, 8, 14418);
-    there &=
-        open_mixer(&m->sample, 2 * g->hashed + g->predicted + g->votes + 1, sample_sets, 64, 3932);
-    for (int i = 0; i < PATTERNS; i++) {
-        m->patterns[i] = malloc(sizeof **m->patterns * ((size_t)m->pattern_mask + 1));
-        there = there && m->patterns[i];
-        if (m->patterns[i])
-            fill(m->patterns[i], (size_t)m->pattern_mask + 1, EVEN);
-    }
-    const int64_t map_sizes[4] = {1024, 16384, 1024, 1024};
+    if (!m->memory || !m->finder || !m->values)
+        return 0;
+    all.memory = (char *)m->memory + (PAGE - (uintptr_t)m->memory % PAGE);
+#if defined(__linux__)
+    (void)madvise(all.memory, sizes.used / PAGE * PAGE, MADV_HUGEPAGE);
+#endif
+    lay_out(&all, m, matches);
+    fill_mixer(&m->pixel, PIXEL_SETS, PIXEL_LAST, 14418);
+    fill_mixer(&m->sample, SAMPLE_SETS, SAMPLE_LAST, 3932);
+    for (int i = 0; i < PATTERNS; i++)
+        fill(m->patterns[i], (size_t)m->pattern_mask + 1, EVEN);
     for (int i = 0; i < 2; i++) {
-        m->pixel_maps[i] = open_map(m, map_sizes[i]);
-        m->sample_maps[i] = open_map(m, map_sizes[2 + i]);
-        matches[i].mask = power_of_two(pixels, 10, 20) - 1;
-        matches[i].places = calloc((size_t)matches[i].mask + 1, sizeof *matches->places);
-        matches[i].distances = calloc((size_t)g->width, sizeof *matches->distances);
-        there = there && m->pixel_maps[i] && m->sample_maps[i] && matches[i].places &&
-                matches[i].distances;
+        fill_map(m, m->pixel_maps[i], MAPS[i]);
+        fill_map(m, m->sample_maps[i], MAPS[2 + i]);
+        for (int64_t x = 0; x < g->width; x++)
+            m->ahead[i][x] = (uint32_t)(g->width - x);
     }
     for (int i = 0; i < STATES; i++) {
         const int32_t score = inr_logit(m, g->states[i]) + 1800;
@@ -187,35 +227,15 @@ int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
     fill(m->flat[0], 5 * 4096, (UINT32_C(4190303) << 10) | 2);
     fill(m->block[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
     fill(m->sure[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
-    for (int i = 0; i < 2; i++) {
-        m->ahead[i] = calloc((size_t)g->width, sizeof **m->ahead);
-        there = there && m->ahead[i];
-        for (int64_t x = 0; m->ahead[i] && x < g->width; x++)
-            m->ahead[i][x] = (uint32_t)(g->width - x);
-    }
     fill((uint32_t *)m->expected_weights[0], 36 * LANES, 19661);
     fill_histories(m);
     /* number 0 is what lies above the picture */
-    return there && INR_NAME(inr_colour_number)(m, nothing) == 0;
+    return INR_NAME(inr_colour_number)(m, nothing) == 0;
 }
 
-void INR_NAME(inr_close_model)(inr_model *m, inr_match *matches)
+void INR_NAME(inr_close_model)(inr_model *m)
 {
-    close_mixer(&m->pixel);
-    close_mixer(&m->sample);
-    for (int i = 0; i < PATTERNS; i++)
-        free(m->patterns[i]);
-    for (int i = 0; i < 2; i++) {
-        free(m->pixel_maps[i]);
-        free(m->sample_maps[i]);
-        free(m->ahead[i]);
-        free(matches[i].places);
-        free(matches[i].distances);
-    }
-    free(m->pixels);
+    free(m->memory);
     free(m->finder);
     free(m->values);
-    free(m->misses);
-    free(m->buckets);
-    free(m->lines);
 }

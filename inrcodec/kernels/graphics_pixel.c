@@ -222,13 +222,14 @@ uint32_t INR_NAME(inr_likely)(inr_model *m, inr_pixel *p, uint32_t wanted, inr_b
     const uint32_t steps =
         (uint32_t)(inr_steps((uint32_t)p->run) * 16 + inr_steps((uint32_t)p->rise));
     for (uint32_t turn = 0; turn < MOST_ASKED; turn++) {
-        int32_t x[MAX_INPUTS] = {0};
+        int32_t x[MAX_INPUTS];
         uint32_t *taught[MAX_INPUTS], agree = 0, deny = 0, at[2];
         const uint32_t place = best_of(&l);
         if (place == MAX_LIKELY)
             break;
         const uint32_t colour = l.colour[place];
         int64_t k = 0;
+        memset(x, 0, (size_t)m->pixel.lanes * sizeof *x);
         for (int64_t i = 0; i < contexts; i++, k++) {
             const uint32_t own = l.own[place][i], sum = l.total[i];
             taught[k] = NULL;

@@ -76,7 +76,7 @@ static void predict_first(const neighbours *o, int c, int32_t most, int32_t *out
 
 /* And with the channels before: k is the last of them, f the one before that or the same. */
 static void predict_next(const neighbours *o, int c, int k, int f, const uint16_t *s, int32_t most,
-                         int32_t *out)
+                         int64_t predicted, int32_t *out)
 {
     const int32_t w = o->w[c], n = o->n[c], nw = o->nw[c], ne = o->ne[c], x = s[k], y = s[f];
     const int32_t plane = clip(o->w[k] + o->n[k] - o->nw[k], most);
@@ -107,7 +107,7 @@ static void predict_next(const neighbours *o, int c, int k, int f, const uint16_
                                                 ne};
     for (int i = 0; i < MAX_PREDICTED - PAIRS; i++)
         out[i] = clip(all[i], most);
-    for (int i = 0; i < PAIRS; i++)
+    for (int i = 0; i < predicted - (MAX_PREDICTED - PAIRS); i++)
         out[MAX_PREDICTED - PAIRS + i] = clip(between(pairs[i][0], pairs[i][1], k, c, x), most);
 }
 
@@ -167,13 +167,24 @@ static uint32_t near_step(const inr_model *m, int32_t difference)
     return m->near_steps[d + FARTHEST];
 }
 
+static uint32_t line_place(const uint32_t *h, uint32_t node, int64_t i)
+{
+    return inr_hash(h[i], node * UINT32_C(0x3D4D51CB) + (uint32_t)i);
+}
+
+/* Lines that are asked for soon. */
+static void fetch_lines(const inr_model *m, const uint32_t *h, uint32_t node)
+{
+    for (int64_t i = 0; i < m->job->hashed; i++)
+        FETCH(m->lines + (line_place(h, node, i) & m->line_mask));
+}
+
 static void find_lines(const inr_model *m, const uint32_t *h, uint32_t node, inr_line **lines)
 {
     uint32_t places[MAX_HASHED];
     for (int64_t i = 0; i < m->job->hashed; i++) {
-        places[i] = inr_hash(h[i], node * UINT32_C(0x3D4D51CB) + (uint32_t)i);
+        places[i] = line_place(h, node, i);
         lines[i] = m->lines + (places[i] & m->line_mask);
-        FETCH(lines[i]);
     }
     for (int64_t i = 0; i < m->job->hashed; i++) {
         const uint32_t check = places[i] >> 16 | 1u << 16;
@@ -182,6 +193,13 @@ static void find_lines(const inr_model *m, const uint32_t *h, uint32_t node, inr
             lines[i]->slot[0] = check;
         }
     }
+}
+
+static void inr_fetch_weights(const inr_mixer *mixer, const inr_mixing *mixing, int set)
+{
+    const int32_t *weights = mixer->weights[set] + mixing->set[set] * mixer->lanes;
+    for (int64_t i = 0; i < mixer->lanes; i += 16)
+        FETCH(weights + i);
 }
 
 static void move_slot(const inr_model *m, uint32_t *slot, int bit)
@@ -220,14 +238,15 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
                   f = turn > 1 ? order[turn - 2] : k;
         int32_t guess[MAX_PREDICTED], error = 0;
         uint32_t h[MAX_HASHED];
-        if (turn) {
-            predict_next(&o, c, k, f, samples, m->greatest, guess);
+        if (turn)
             error = samples[k] - clip(o.w[k] + o.n[k] - o.nw[k], m->greatest);
-        } else {
-            predict_first(&o, c, m->greatest, guess);
-        }
-        const int32_t likely = guess[turn ? 8 : 2];
+        const int32_t likely = clip(o.w[c] + o.n[c] - o.nw[c] + error, m->greatest);
         sample_contexts(m, p, &o, c, turn > 0, error, likely, before, h);
+        fetch_lines(m, h, 1);
+        if (turn)
+            predict_next(&o, c, k, f, samples, m->greatest, predicted, guess);
+        else
+            predict_first(&o, c, m->greatest, guess);
         const int32_t active =
             abs(o.w[c] - o.nw[c]) + abs(o.n[c] - o.nw[c]) + abs(o.n[c] - o.ne[c]);
         const int32_t rough = inr_steps((uint32_t)active >> (bits > 8 ? bits - 8 : 0));
@@ -238,13 +257,19 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
         uint32_t node = 1;
         for (int64_t b = bits - 1; b >= 0; b--) {
             const int32_t middle = (int32_t)((node << (b + 1)) - (1u << bits) + (1u << b));
-            int32_t x[MAX_INPUTS] = {0};
+            int32_t x[MAX_INPUTS];
             uint32_t *slots[MAX_HASHED], *histories[MAX_HASHED], *near[MAX_PREDICTED];
             uint32_t *voted[MAX_VOTES], says[MAX_VOTES], known = 0, at[2];
             int64_t i, j = 0;
             const int64_t deep = (bits - 1 - b) & 3; /* how many bits of its line are known */
+            memset(x, 0, (size_t)m->sample.lanes * sizeof *x);
             if (!deep)
                 find_lines(m, h, node, lines);
+            inr_mixing mixing;
+            mixing.set[0] = turn * 16 + b;
+            mixing.set[2] = ((turn * 16 + (int64_t)activity) * 4 + wrong) * 16 + b;
+            mixing.last_set = turn * 16 + b;
+            inr_fetch_weights(&m->sample, &mixing, 2);
             const uint32_t inner = (1u << deep) | (node & ((1u << deep) - 1));
             for (i = 0; i < hashed; i++, j += 2) {
                 slots[i] = &lines[i]->slot[inner];
@@ -272,11 +297,7 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
             }
             j += m->job->votes - (int64_t)p->voters;
             x[j] = 256;
-            inr_mixing mixing;
-            mixing.set[0] = turn * 16 + b;
             mixing.set[1] = (turn * 16 + b) * 16 + (known < 15 ? known : 15);
-            mixing.set[2] = ((turn * 16 + (int64_t)activity) * 4 + wrong) * 16 + b;
-            mixing.last_set = turn * 16 + b;
             INR_NAME(inr_mix)(m, &m->sample, x, &mixing);
             const uint32_t one = inr_refined(m->sample_maps[0],
                                              (uint32_t)mixing.set[0] * 16 + activity, mixing.mixed,
