@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .coding.stored_file import StoredImage, estimate
-from .contents import Model
+from .contents import Contents, Model, pack_part, planes_of
 from .context.encode import encode_context
 from .errors import DeviceError, ImageError
-from .files.picture import Picture
-from .graphics.encode import encode_graphics, likely_way, repeats
-from .graphics.file import allows
+from .files.picture import PLAIN, Picture, digest
+from .graphics.boxes import CodedBox
+from .graphics.divide import find_boxes
+from .graphics.encode import (
+    BEST_EFFORT,
+    by_graphics,
+    encode_graphics,
+    is_photograph,
+    likely_way,
+    repeats,
+)  # fmt: skip
+from .graphics.file import allows, coded_samples
 from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
-from .history.planes import YCC
+from .history.planes import INDEX, YCC, Planes
 from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
+from .limits import Limits
 from .options import LEAST_EFFORT, FitOptions
 from .progress import Progress
 from .source.skeleton import JPEG
@@ -30,6 +43,10 @@ LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 
 # Of a JPEG file that takes more than this part of it at the least effort, a fit is tried.
 LITTLE_GAINED = 0.85
+
+# The most effort for photographs in graphics, up to which of them a pixel takes so many seconds, to
+# code and to decode it; efforts that try several models take their own.
+BOX_EFFORT, BOX_SECONDS = 2, 4e-5
 
 
 @dataclass(frozen=True)
@@ -86,11 +103,10 @@ def tried(
     ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
     if model == "graphics" or (model == "auto" and repeats(begun[-1].planes)):
-        drawn, sure = _drawn(plain, ways, options, seal, model == "graphics")
-        if drawn is not None:
-            candidates.append(drawn)
-            if model == "auto" and likely < len(drawn) * UNLIKELY_STORED:
-                candidates.append(stored())
+        drawn, sure = _drawn(plain, ways, options, wanted, seal)
+        candidates += drawn
+        if drawn and model == "auto" and likely < len(min(drawn, key=len)) * UNLIKELY_STORED:
+            candidates.append(stored())
         if sure or (blocks is not None and not doubtful(blocks, plain)):
             return candidates
     size = sum(plane.nbytes for plane in begun[-1].planes.channels)
@@ -113,20 +129,64 @@ def tried(
 
 
 def _drawn(
-    plain: Chain, ways: list[Chain], options: FitOptions, seal: Seal, asked: bool
-) -> tuple[bytes | None, bool]:
-    """The file of the graphics model, if that is worth one or was asked for; and whether no other
+    plain: Chain, ways: list[Chain], options: FitOptions, wanted: Wanted, seal: Seal
+) -> tuple[list[bytes], bool]:
+    """The files of the graphics model, if that is worth one or was asked for; and whether no other
     is."""
-    drawn, sure = None, asked
+    asked = wanted.model == "graphics"
+    drawn, sure = list[bytes | None](), asked
     # colours that were converted are rarely drawn
     drawable = [plain, *(w for w in ways if w.steps and w.planes.geometry.kind != YCC)]
     allowed = [way for way in drawable if allows(way.planes.geometry)]
     if allowed and (asked or allows(ways[0].planes.geometry)):
         way, sure = likely_way(allowed, ways[0], options, asked)
-        drawn = None if way is None else encode_graphics(way, options, seal)
-    if asked and drawn is None:
+        if way is not None:
+            boxes = [] if way.steps else _photographs(way.planes, options, wanted)
+            drawn.append(encode_graphics(way, options, seal, boxes))
+            if boxes and options.effort >= BEST_EFFORT:
+                drawn.append(encode_graphics(way, options, seal))
+    files = [file for file in drawn if file is not None]
+    if asked and not files:
         raise ImageError("the graphics model is not for this picture")
-    return drawn, sure
+    return files, sure
+
+
+def _photographs(planes: Planes, options: FitOptions, wanted: Wanted) -> list[CodedBox]:
+    """Boxes within a picture of graphics that the context model, or a JPEG's, codes better."""
+    geometry, found = planes.geometry, list[CodedBox]()
+    boxes = [] if geometry.kind == INDEX else find_boxes(planes.channels)
+    if not boxes:
+        return found
+    samples, _ = coded_samples(planes)
+    effort = options.effort if options.effort >= BEST_EFFORT else min(options.effort, BOX_EFFORT)
+    own = replace(options, effort=effort, prior=None, decoded=None, tell=lambda _: None)
+    for box in boxes:
+        if options.deadline - time.monotonic() < BOX_SECONDS * box.height * box.width:
+            break
+        crop = samples[box.slices].astype(geometry.dtype)
+        part = _photograph(crop[:, :, 0] if crop.shape[2] == 1 else crop, own, wanted)
+        if part is not None:
+            limits = Limits(pixels=box.height * box.width)
+            found.append(CodedBox.parse(box, part, geometry, samples.shape[2], limits))
+    return found
+
+
+def _photograph(crop: np.ndarray, options: FitOptions, wanted: Wanted) -> bytes | None:
+    """The part of a box, None if the graphics model does it better."""
+    plain = Chain((), planes_of(Picture(np.ascontiguousarray(crop))))
+    past = Jpeg.find(plain.planes) if wanted.history else None
+    if past is None and not is_photograph(plain.planes, options):
+        return None
+    given = digest(crop)
+
+    def seal(chain: Chain, coded: Model) -> bytes:
+        contents = Contents(plain.planes.geometry, given, PLAIN, None, chain.steps, coded)
+        return pack_part(contents, PLAIN)
+
+    picture = Picture(crop, jpeg=past)
+    parts = tried(plain, picture, options, Wanted("context", wanted.history), seal)
+    part = min(parts, key=len)
+    return part if past is None or len(part) < by_graphics(plain.planes) else None
 
 
 def _jpeg_bytes(picture: Picture) -> int:

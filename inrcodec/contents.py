@@ -7,6 +7,7 @@ put into one of the two lists. A file of parts (frames/) has its own contents, a
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -86,6 +87,8 @@ TAGS = frozenset({TYPE, METADATA, SOURCE, LEFT_OUT, *(step.tag for step in ALL_S
     *(m.tags for m in MODELS)
 )
 OF_WHOLE_FILES = frozenset({SOURCE, IMAGES, *Frames.tags})  # and of no part
+OF_PICTURES = frozenset({TYPE, METADATA, LEFT_OUT, *OF_WHOLE_FILES})  # and of no box
+OF_BOXES = frozenset({StoredImage.number, ContextImage.number, CoefficientImage.number})
 ENTIRE = frozenset(step.number for step in ALL_STEPS if step.all_data)
 
 
@@ -148,8 +151,10 @@ def pack(contents: Contents, minor: int = 0) -> bytes:
 
 
 def minor_version(model: Model) -> int:
-    """The lowest minor version of the format that has a model."""
-    return 1 if isinstance(model, GraphicsImage) else 0
+    """The lowest minor version of the format that has a model, as it is."""
+    if isinstance(model, GraphicsImage):
+        return 2 if model.boxes else 1
+    return 0
 
 
 def pack_part(contents: Contents, outer: PixelType) -> bytes:
@@ -219,6 +224,20 @@ def parse_part(
     if container.header.model.number in (Copy.number, Frames.number):
         raise CorruptError("a part that is a copy of a file, or has parts of its own")
     return _contents(container, limits, outer.type)
+
+
+def parse_box(data: bytes, limits: Limits = DEFAULT) -> Contents:
+    """Takes the part apart that codes a box of a graphics image; as parse."""
+    container = linr.parse_part(io.BytesIO(data), Window(0, len(data)), limits, None, ENTIRE)
+    for tag, _ in container.sections:
+        if tag in OF_PICTURES:
+            raise CorruptError(f"section {named(tag)} in a box")
+    if container.header.model.number not in OF_BOXES:
+        raise CorruptError("a box of a model that it is not for")
+    contents = _contents(container, limits)
+    if isinstance(contents.model, ContextImage) and contents.model.shared is not None:
+        raise CorruptError("shared networks in a box")
+    return contents
 
 
 def _contents(container: Container, limits: Limits, pixels: PixelType = PLAIN) -> Contents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
@@ -11,6 +12,7 @@ from .. import kernels
 from ..coding.rangecoder import Decoder, Encoder
 from ..coding.tables import squash_table, stretch_table
 from ..kernels.graphics import GraphicsStruct
+from .boxes import Box
 from .levels import LEVELS, fresh_histories, fresh_states
 
 _NO_ROOM = 2  # what the compiled loops return then
@@ -30,19 +32,26 @@ def quick_enough(pixels: int) -> bool:
     return pixels <= MOST_PIXELS
 
 
-def code_graphics(coder: Encoder | Decoder, samples: np.ndarray, bits: int, level: int) -> None:
+def code_graphics(
+    coder: Encoder | Decoder,
+    samples: np.ndarray,
+    bits: int,
+    level: int,
+    boxes: Sequence[Box] = (),
+) -> None:
     """Codes samples uint16 (H, W, C), C 1 to 4, all below 2^bits, bits 1 to 16; a decoder writes
-    them there. level: one of LEVELS. Raises NoRoomError (encoders), MemoryError, and without the
+    them there. level: one of LEVELS; boxes: disjoint, of samples that are there already and are not
+    coded. Raises NoRoomError (encoders), MemoryError, and without the
     compiled loops LimitError for more pixels than plain.MOST_PIXELS."""
     library = kernels.library()
     if library is None:
         from .plain import code_plain  # which is long, and rarely needed
 
-        code_plain(coder.plain, samples, bits, LEVELS[level])
+        code_plain(coder.plain, samples, bits, LEVELS[level], boxes)
         return
     with (
         coder.lent(most_bits(samples, bits)) as state,
-        Drawing(library, samples, bits, level, state) as drawing,
+        Drawing(library, samples, bits, level, boxes, state) as drawing,
     ):
         for rows in drawing.steps():
             drawing.code(rows)
@@ -63,6 +72,7 @@ class Drawing:
         samples: np.ndarray,
         bits: int,
         level: int,
+        boxes: Sequence[Box],
         state: kernels.EncoderState | kernels.DecoderState,
     ) -> None:
         assert samples.dtype == np.uint16
@@ -70,11 +80,13 @@ class Drawing:
         height, width, channels = samples.shape
         own, address = LEVELS[level], ctypes.addressof(state)
         tables = [stretch_table(), squash_table(), fresh_states(), fresh_histories()]
-        self._library, self._kept = library, (samples, tables, state)
+        places = np.array(boxes, np.int64).reshape(-1, 4)
+        self._library, self._kept = library, (samples, tables, state, places)
         self._height, self._rows = height, max(1, PIXELS_AT_ONCE // width)
         job = GraphicsStruct(
             height, width, channels, bits,
             own.contexts, own.hashed, own.predicted, own.votes, own.sure, own.blocks,
+            len(boxes), places.ctypes.data,
             samples.ctypes.data, *(table.ctypes.data for table in tables),
             address if isinstance(state, kernels.EncoderState) else None,
             address if isinstance(state, kernels.DecoderState) else None,

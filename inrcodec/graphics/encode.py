@@ -16,6 +16,7 @@ from ..context.prior import QUICK
 from ..history.chain import Chain
 from ..history.planes import Planes
 from ..options import LEAST_EFFORT, FitOptions
+from .boxes import CodedBox
 from .code import NoRoomError, quick_enough
 from .file import GraphicsImage, allows
 
@@ -29,6 +30,8 @@ BANDS, SAMPLE_PIXELS = 4, 1 << 16
 # Of the context model's bytes, as the prior is: between these both are worth a trial, of efforts
 # that have the time; a fit to graphics takes twenty times that of this model, for a few percent.
 CLEARLY, HARDLY = 0.75, 1.3
+# Of this model's bytes, those of the context model that a box within a picture is worth.
+CLEARLY_PHOTOGRAPH = 0.97
 # Levels of efforts; the last is for small pictures and few bits, too, which take little time.
 FAST, MIDDLE, BEST = 1, 2, 3
 BEST_EFFORT, SMALL_PIXELS, FEW_BITS = 6, 1 << 17, 4
@@ -84,17 +87,30 @@ def likely_way(
     if asked:
         return way, True
     sample = _sample(other.planes)
-    with Workers(numpy_backend(), options.threads) as workers:
-        layout, prior = choose_layout(sample), Models.of_prior(options.prior or QUICK)
-        coded = code(sample, layout, prior, b"", workers, options.priors)
-    networks = _estimate(other, sample, len(coded.data))
+    networks = _estimate(other, sample, _by_networks(sample, options))
     if options.effort < BEST_EFFORT:
         return (way, True) if drawn < networks else (None, False)
     return (None if drawn > HARDLY * networks else way), drawn < CLEARLY * networks
 
 
-def encode_graphics(way: Chain, options: FitOptions, seal: Seal) -> bytes | None:
-    """The file of a way; None if it would be larger than the samples are."""
+def by_graphics(planes: Planes) -> float:
+    """About how many bytes the model takes for planes, which are no others' beside them."""
+    sample = _sample(planes)
+    return _estimate(Chain((), planes), sample, len(GraphicsImage.encode(sample, FAST).data))
+
+
+def is_photograph(planes: Planes, options: FitOptions) -> bool:
+    """Whether planes within a picture of graphics are better coded by the context model."""
+    sample = _sample(planes)
+    drawn = len(GraphicsImage.encode(sample, FAST).data)
+    return _by_networks(sample, options) < CLEARLY_PHOTOGRAPH * drawn
+
+
+def encode_graphics(
+    way: Chain, options: FitOptions, seal: Seal, boxes: Sequence[CodedBox] = ()
+) -> bytes | None:
+    """The file of a way, of which boxes are coded by others; None if it would be larger than the
+    samples are."""
     geometry = way.planes.geometry
     pixels = geometry.height * geometry.width
     level = FAST if options.effort == LEAST_EFFORT else MIDDLE
@@ -106,9 +122,16 @@ def encode_graphics(way: Chain, options: FitOptions, seal: Seal) -> bytes | None
     try:
         worth = options.threads > 1 and pixels >= FOLLOWED_PIXELS
         decoded = options.decoded if worth else None
-        return seal(way, GraphicsImage.encode(way.planes, level, decoded))
+        return seal(way, GraphicsImage.encode(way.planes, level, decoded, boxes))
     except NoRoomError:
         return None
+
+
+def _by_networks(sample: Planes, options: FitOptions) -> int:
+    """The bytes of planes by the context model, as its prior is."""
+    with Workers(numpy_backend(), options.threads) as workers:
+        layout, prior = choose_layout(sample), Models.of_prior(options.prior or QUICK)
+        return len(code(sample, layout, prior, b"", workers, options.priors).data)
 
 
 def _estimate(way: Chain, sample: Planes, size: int) -> float:

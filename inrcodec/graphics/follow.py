@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..coding.rangecoder import Encoder
+from .boxes import Box
 from .code import Drawing, most_bits
 
 AHEAD = 7  # bytes that a decoder reads beyond what it needs
@@ -24,6 +25,7 @@ class Stream(NamedTuple):
     shape: tuple[int, ...]
     bits: int
     level: int
+    boxes: tuple[Box, ...] = ()
 
 
 # What decoders made of streams, which they had nothing else of: uint16 (H, W, C) each.
@@ -39,7 +41,9 @@ class _Coded(NamedTuple):
     settled: bytes
 
 
-def encode_followed(samples: np.ndarray, bits: int, level: int, decoded: Decoded) -> bytes:
+def encode_followed(
+    samples: np.ndarray, bits: int, level: int, boxes: tuple[Box, ...], decoded: Decoded
+) -> bytes:
     """The stream of samples, of which a decoder's go into `decoded`. Arguments and errors are
     code_graphics'; for the compiled loops alone."""
     from concurrent.futures import ThreadPoolExecutor
@@ -48,12 +52,15 @@ def encode_followed(samples: np.ndarray, bits: int, level: int, decoded: Decoded
     assert library is not None
     encoder, news, room = Encoder(), SimpleQueue[_Coded | None](), most_bits(samples, bits)
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(_follow, library, samples.shape, bits, level, room, news)
+        known = np.zeros_like(samples)
+        for box in boxes:
+            known[box.slices] = samples[box.slices]
+        result = pool.submit(_follow, library, known, bits, level, boxes, room, news)
         told = 0
         try:
             with (
                 encoder.lent(room) as state,
-                Drawing(library, samples, bits, level, state) as drawing,
+                Drawing(library, samples, bits, level, boxes, state) as drawing,
             ):
                 for rows in drawing.steps():
                     drawing.code(rows)
@@ -65,24 +72,25 @@ def encode_followed(samples: np.ndarray, bits: int, level: int, decoded: Decoded
             news.put(_Coded(0, 0, data[told:] + b"\0" * AHEAD))
         finally:
             news.put(None)
-        decoded[Stream(data, samples.shape, bits, level)] = result.result()
+        decoded[Stream(data, samples.shape, bits, level, boxes)] = result.result()
     return data
 
 
 def _follow(
     library: kernels.Library,
-    shape: tuple[int, ...],
+    samples: np.ndarray,
     bits: int,
     level: int,
+    boxes: tuple[Box, ...],
     room: int,
     news: SimpleQueue[_Coded | None],
 ) -> np.ndarray:
-    """The samples, by a decoder that reads no byte before it is settled; of an encoder that gave
-    up, some of them."""
-    samples, state = np.zeros(shape, np.uint16), kernels.DecoderState()
+    """The samples, of which those in boxes are there, by a decoder that reads no byte before it is
+    settled; of an encoder that gave up, some of them."""
+    state = kernels.DecoderState()
     stream, there = np.zeros(2 * room + 2 * AHEAD, np.uint8), 0
     waiting = deque[_Coded]()
-    with Drawing(library, samples, bits, level, state) as drawing:
+    with Drawing(library, samples, bits, level, boxes, state) as drawing:
         while (coded := news.get()) is not None:
             waiting.append(coded)
             begun, end = there >= AHEAD, there + len(coded.settled)

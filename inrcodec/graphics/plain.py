@@ -10,10 +10,13 @@ probabilities.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..coding.plain_rangecoder import PlainDecoder, PlainEncoder
 from ..errors import LimitError
+from .boxes import Box
 from .levels import Level
 from .plain_around import MARGIN, PAD, Colours, Pixel
 from .plain_expected import Expectations
@@ -27,17 +30,22 @@ MOST_COUNTED = 255  # pixels of one colour in a row or column
 
 
 def code_plain(
-    coder: PlainEncoder | PlainDecoder, samples: np.ndarray, bits: int, level: Level
+    coder: PlainEncoder | PlainDecoder,
+    samples: np.ndarray,
+    bits: int,
+    level: Level,
+    boxes: Sequence[Box] = (),
 ) -> None:
     """Codes samples uint16 (H, W, C), C 1 to 4, all below 2^bits, bits 1 to 16; a decoder writes
-    them there. Raises LimitError for more than MOST_PIXELS."""
+    them there, but for those in boxes, which are there. Raises LimitError for more than
+    MOST_PIXELS."""
     height, width, _ = samples.shape
     if height * width > MOST_PIXELS:
         raise LimitError(
             f"graphics: {width} x {height} pixels; without the compiled loops at most"
             f" {MOST_PIXELS} are coded"
         )
-    traversal = _Traversal(coder, samples, bits, level)
+    traversal = _Traversal(coder, samples, bits, level, boxes)
     for y in range(height):
         traversal.code_row(y)
 
@@ -46,9 +54,17 @@ class _Traversal:
     """A picture and what is known of it, while it is coded row by row."""
 
     def __init__(
-        self, coder: PlainEncoder | PlainDecoder, samples: np.ndarray, bits: int, level: Level
+        self,
+        coder: PlainEncoder | PlainDecoder,
+        samples: np.ndarray,
+        bits: int,
+        level: Level,
+        boxes: Sequence[Box],
     ) -> None:
         height, width, channels = samples.shape
+        self._known = np.zeros((height, width), bool)
+        for top, left, rows, cols in boxes:
+            self._known[top : top + rows, left : left + cols] = True
         self._samples, self._level = samples, level
         self._decodes = isinstance(coder, PlainDecoder)
         self._colours = Colours(channels)
@@ -75,7 +91,15 @@ class _Traversal:
         above_west = 0  # how the pixel to the north-west was missed
         while x < width:
             p = self._pixel(x, start + x, run, above_west)
-            if self._is_block(p) and self._expectations.block_goes_on(p, self._same(y, x)):
+            if self._known[y, x]:
+                above_west, self._misses[x] = self._misses[x], 0
+                for match in self._matches:
+                    match.end(p)
+                run = self._go_on(p, self._colours.number(tuple(self._samples[y, x].tolist())))
+                x += 1
+                continue
+            free = not self._known[y, x : x + BLOCK].any()
+            if free and self._is_block(p) and self._expectations.block_goes_on(p, self._same(y, x)):
                 after = x + BLOCK
                 pixels[start + x : start + after] = [p.w] * BLOCK
                 self._samples[y, x:after] = self._samples[y, x - 1]
@@ -87,13 +111,18 @@ class _Traversal:
                 continue
             above_west = self._misses[x]
             colour, self._misses[x] = self._code_pixel(p, self._wanted(y, x))
-            pixels[start + x], self._samples[y, x] = colour, self._colours.values[colour]
+            self._samples[y, x] = self._colours.values[colour]
             for match in self._matches:
                 match.follow(p, colour)
-            run = min(run + 1, MOST_COUNTED) if colour == p.w else 0
-            self._rises[x] = min(p.rise + 1, MOST_COUNTED) if colour == p.n else 0
+            run = self._go_on(p, colour)
             x += 1
         self._end_row(start)
+
+    def _go_on(self, p: Pixel, colour: int) -> int:
+        """Goes on behind a pixel of a colour; how many there are of it."""
+        self._pixels[p.at] = colour
+        self._rises[p.x] = min(p.rise + 1, MOST_COUNTED) if colour == p.n else 0
+        return min(p.run + 1, MOST_COUNTED) if colour == p.w else 0
 
     def _pixel(self, x: int, at: int, run: int, above_west: int) -> Pixel:
         """What is known of a pixel."""

@@ -57,6 +57,10 @@ class Match:
         if self._key is not None:
             self._places[self._key] = p.at
 
+    def end(self, p: Pixel) -> None:
+        """Follows none behind a pixel that was known."""
+        self._distances[p.x] = self.place = self.length = 0
+
     def leap(self, p: Pixel) -> None:
         """Goes on over a block of which it was right."""
         distance = p.at - self.place if self.place else 0

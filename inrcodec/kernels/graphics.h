@@ -34,6 +34,8 @@
 typedef struct {
     int64_t height, width, channels, bits;                    /* bits: of each sample, 1 .. 16 */
     int64_t contexts, hashed, predicted, votes, sure, blocks; /* of the level */
+    int64_t boxes;                       /* pixels that are known are in so many of them: */
+    const int64_t *box;                  /* (boxes, 4): top, left, height, width, disjoint */
     uint16_t *samples;                                        /* (height, width, channels) */
     const int16_t *stretch;                                   /* (4096,) */
     const uint16_t *squash;                                   /* (8192,) */
@@ -78,6 +80,7 @@ typedef struct {
     uint32_t finder_mask;
     void *memory; /* of all tables that do not grow */
     uint8_t *rises; /* by column, how many pixels of one colour there are from the row above on */
+    uint8_t *known; /* of a row's pixels, with BLOCK behind the last; NULL: none is */
     uint8_t *misses; /* of the pixels of two rows: 0 the likeliest colour, 1 another, 2 none */
     /* of a pixel's colour */
     inr_bucket *buckets;
@@ -194,6 +197,7 @@ void INR_NAME(inr_look_for_match)(const inr_model *m, const inr_pixel *p, inr_ma
 void INR_NAME(inr_match_follow)(const inr_model *m, const inr_pixel *p, inr_match *a,
                                 uint32_t colour);
 void INR_NAME(inr_match_leap)(const inr_pixel *p, inr_match *a);
+void INR_NAME(inr_match_end)(const inr_pixel *p, inr_match *a);
 
 int INR_NAME(inr_flat_goes_on)(inr_model *m, const inr_pixel *p, int wanted);
 int INR_NAME(inr_block_goes_on)(inr_model *m, const inr_pixel *p, int wanted);

@@ -10,6 +10,7 @@ class GraphicsStruct(ctypes.Structure):
         ("height", _INT), ("width", _INT), ("channels", _INT), ("bits", _INT),
         ("contexts", _INT), ("hashed", _INT), ("predicted", _INT), ("votes", _INT),
         ("sure", _INT), ("blocks", _INT),
+        ("boxes", _INT), ("box", _PTR),
         ("samples", _PTR), ("stretch", _PTR), ("squash", _PTR),
         ("states", _PTR), ("histories", _PTR),
         ("encoder", _PTR), ("decoder", _PTR),

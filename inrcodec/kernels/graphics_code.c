@@ -8,6 +8,8 @@
 /* Whether a flat area may go on over a block: the rows above do, and what is followed. */
 static int is_block(const inr_model *m, const inr_pixel *p, const inr_match *matches)
 {
+    if (m->known && memchr(m->known + p->x, 1, BLOCK))
+        return 0;
     if (!m->job->blocks || p->x < 2 || m->ahead[0][p->x - 2] < BLOCK + 5 ||
         m->ahead[1][p->x - 1] < BLOCK + 3)
         return 0;
@@ -102,6 +104,25 @@ static uint32_t code_pixel(inr_model *m, inr_pixel *p, uint16_t *samples)
     return colour;
 }
 
+/* Goes on behind a pixel of a colour. */
+static void pass(inr_model *m, inr_pixel *p, uint32_t colour)
+{
+    m->pixels[p->at] = colour;
+    p->run = colour == p->w ? p->run + (p->run < 255) : 0;
+    m->rises[p->x] = colour == p->n ? (uint8_t)(p->rise + (p->rise < 255)) : 0;
+}
+
+/* Which pixels of a row are in boxes. */
+static void fill_known(const inr_model *m, int64_t y)
+{
+    memset(m->known, 0, (size_t)m->job->width);
+    for (int64_t i = 0; i < m->job->boxes; i++) {
+        const int64_t *box = m->job->box + 4 * i;
+        if (y >= box[0] && y < box[0] + box[2])
+            memset(m->known + box[1], 1, (size_t)box[3]);
+    }
+}
+
 /* Codes a row; 0, or 1 without memory. */
 static int code_row(inr_model *m, inr_match *matches, int64_t y)
 {
@@ -112,6 +133,8 @@ static int code_row(inr_model *m, inr_match *matches, int64_t y)
     inr_pixel p = {0};
     for (int64_t i = 1; i <= PAD; i++)
         row[-i] = row[-m->stride];
+    if (m->known)
+        fill_known(m, y);
     /* misses: those of the row above at and behind the column, of this row before it */
     int32_t corner = 0;
     for (int64_t x = 0; x < width; x++) {
@@ -123,6 +146,17 @@ static int code_row(inr_model *m, inr_match *matches, int64_t y)
         const int32_t over = m->misses[x];
         p.missed = (x ? m->misses[x - 1] : 0) * 27 + over * 9 + corner * 3 +
                    (x + 1 < width ? m->misses[x + 1] : 0);
+        if (m->known && m->known[x]) {
+            const uint32_t there = INR_NAME(inr_colour_number)(m, samples);
+            if (there == NOTHING)
+                return 1;
+            for (int i = 0; i < MATCHES; i++)
+                INR_NAME(inr_match_end)(&p, matches + i);
+            pass(m, &p, there);
+            m->misses[x] = 0;
+            corner = over;
+            continue;
+        }
         const int even = is_even(&p);
         matches[0].key = matches[1].key = NOTHING;
         if (!even)
@@ -152,12 +186,10 @@ static int code_row(inr_model *m, inr_match *matches, int64_t y)
         const uint32_t colour = code_pixel(m, &p, samples);
         if (colour == NOTHING)
             return 1;
-        row[x] = colour;
         memcpy(samples, m->values[colour], (size_t)channels * sizeof *samples);
         for (int i = 0; i < MATCHES; i++)
             INR_NAME(inr_match_follow)(m, &p, matches + i, colour);
-        p.run = colour == p.w ? p.run + (p.run < 255) : 0;
-        rises[x] = colour == p.n ? (uint8_t)(p.rise + (p.rise < 255)) : 0;
+        pass(m, &p, colour);
         corner = over;
     }
     uint32_t *ahead = m->ahead[1];

@@ -61,3 +61,9 @@ void INR_NAME(inr_match_leap)(const inr_pixel *p, inr_match *a)
         a->length = a->length < LONGEST - BLOCK ? a->length + BLOCK : LONGEST;
     }
 }
+
+/* What a pixel that is known does to a match. */
+void INR_NAME(inr_match_end)(const inr_pixel *p, inr_match *a)
+{
+    a->distances[p->x] = a->place = a->length = 0;
+}

@@ -120,6 +120,7 @@ static void lay_out(arena *a, inr_model *m, inr_match *matches)
     }
     m->misses = take(a, width, 1);
     m->rises = take(a, width, 1);
+    m->known = g->boxes ? take(a, width + BLOCK, 1) : NULL;
     m->lines = take(a, (size_t)m->line_mask + 1, sizeof *m->lines);
     m->buckets = take(a, (size_t)m->bucket_mask + 1, sizeof *m->buckets);
     m->pixels = take(a, (size_t)((g->height + MARGIN) * m->stride), sizeof *m->pixels);

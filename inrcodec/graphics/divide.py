@@ -1,0 +1,113 @@
+"""Where a picture of graphics has photographs: boxes of pixels that are like none beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .boxes import MOST_BOXES, Box
+
+# Pixels are counted in square cells, of which there are so many at most.
+CELL, MOST_CELLS = 8, 1 << 15
+# A cell is one of a photograph if so many of its pixels are like neither their western nor their
+# northern neighbour, and of none if fewer; what such a one costs in a box, in cells that gain.
+BUSY, FLAT, COST = 0.6, 0.3, 3.0
+LEAST_PIXELS = 1 << 13  # of cells that gain, less those that cost
+EDGE = 0.4  # of a row's or column's pixels within a box, from where it is one of it
+STEADY = 4  # rows or columns that have to be
+
+
+def find_boxes(channels: Sequence[np.ndarray]) -> list[Box]:
+    """Boxes of a picture's planes (H, W) that look like photographs, in ascending order; none
+    meets another, or is all of the picture."""
+    height, width = channels[0].shape
+    cell = CELL
+    while -(-height // cell) * -(-width // cell) > MOST_CELLS:
+        cell *= 2
+    busy = _unlike(channels)
+    gains = _gains(busy, cell)
+    boxes: list[Box] = []
+    while len(boxes) < MOST_BOXES:
+        gain, box = _best(gains)
+        if gain * cell * cell < LEAST_PIXELS:
+            break
+        gains[box.slices] = -COST
+        coarse = _in_pixels(box, cell, height, width)
+        fitted = next(
+            (
+                each
+                for each in (_fitted(busy, coarse, cell), coarse)
+                if not any(each.meets(other) for other in boxes)
+            ),
+            None,
+        )
+        if fitted is not None:
+            boxes.append(fitted)
+    return [] if boxes == [Box(0, 0, height, width)] else sorted(boxes)
+
+
+def _unlike(channels: Sequence[np.ndarray]) -> np.ndarray:
+    """Which pixels are like neither neighbour, bool (H, W)."""
+    west, north = np.zeros((2, *channels[0].shape), bool)
+    west[:, 0] = north[0] = True
+    for plane in channels:
+        west[:, 1:] |= plane[:, 1:] != plane[:, :-1]
+        north[1:] |= plane[1:] != plane[:-1]
+    return west & north
+
+
+def _gains(busy: np.ndarray, cell: int) -> np.ndarray:
+    """What each cell, float64 (rows, cols), is worth in a box."""
+    rows, cols = (np.arange(0, size, cell) for size in busy.shape)
+    counts = np.add.reduceat(np.add.reduceat(busy.astype(np.int64), rows, axis=0), cols, axis=1)
+    sizes = np.outer(np.diff(rows, append=busy.shape[0]), np.diff(cols, append=busy.shape[1]))
+    part = counts / sizes
+    return np.where(part >= BUSY, 1.0, np.where(part >= FLAT, 0.0, -COST))
+
+
+def _best(gains: np.ndarray) -> tuple[float, Box]:
+    """The rectangle of the greatest sum: by the runs of greatest sums of all bands of rows (Bentley
+    1984, Programming pearls)."""
+    rows = len(gains)
+    sums = np.vstack([np.zeros(gains.shape[1]), gains.cumsum(axis=0)])
+    most, best = 0.0, Box(0, 0, 0, 0)
+    for top in range(rows):
+        bands = (sums[top + 1 :] - sums[top]).cumsum(axis=1)
+        ends = np.hstack([np.zeros((rows - top, 1)), bands])
+        runs = bands - np.minimum.accumulate(ends[:, :-1], axis=1)
+        at = int(runs.argmax())
+        if runs.flat[at] > most:
+            most = float(runs.flat[at])
+            band, last = divmod(at, gains.shape[1])
+            left = int(ends[band, : last + 1].argmin())
+            best = Box(top, left, band + 1, last + 1 - left)
+    return most, best
+
+
+def _in_pixels(box: Box, cell: int, height: int, width: int) -> Box:
+    """A box of cells."""
+    top, left = box.top * cell, box.left * cell
+    return Box(top, left, min(box.height * cell, height - top), min(box.width * cell, width - left))
+
+
+def _fitted(busy: np.ndarray, box: Box, reach: int) -> Box:
+    """A box with its edges moved to those of the photograph, by less than so many pixels."""
+    rows, cols = box.slices
+    top, bottom = _ends(busy[:, cols].mean(axis=1), rows, reach)
+    left, right = _ends(busy[top:bottom].mean(axis=0), cols, reach)
+    return Box(top, left, bottom - top, right - left)
+
+
+def _ends(part: np.ndarray, found: slice, reach: int) -> tuple[int, int]:
+    """From where on, and to where, a photograph has rows or columns of which such parts are busy;
+    as found where that is not to be seen."""
+    steady = np.convolve(part >= EDGE, np.ones(STEADY, int), "valid") == STEADY
+    start, stop = found.start, found.stop
+    first = np.flatnonzero(steady[max(start - reach, 0) : start + reach])
+    begin = max(stop - reach - STEADY, 0)
+    last = np.flatnonzero(steady[begin : stop + reach - STEADY])
+    return (
+        max(start - reach, 0) + int(first[0]) if first.size else start,
+        begin + int(last[-1]) + STEADY if last.size else stop,
+    )
