@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +15,23 @@ from .contents import Contents, Model, pack_part, planes_of
 from .context.encode import encode_context
 from .errors import DeviceError, ImageError
 from .files.picture import PLAIN, Picture, digest
-from .graphics.boxes import CodedBox
-from .graphics.divide import find_boxes
+from .graphics.boxes import Box, CodedBox
+from .graphics.divide import find_boxes, without
 from .graphics.encode import (
     BEST_EFFORT,
+    CLEARLY,
     by_graphics,
+    compared,
     encode_graphics,
     is_photograph,
+    judged,
     likely_way,
     repeats,
 )  # fmt: skip
 from .graphics.file import allows, coded_samples
 from .history.chain import Chain, beginnings, chains, doubtful
 from .history.colour_table import ColourTable
-from .history.planes import INDEX, YCC, Planes
+from .history.planes import INDEX, YCC, Geometry, Planes
 from .jpeg.coefficients.encode import encode_coefficients
 from .jpeg.step import Jpeg
 from .limits import Limits
@@ -76,6 +81,15 @@ def tried(
     candidates: list[bytes] = []
     model, history = wanted.model, wanted.history
     past, blocks = picture.jpeg, None
+    alike = past is None and model == "auto" and repeats(plain.planes)
+    photographs = []
+    if allows(plain.planes.geometry) and (alike or model == "graphics"):
+        photographs = _photographs(plain.planes, options, history)
+    if alike and any(photo.picture.jpeg is not None for photo in photographs):
+        # else the whole picture may be found to be a JPEG with many exceptions, in a long time
+        files, part = _divided(plain, photographs, options, wanted, seal)
+        if files and part < CLEARLY:
+            return files
     if past is None and history and model in ("auto", "context"):
         past = Jpeg.find(plain.planes)
     if past is not None:
@@ -86,8 +100,7 @@ def tried(
             fitted = replace(options, effort=LEAST_EFFORT + 1)
             candidates.append(encode_coefficients(blocks, fitted, seal))
         # in drawings it can be found, too, by chance
-        chance = model == "auto" and picture.jpeg is None and repeats(plain.planes)
-        if not doubtful(blocks, plain) and not chance:
+        if not doubtful(blocks, plain) and not alike:
             return candidates
     begun = beginnings(plain) if history else [plain]
     indexed = [start.then(ColourTable) for start in begun]
@@ -103,7 +116,7 @@ def tried(
     ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
     if model == "graphics" or (model == "auto" and repeats(begun[-1].planes)):
-        drawn, sure = _drawn(plain, ways, options, wanted, seal)
+        drawn, sure = _drawn(plain, ways, photographs, options, wanted, seal)
         candidates += drawn
         if drawn and model == "auto" and likely < len(min(drawn, key=len)) * UNLIKELY_STORED:
             candidates.append(stored())
@@ -129,64 +142,99 @@ def tried(
 
 
 def _drawn(
-    plain: Chain, ways: list[Chain], options: FitOptions, wanted: Wanted, seal: Seal
+    plain: Chain,
+    ways: list[Chain],
+    photographs: list[_Photograph],
+    options: FitOptions,
+    wanted: Wanted,
+    seal: Seal,
 ) -> tuple[list[bytes], bool]:
     """The files of the graphics model, if that is worth one or was asked for; and whether no other
     is."""
     asked = wanted.model == "graphics"
-    drawn, sure = list[bytes | None](), asked
+    files, sure = list[bytes](), asked
     # colours that were converted are rarely drawn
     drawable = [plain, *(w for w in ways if w.steps and w.planes.geometry.kind != YCC)]
     allowed = [way for way in drawable if allows(way.planes.geometry)]
-    if allowed and (asked or allows(ways[0].planes.geometry)):
+    if photographs:
+        files, part = _divided(plain, photographs, options, wanted, seal)
+        sure = asked or judged(part, options)[1]
+    elif allowed and (asked or allows(ways[0].planes.geometry)):
         way, sure = likely_way(allowed, ways[0], options, asked)
-        if way is not None:
-            boxes = [] if way.steps else _photographs(way.planes, options, wanted)
-            drawn.append(encode_graphics(way, options, seal, boxes))
-            if boxes and options.effort >= BEST_EFFORT:
-                drawn.append(encode_graphics(way, options, seal))
-    files = [file for file in drawn if file is not None]
+        file = None if way is None else encode_graphics(way, options, seal)
+        files = [] if file is None else [file]
     if asked and not files:
         raise ImageError("the graphics model is not for this picture")
     return files, sure
 
 
-def _photographs(planes: Planes, options: FitOptions, wanted: Wanted) -> list[CodedBox]:
-    """Boxes within a picture of graphics that the context model, or a JPEG's, codes better."""
-    geometry, found = planes.geometry, list[CodedBox]()
+def _divided(
+    plain: Chain,
+    photographs: list[_Photograph],
+    options: FitOptions,
+    wanted: Wanted,
+    seal: Seal,
+) -> tuple[list[bytes], float]:
+    """Files of the graphics model in which photographs are coded by others, if what is around these
+    is for it or it was asked for; and what part of the context model's bytes that takes."""
+    rest = without(plain.planes, [photo.box for photo in photographs])
+    part = compared(rest, options)
+    if wanted.model != "graphics" and not judged(part, options)[0]:
+        return [], part
+    boxes = _coded_boxes(photographs, plain.planes.geometry, options, wanted.history)
+    files = [encode_graphics(plain, options, seal, boxes)]
+    if boxes and options.effort >= BEST_EFFORT:
+        files.append(encode_graphics(plain, options, seal))
+    return [file for file in files if file is not None], part
+
+
+class _Photograph(NamedTuple):
+    """A box of a picture of graphics: its pixels, with the JPEG that they were, if any."""
+
+    box: Box
+    picture: Picture
+    planes: Planes
+
+
+def _photographs(planes: Planes, options: FitOptions, history: bool) -> list[_Photograph]:
+    """Those that the context model, or a JPEG's, codes better; none where there is little time."""
+    geometry, found = planes.geometry, list[_Photograph]()
     boxes = [] if geometry.kind == INDEX else find_boxes(planes.channels)
-    if not boxes:
+    pixels = sum(box.height * box.width for box in boxes)
+    if not boxes or options.deadline - time.monotonic() < BOX_SECONDS * pixels:
         return found
     samples, _ = coded_samples(planes)
-    effort = options.effort if options.effort >= BEST_EFFORT else min(options.effort, BOX_EFFORT)
-    own = replace(options, effort=effort, prior=None, decoded=None, tell=lambda _: None)
     for box in boxes:
-        if options.deadline - time.monotonic() < BOX_SECONDS * box.height * box.width:
-            break
         crop = samples[box.slices].astype(geometry.dtype)
-        part = _photograph(crop[:, :, 0] if crop.shape[2] == 1 else crop, own, wanted)
-        if part is not None:
-            limits = Limits(pixels=box.height * box.width)
-            found.append(CodedBox.parse(box, part, geometry, samples.shape[2], limits))
+        picture = Picture(np.ascontiguousarray(crop[:, :, 0] if crop.shape[2] == 1 else crop))
+        own = planes_of(picture)
+        past = Jpeg.find(own) if history else None
+        if past is not None or is_photograph(own, options):
+            found.append(_Photograph(box, replace(picture, jpeg=past), own))
     return found
 
 
-def _photograph(crop: np.ndarray, options: FitOptions, wanted: Wanted) -> bytes | None:
-    """The part of a box, None if the graphics model does it better."""
-    plain = Chain((), planes_of(Picture(np.ascontiguousarray(crop))))
-    past = Jpeg.find(plain.planes) if wanted.history else None
-    if past is None and not is_photograph(plain.planes, options):
-        return None
-    given = digest(crop)
+def _coded_boxes(
+    photographs: list[_Photograph], geometry: Geometry, options: FitOptions, history: bool
+) -> list[CodedBox]:
+    """Photographs as parts of a picture of graphics of that geometry."""
+    effort = options.effort if options.effort >= BEST_EFFORT else min(options.effort, BOX_EFFORT)
+    options = replace(options, effort=effort, prior=None, decoded=None, tell=lambda _: None)
+    coded = []
+    for box, picture, planes in photographs:
+        seal = partial(_seal_part, planes.geometry, digest(picture.samples))
+        ways = Wanted("context", history)
+        part = min(tried(Chain((), planes), picture, options, ways, seal), key=len)
+        if picture.jpeg is None or len(part) < by_graphics(planes):
+            limits = Limits(pixels=box.height * box.width)
+            channels = planes.geometry.channels
+            coded.append(CodedBox.parse(box, part, geometry, channels, limits))
+    return coded
 
-    def seal(chain: Chain, coded: Model) -> bytes:
-        contents = Contents(plain.planes.geometry, given, PLAIN, None, chain.steps, coded)
-        return pack_part(contents, PLAIN)
 
-    picture = Picture(crop, jpeg=past)
-    parts = tried(plain, picture, options, Wanted("context", wanted.history), seal)
-    part = min(parts, key=len)
-    return part if past is None or len(part) < by_graphics(plain.planes) else None
+def _seal_part(geometry: Geometry, given: bytes, chain: Chain, coded: Model) -> bytes:
+    """The part of a box whose samples have a digest."""
+    return pack_part(Contents(geometry, given, PLAIN, None, chain.steps, coded), PLAIN)
 
 
 def _jpeg_bytes(picture: Picture) -> int:

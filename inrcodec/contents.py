@@ -232,7 +232,8 @@ def parse_box(data: bytes, limits: Limits = DEFAULT) -> Contents:
     for tag, _ in container.sections:
         if tag in OF_PICTURES:
             raise CorruptError(f"section {named(tag)} in a box")
-    if container.header.model.number not in OF_BOXES:
+    number = container.header.model.number
+    if number not in OF_BOXES and any(room.number == number for room in MODELS):
         raise CorruptError("a box of a model that it is not for")
     contents = _contents(container, limits)
     if isinstance(contents.model, ContextImage) and contents.model.shared is not None:

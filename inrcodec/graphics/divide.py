@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..history.planes import Planes
 from .boxes import MOST_BOXES, Box
 
-# Pixels are counted in square cells, of which there are so many at most.
+LEAST_PIXELS = 1 << 13  # of a photograph that is looked for
+# A picture is cut where so few of a row's or column's pixels are like neither their western nor
+# their northern neighbour (are busy), in so many rows or columns beside each other.
+QUIET, GAP = 0.005, 2
+PHOTOGRAPH = 0.5  # so many pixels of a piece are busy that is one as a whole
+# In other pieces pixels are counted in square cells, of which there are so many at most. One of a
+# photograph has so many busy pixels, one of none fewer; what that costs, in cells that gain.
 CELL, MOST_CELLS = 8, 1 << 15
-# A cell is one of a photograph if so many of its pixels are like neither their western nor their
-# northern neighbour, and of none if fewer; what such a one costs in a box, in cells that gain.
 BUSY, FLAT, COST = 0.6, 0.3, 3.0
-LEAST_PIXELS = 1 << 13  # of cells that gain, less those that cost
 EDGE = 0.4  # of a row's or column's pixels within a box, from where it is one of it
 STEADY = 4  # rows or columns that have to be
 
@@ -22,10 +27,66 @@ def find_boxes(channels: Sequence[np.ndarray]) -> list[Box]:
     """Boxes of a picture's planes (H, W) that look like photographs, in ascending order; none
     meets another, or is all of the picture."""
     height, width = channels[0].shape
+    busy = _unlike(channels)
+    boxes: list[Box] = []
+    for piece in _pieces(busy, Box(0, 0, height, width)):
+        inside = busy[piece.slices]
+        if inside.mean() >= PHOTOGRAPH:
+            boxes.append(piece)
+        elif inside.sum() >= LEAST_PIXELS * BUSY:
+            boxes += [
+                Box(piece.top + top, piece.left + left, rows, cols)
+                for top, left, rows, cols in _within(inside)
+            ]
+    boxes = sorted(boxes, key=lambda box: box.height * box.width)[-MOST_BOXES:]
+    return [] if boxes == [Box(0, 0, height, width)] else sorted(boxes)
+
+
+def without(planes: Planes, boxes: Sequence[Box]) -> Planes:
+    """Planes that are flat in boxes."""
+    channels = []
+    for plane in planes.channels:
+        flat = plane.copy()
+        for box in boxes:
+            flat[box.slices] = plane[box.top, box.left]
+        channels.append(flat)
+    return replace(planes, channels=tuple(channels))
+
+
+def _pieces(busy: np.ndarray, box: Box) -> list[Box]:
+    """What quiet rows and columns cut a box into, and its pieces (Nagy and Seth 1984, recursive
+    X-Y cuts); those that are large enough."""
+    if box.height * box.width < LEAST_PIXELS:
+        return []
+    inside = busy[box.slices]
+    rows, cols = (_loud(inside.mean(axis=axis) > QUIET) for axis in (1, 0))
+    if rows == [(0, box.height)] and cols == [(0, box.width)]:
+        return [box]
+    cut = [
+        Box(box.top + top, box.left + left, bottom - top, right - left)
+        for top, bottom in rows
+        for left, right in cols
+    ]
+    return [piece for each in cut for piece in _pieces(busy, each)]
+
+
+def _loud(loud: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of rows or columns, from and to, without quiet ones but for gaps that are too small."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], loud, [False]]).astype(np.int8)))
+    runs: list[tuple[int, int]] = []
+    for start, stop in edges.reshape(-1, 2).tolist():
+        if runs and start - runs[-1][1] < GAP:
+            start = runs.pop()[0]
+        runs.append((start, stop))
+    return runs
+
+
+def _within(busy: np.ndarray) -> list[Box]:
+    """Boxes in a piece that is not a photograph as a whole."""
+    height, width = busy.shape
     cell = CELL
     while -(-height // cell) * -(-width // cell) > MOST_CELLS:
         cell *= 2
-    busy = _unlike(channels)
     gains = _gains(busy, cell)
     boxes: list[Box] = []
     while len(boxes) < MOST_BOXES:
@@ -34,17 +95,11 @@ def find_boxes(channels: Sequence[np.ndarray]) -> list[Box]:
             break
         gains[box.slices] = -COST
         coarse = _in_pixels(box, cell, height, width)
-        fitted = next(
-            (
-                each
-                for each in (_fitted(busy, coarse, cell), coarse)
-                if not any(each.meets(other) for other in boxes)
-            ),
-            None,
-        )
-        if fitted is not None:
-            boxes.append(fitted)
-    return [] if boxes == [Box(0, 0, height, width)] else sorted(boxes)
+        for each in (_fitted(busy, coarse, cell), coarse):
+            if not any(each.meets(other) for other in boxes):
+                boxes.append(each)
+                break
+    return boxes
 
 
 def _unlike(channels: Sequence[np.ndarray]) -> np.ndarray:
