@@ -22,6 +22,7 @@ from .errors import LinrError
 from .files.metadata import pack_metadata
 from .files.places import Place, opened
 from .frames.file import Frames
+from .graphics.boxes import CodedBox
 from .graphics.file import GraphicsImage
 from .history.enlarged import Enlarged
 from .history.planes import GREY, INDEX, RGB, YCC, Geometry
@@ -171,7 +172,7 @@ def describe(
         if statistics is not None:
             result["planes"] = statistics.rows()
     if isinstance(model, GraphicsImage):
-        result["level"] = model.level
+        result |= {"level": model.level, "boxes": [_box(coded) for coded in model.boxes]}
     if isinstance(model, CoefficientImage):
         result |= {"weights": "int", "prior": model.prior, "rank": model.rank or None}
     if isinstance(model, CoordinateImage):
@@ -189,6 +190,18 @@ def describe(
         if decisions is not None and networks.transform is None:
             result["planes"] = decisions.rows(model.geometry, networks.modes)
     return result
+
+
+def _box(coded: CodedBox) -> dict[str, Any]:
+    """What there is to say of a box that another model codes."""
+    contents = coded.contents
+    return {
+        **coded.box._asdict(),
+        "mode": contents.model.name,
+        "history": [past for past in (step.past() for step in contents.steps) if past],
+        "steps": [{"step": step.name, **step.facts()} for step in contents.steps],
+        "bytes": len(coded.data),
+    }
 
 
 def channel_names(geometry: Geometry) -> list[str]:

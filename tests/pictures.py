@@ -50,6 +50,21 @@ def scene(height: int, width: int, channels: int, dtype: type, seed: int = 0) ->
     return image[:, :, 0] if channels == 1 else image
 
 
+def textured(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Light of all frequencies, as photographs have it, its channels alike; uint8."""
+    rng, light = np.random.default_rng(seed), np.zeros((height, width))
+    for size in (1, 2, 4, 8, 16, 32):
+        grid = rng.normal(0, 3 * size**1.1, (height // size + 2, width // size + 2))
+        (y, i), (x, j) = (np.modf(np.arange(n) / size) for n in (height, width))
+        rows = [grid[i.astype(int) + 1], grid[i.astype(int)]]
+        down = rows[0] * y[:, None] + rows[1] * (1 - y)[:, None]
+        light += down[:, j.astype(int) + 1] * x + down[:, j.astype(int)] * (1 - x)
+    planes = [
+        128 + light * (0.8 + 0.1 * k) + rng.normal(0, 0.3, light.shape) for k in range(channels)
+    ]
+    return np.clip(np.stack(planes, axis=-1), 0, 255).astype(np.uint8)
+
+
 def enlarged(
     image: np.ndarray, rows: int, cols: int, row_phase: int = 0, col_phase: int = 0
 ) -> np.ndarray:

@@ -19,7 +19,7 @@ Array = np.ndarray
 Fields = dict[str, Any]
 Sections = dict[str, list[bytes]]  # the payloads by tag
 
-KNOWN = "HPmsnXVCYEJWUQADNF"
+KNOWN = "HPmsnXVCYEJWUQABDNF"
 STORED, CONTEXT, COORDINATE, COEFFICIENTS, GRAPHICS = MODELS = (0, 1, 2, 3, 6)
 PARTS = 5
 JFIF, RANKS, TABLE, SUBSAMPLED, ENLARGED, JPEG = range(1, 7)
@@ -161,6 +161,7 @@ def check_belongings(sections: Sections, model: list, steps: list[int]) -> None:
     if number not in (STORED, GRAPHICS):
         times |= {"W": optional if in_levels and prior else (1, 1)}
     times |= {"A": optional} if number == COORDINATE else {}
+    times |= {"B": (0, 16)} if number == GRAPHICS else {}  # 13.8 has how many
     times |= {"D": (1, 4) if in_levels else (1, 1)}
     if number == CONTEXT and "g" in fields:
         del times["W"]

@@ -96,6 +96,11 @@ def decode_all(data: bytes, index: int = 0, scale: int = 1) -> tuple[Array, Fiel
     return result.samples, pixel, result.coded
 
 
+def whole(part: Part) -> Decoded:
+    """Of a part that shares nothing and sees no others."""
+    return image_of(part, 1, None, lambda _: [])
+
+
 def image_of(
     part: Part,
     scale: int,
@@ -129,7 +134,9 @@ def image_of(
         level = there.bit_length() - 1
         samples = context_image(sections["D"], weights, fields, planes, level, shared, pages(there))
     elif model == GRAPHICS:
-        samples = channels_of(graphics_image(sections["D"][0], fields, planes))
+        samples = channels_of(
+            graphics_image(sections, fields, planes, lambda part: whole(part).samples)
+        )
     else:
         check_whole(planes)
         image, digest = coordinate_image(sections, fields, planes, digest, index)

@@ -1,19 +1,24 @@
 """Graphics images, chapter 13 of format_spec.md, for the second decoder: from the page alone.
 
-Here are fields, pixels as expected and the picture (13.1, 13.3, 13.5); 13.2 is in
+Here are fields, pixels as expected and the picture (13.1, 13.3, 13.5, 13.8); 13.2 is in
 second_graphics_mixing.py, what is known of pixels (13.3, 13.4) in second_graphics_pixels.py, 13.6
-in second_graphics_colours.py and 13.7 in second_graphics_samples.py.
+in second_graphics_colours.py, 13.7 in second_graphics_samples.py and what boxes have (13.8) in
+second_graphics_boxes.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from second_coding import RangeDecoder
-from second_container import Array, Fields, check_keys, check_numbers
+from second_container import Array, Fields, Sections, check_keys, check_numbers
+from second_graphics_boxes import Known, decode_boxes, read_boxes
 from second_graphics_colours import LikelyColours
 from second_graphics_mixing import SQUASH, Adaptive, Weights, hashed, steps
 from second_graphics_pixels import LEVELS, Colour, Level, Matches, Pixel, Places
 from second_graphics_samples import Samples
+from second_parts import Part
 from second_steps import Planes, check_whole
 
 BLOCK = 32  # pixels
@@ -77,12 +82,18 @@ class Expected:
 
 
 class Picture:
-    """What of a picture is decoded, and what was learned from it."""
+    """What of a picture is decoded, and what was learned from it; known: pixels of boxes."""
 
     def __init__(
-        self, stream: RangeDecoder, size: tuple[int, int], channels: int, bits: int, level: Level
+        self,
+        stream: RangeDecoder,
+        size: tuple[int, int],
+        channels: int,
+        bits: int,
+        level: Level,
+        known: Known,
     ) -> None:
-        (self.height, self.width), self.level = size, level
+        (self.height, self.width), self.level, self.known = size, level, known
         count = self.height * self.width
         self.places, self.matches = Places(self.height, self.width), Matches(self.width, count)
         self.colours: list[Colour] = [(0,) * channels]
@@ -111,9 +122,15 @@ class Picture:
             pixel = Pixel(
                 self.places, self.places.start(row) + j, j, run, self.rise[j], missed, ahead[j]
             )
+            if (row, j) in self.known:
+                self.matches.stop(j)
+                run = self.put(pixel, self.number(self.known[row, j]))
+                corner, self.miss[j], j = self.miss[j], 0, j + 1
+                continue
             self.matches.look(pixel)
             maybe = self.level.blocks and pixel.even and j >= 2 and ahead[j - 2] >= BLOCK + 5
             maybe = maybe and ahead_2[j - 1] >= BLOCK + 3 and self.matches.agree(pixel, BLOCK)
+            maybe = maybe and not any((row, j + x) in self.known for x in range(BLOCK))
             if maybe and self.expected.block(pixel):
                 self.matches.skip(pixel, BLOCK)
                 self.places.a[pixel.place : pixel.place + BLOCK] = [pixel.near.w] * BLOCK
@@ -123,11 +140,23 @@ class Picture:
                 continue
             colour, miss = self.decode_pixel(pixel)
             self.matches.learn(pixel, colour)
-            self.places.a[pixel.place] = colour
-            run = min(run + 1, 255) if colour == pixel.near.w else 0
-            self.rise[j] = min(self.rise[j] + 1, 255) if colour == pixel.near.n else 0
+            run = self.put(pixel, colour)
             corner, self.miss[j], j = self.miss[j], miss, j + 1
         self.places.end_row(row)
+
+    def put(self, pixel: Pixel, colour: int) -> int:
+        """A pixel's colour is known; run behind it."""
+        j, near = pixel.column, pixel.near
+        self.places.a[pixel.place] = colour
+        self.rise[j] = min(self.rise[j] + 1, 255) if colour == near.n else 0
+        return min(pixel.run + 1, 255) if colour == near.w else 0
+
+    def number(self, colour: Colour) -> int:
+        """Of a colour, which may be new."""
+        number = self.numbers.setdefault(colour, len(self.numbers))
+        if number == len(self.colours):
+            self.colours.append(colour)
+        return number
 
     def decode_pixel(self, pixel: Pixel) -> tuple[int, int]:
         """Colour and miss."""
@@ -148,9 +177,7 @@ class Picture:
             found = self.samples.decode(
                 pixel, self.colours, self.last_coded, self.flat_before, votes
             )
-            colour, miss = self.numbers.setdefault(found, len(self.numbers)), 2
-            if colour == len(self.colours):
-                self.colours.append(found)
+            colour, miss = self.number(found), 2
             self.last_coded = colour
         self.likely.count(colour)
         return colour, miss
@@ -169,10 +196,12 @@ def read_told(fields: Fields, planes: Planes) -> dict[int, int]:
     return dict(zip(channels, values, strict=True))
 
 
-def graphics_image(payload: bytes, fields: Fields, planes: Planes) -> Array:
-    """The samples (height, width, channels)."""
+def graphics_image(
+    sections: Sections, fields: Fields, planes: Planes, decode: Callable[[Part], Array]
+) -> Array:
+    """The samples (height, width, channels); decode: gives those of a part."""
     check_whole(planes)
-    check_keys(fields, "lb", "k", "fields of a graphics image")
+    check_keys(fields, "lb", "kr", "fields of a graphics image")
     check_numbers([fields["l"]], 1, 1, 3)
     check_numbers([fields["b"]], 1, 1, planes.bits)
     told = read_told(fields, planes)
@@ -180,10 +209,13 @@ def graphics_image(payload: bytes, fields: Fields, planes: Planes) -> Array:
     assert coded, "no channel that is coded"
     height, width = planes.height, planes.width
     assert (height + 3) * (width + 16) <= 2**27, "pixels and what is around them"
-    level = LEVELS[fields["l"]]
-    bits = -(-height * width // BLOCK) if level.blocks else height * width
-    assert bits <= 363409 * (len(payload) + 16), "more bits than the data can hold"
-    picture = Picture(RangeDecoder(payload), (height, width), len(coded), fields["b"], level)
+    level, bits, payload = LEVELS[fields["l"]], fields["b"], sections["D"][0]
+    boxes = read_boxes(fields, planes)
+    pixels = height * width - sum(box.height * box.width for box in boxes)
+    least = -(-pixels // BLOCK) if level.blocks else pixels
+    assert least <= 363409 * (len(payload) + 16), "more bits than the data can hold"
+    known = decode_boxes(sections.get("B", []), boxes, planes, len(coded), bits, decode)
+    picture = Picture(RangeDecoder(payload), (height, width), len(coded), bits, level, known)
     image = np.zeros((height, width, planes.channels), np.int64)
     image[:, :, coded] = picture.decode()
     for channel, value in told.items():

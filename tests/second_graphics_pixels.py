@@ -139,9 +139,13 @@ class Match:  # 13.4
             self.distances[pixel.column] = pixel.place - self.place
             self.place, self.length = self.place + 1, min(self.length + 1, 255)
         else:
-            self.distances[pixel.column] = self.place = self.length = 0
+            self.stop(pixel.column)
         if not pixel.even:
             self.table[key] = pixel.place
+
+    def stop(self, column: int) -> None:
+        """Behind a pixel of a box (13.8)."""
+        self.distances[column] = self.place = self.length = 0
 
     def skip(self, pixel: Pixel, count: int) -> None:
         """Behind a block of so many pixels."""
@@ -178,6 +182,10 @@ class Matches:
     def learn(self, pixel: Pixel, colour: int) -> None:
         for match, key in zip(self.both, self.keys, strict=True):
             match.learn(pixel, key, colour)
+
+    def stop(self, column: int) -> None:
+        for match in self.both:
+            match.stop(column)
 
     def agree(self, pixel: Pixel, count: int) -> bool:
         """Whether all that there are go on with the colour w for so many pixels."""

@@ -3,7 +3,7 @@
     python -m tests.golden.make_golden [ROOM]...
 
 makes those that are not there yet, of all rooms or of some (as `jpegs`, without a fit).
-Formats 2.0 and 2.1 are frozen: files that have been released are never made anew.
+Formats 2.0 to 2.2 are frozen: files that have been released are never made anew.
 What is said of a file comes from the picture that it was made of, not from a decoder: shape, bits
 and SHA-256 of the samples (little-endian), that of every 2nd, 4th and 8th row and column, and,
 where there is more to the picture, that of what test_golden.about() says of it. (Of subsampled

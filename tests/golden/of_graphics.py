@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 import inrcodec
 from inrcodec import Picture, PixelType
 from inrcodec.contents import planes_of
+from inrcodec.encode import source_picture
+from inrcodec.graphics.boxes import Box
 from inrcodec.graphics.encode import repeats
 from inrcodec.graphics.levels import LEVELS
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
+from inrcodec.history.step import Step
 from inrcodec.history.value_ranks import ValueRanks
 from tests.frames.files import How, a_set, moving, parts_file, stored
-from tests.golden.recipes import KINDS, Made, spoilt
-from tests.graphics.pictures import drawn, graphics_file, of_many_colours
-from tests.pictures import enlarged, jpeg_scene, scene
+from tests.golden.of_jpegs import jpeg_file
+from tests.golden.recipes import KINDS, Made, Recipe, context, spoilt
+from tests.graphics.pictures import drawn, graphics_file, of_many_colours, with_photographs
+from tests.jpeg.files import pillow
+from tests.pictures import enlarged, jpeg_scene, scene, unfitted_file
 
 
 def graphics() -> Iterator[Made]:
     """All of them."""
     for name, picture, data in (
-        *levels(), *sizes(), *constants(), *types(), *steps(), *parts(), *encoded()
+        *levels(), *sizes(), *constants(), *types(), *steps(), *parts(), *encoded(),
+        *boxes(), *boxes_of_channels(), *boxes_of_steps()
     ):  # fmt: skip
         whole = Picture(picture) if isinstance(picture, np.ndarray) else picture
         yield f"graphics_{name}", whole, data
@@ -168,3 +175,133 @@ def encoded() -> Iterator[tuple]:
     pages = np.stack([drawn(20, 50, 4, np.uint8, seed) for seed in (15, 15, 16)])
     data = inrcodec.encode_frames(pages, tile=32, effort=1, model="graphics")
     yield "encoded_tiles_rgba8", [Picture(page) for page in pages], data
+
+
+def networks(picture: Picture) -> bytes:
+    """A file of the context model under a prior as it is."""
+    return context(picture, Recipe(prior=1))
+
+
+def in_sections(picture: Picture) -> bytes:
+    """A file of the context model whose data are in three sections, in several streams."""
+    return context(picture, Recipe(prior=1, streams=(1, 2, 3)))
+
+
+def unfitted(picture: Picture) -> bytes:
+    """A file of the context model with networks of its own."""
+    return unfitted_file(picture.samples)
+
+
+def behind(*its: type[Step]) -> Callable[[Picture], bytes]:
+    """Files of the context model behind steps."""
+    return lambda picture: context(picture, Recipe(prior=2, steps=its))
+
+
+def boxes() -> Iterator[tuple]:
+    """One box or several, in text and in flat areas; all of a picture."""
+    one = Box(9, 17, 18, 22)
+    for level, channels, dtype in (
+        (1, 3, np.uint8), (2, 4, np.uint8), (3, 1, np.uint8), (2, 3, np.uint16), (1, 2, np.uint16)
+    ):  # fmt: skip
+        image = with_photographs(drawn(36, 64, channels, dtype, level), [one])
+        name = f"box_level{level}_{KINDS[channels - 1]}{8 * image.itemsize}"
+        yield name, image, graphics_file(image, level, boxes=[(one, networks)])
+    # at all edges, two of them in corners; two that touch, and two whose corners do
+    many = [
+        Box(0, 0, 9, 12), Box(0, 60, 5, 20), Box(9, 12, 8, 11), Box(9, 23, 6, 9), Box(14, 0, 7, 5),
+        Box(15, 142, 14, 8), Box(24, 50, 6, 21),
+    ]  # fmt: skip
+    flat = np.full((30, 150, 3), (240, 240, 230), np.uint8)
+    flat[:, 32:60] = drawn(30, 28, 3, np.uint8, 4)
+    image = with_photographs(flat, many)
+    mixed = [(box, (networks, stored)[n % 2]) for n, box in enumerate(many)]
+    yield "boxes_level1_rgb8", image, graphics_file(image, 1, boxes=mixed)
+    yield "boxes_level2_rgb8", image, graphics_file(image, 2, boxes=mixed)
+    for level in LEVELS:
+        # a box in the last column of a block, and one in its first; speckles around others
+        near = [
+            Box(4, 33, 3, 9), Box(8, 34, 2, 30), Box(13, 9, 7, 15), Box(16, 31, 6, 12),
+            Box(23, 50, 5, 20),
+        ]  # fmt: skip
+        flat = np.full((29, 110, 3), (12, 40, 90), np.uint8)
+        flat[:, 70:90], flat[:, 90:] = (250, 250, 250), (90, 0, 0)
+        rng = np.random.default_rng(level)
+        speckled = rng.random((18, 110)) < 0.15
+        speckles = rng.integers(0, 256, (2 + level, 3), dtype=np.uint8)
+        flat[11:][speckled] = speckles[rng.integers(0, 2 + level, speckled.sum())]
+        flat[17:27:3, 2:99:9] = rng.integers(0, 256, (4, 11, 3))
+        image = with_photographs(flat, near)
+        its = [(box, stored) for box in near]
+        yield f"boxes_speckled_level{level}_rgb8", image, graphics_file(image, level, boxes=its)
+    spots = [Box(row, 7 * row % 40, 1, 1) for row in range(16)]
+    image = with_photographs(np.full((17, 90), 3, np.uint8), spots)
+    pixels = [(box, stored) for box in spots]
+    yield "boxes_of_pixels_grey8", image, graphics_file(image, 1, boxes=pixels)
+    photo = scene(19, 26, 3, np.uint8, 2)
+    yield "box_of_all_rgb8", photo, graphics_file(photo, 1, boxes=[(Box(0, 0, 19, 26), networks)])
+    photo = scene(21, 40, 1, np.uint8, 3)
+    halves = [(Box(0, 0, 11, 40), in_sections), (Box(11, 0, 10, 40), stored)]
+    yield "boxes_of_all_grey8", photo, graphics_file(photo, 3, boxes=halves)
+
+
+def boxes_of_channels() -> Iterator[tuple]:
+    """In pictures of which not all channels are coded, or that are indices, or of a few bits."""
+    one, two = Box(5, 9, 14, 20), Box(22, 30, 13, 17)
+    for name, channels, dtype, values in (
+        ("alpha_rgba8", 4, np.uint8, {3: 255}), ("green_rgb8", 3, np.uint8, {1: 7}),
+        ("all_but_blue_rgba16", 4, np.uint16, {0: 0, 1: 9, 3: 65535}),
+    ):  # fmt: skip
+        image = with_photographs(drawn(38, 56, channels, dtype, channels), [one, two])
+        for channel, value in values.items():
+            image[:, :, channel] = value
+        data = graphics_file(image, 1 + channels % 3, boxes=[(one, networks), (two, stored)])
+        yield f"boxes_constant_{name}", image, data
+    opaque = with_photographs(drawn(38, 56, 4, np.uint8, 7), [one])
+    opaque[:, :, 3] = 255
+    data = graphics_file(opaque, 2, bits=8, boxes=[(one, networks)])
+    yield "box_constant_coded_rgba8", opaque, data
+    few = with_photographs(drawn(38, 56, 1, np.uint8, 8), [one]) >> 4
+    palette = np.random.default_rng(3).integers(0, 256, 3 * 16, dtype=np.uint8).tobytes()
+    indices = Picture(few, PixelType(4, palette))
+    yield "box_indexed4", indices, graphics_file(indices, 1, boxes=[(one, networks)])
+    deep = Picture(with_photographs(drawn(38, 56, 3, np.uint16, 9), [one]) >> 4, PixelType(12))
+    yield "box_depth12_rgb16", deep, graphics_file(deep, 2, boxes=[(one, unfitted)])
+
+
+def boxes_of_steps() -> Iterator[tuple]:
+    """Boxes behind steps, of JPEGs, and in planes that are behind steps; in tiles and pages."""
+    one, two = Box(5, 9, 14, 20), Box(22, 30, 13, 17)
+    image = drawn(40, 60, 3, np.uint8, 6)
+    image[one.slices] = spoilt(jpeg_scene(one.height, one.width))
+    image[two.slices] = drawn(two.height, two.width, 3, np.uint8, 8)
+    data = graphics_file(image, 2, boxes=[(one, behind(Jfif)), (two, behind(ColourTable))])
+    yield "boxes_jfif_table_rgb8", image, data
+    coarse = drawn(40, 60, 1, np.uint16, 6)
+    coarse[one.slices] = (scene(14, 20, 1, np.uint8) >> 3).astype(np.uint16) * np.uint16(2113)
+    data = graphics_file(coarse, 1, boxes=[(one, behind(ValueRanks))])
+    yield "box_values_grey16", coarse, data
+    for name, channels, subsampling in (("420_rgb8", 3, 2), ("grey8", 1, 0)):
+        file = pillow(scene(26, 35, channels, np.uint8), quality=80, subsampling=subsampling)
+        jpeg = replace(source_picture(file, name), source=None, metadata=None)
+        image, box = drawn(40, 60, channels, np.uint8, 5), Box(8, 16, 26, 35)
+        image[box.slices] = jpeg.samples
+        made = jpeg_file(jpeg)
+        data = graphics_file(image, 3, boxes=[(box, lambda _, made=made: made)])
+        yield f"box_jpeg_{name}", image, data
+    small = with_photographs(drawn(20, 33, 3, np.uint8, 11), [Box(3, 5, 9, 12)])
+    large = enlarged(small, 2, 3, 1, 1)
+    data = graphics_file(large, 1, (Enlarged,), boxes=[(Box(3, 5, 9, 12), networks)])
+    yield "box_enlarged_rgb8", large, data
+    corners = [Box(row, col, 5, 9) for row in (0, 32) for col in (0, 32)]
+    page = with_photographs(drawn(40, 60, 3, np.uint8, 13), corners)
+    tiles = parts_file([page], [How(boxed)], tile=(32, 32))
+    yield "box_tiles_rgb8", [Picture(page)], tiles
+    grey = moving(3, 20, 36, 1, np.uint8)
+    grey[1] = with_photographs(drawn(20, 36, 1), [Box(0, 0, 5, 9)])
+    how = [How(graphics_file), How(boxed), How(stored)]
+    yield "box_pages_grey8", [Picture(page) for page in grey], parts_file(grey, how)
+
+
+def boxed(picture: Picture) -> bytes:
+    """A file with a box at the top left."""
+    return graphics_file(picture, 1, boxes=[(Box(0, 0, 5, 9), networks)])

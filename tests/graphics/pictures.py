@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from inrcodec import Picture
+from inrcodec import Limits, Picture
 from inrcodec.coding.rangecoder import Encoder
+from inrcodec.container.linr import SIGNATURE
+from inrcodec.graphics.boxes import Box, CodedBox
 from inrcodec.graphics.code import code_graphics
-from inrcodec.graphics.file import GraphicsImage
+from inrcodec.graphics.file import GraphicsImage, coded_samples
 from inrcodec.history.step import Step
 from tests.golden.recipes import chained, sealed
 from tests.pictures import scene
+
+# Where a box is, and what makes a file of one image of its samples.
+Boxed = tuple[Box, Callable[[Picture], bytes]]
 
 GLYPH = 7, 5  # rows and columns
 ALPHABET = 9
@@ -51,20 +57,38 @@ def of_many_colours(height: int, width: int, channels: int, dtype: type) -> np.n
     return image
 
 
+def with_photographs(image: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """A picture with another photograph in each of the boxes."""
+    image, channels = image.copy(), image.shape[2] if image.ndim == 3 else 1
+    for number, box in enumerate(boxes):
+        photo = scene(box.height, box.width, channels, image.dtype.type, number)
+        image[box.slices] = photo
+    return image
+
+
 def graphics_file(
     image: np.ndarray | Picture,
     level: int = 2,
     steps: tuple[type[Step], ...] = (),
     bits: int | None = None,
+    boxes: Sequence[Boxed] = (),
 ) -> bytes:
     """The file of a picture, of the graphics model behind steps, each of which applies; bits: as
-    many are stated, with all channels coded, even those that are constant."""
+    many are stated, with all channels coded, even those that are constant; boxes: of the planes, in
+    ascending order."""
     picture = image if isinstance(image, Picture) else Picture(image)
     chain = chained(picture, steps)
-    coded = GraphicsImage.encode(chain.planes, level)
+    geometry, (samples, constant) = chain.planes.geometry, coded_samples(chain.planes)
+    if bits is not None:
+        samples, constant = np.stack(chain.planes.channels, axis=-1).astype(np.uint16), {}
+    parts = []
+    for box, file in boxes:
+        crop = samples[box.slices].astype(geometry.dtype)
+        data = file(Picture(crop[:, :, 0] if crop.shape[2] == 1 else crop))[len(SIGNATURE) + 2 :]
+        parts.append(CodedBox.parse(box, data, geometry, samples.shape[2], Limits()))
+    coded = GraphicsImage.encode(chain.planes, level, None, parts)
     if bits is not None:
         encoder = Encoder()
-        samples = np.stack(chain.planes.channels, axis=-1).astype(np.uint16)
-        code_graphics(encoder, samples, bits, level)
-        coded = replace(coded, bits=bits, constant={}, data=encoder.finish())
+        code_graphics(encoder, samples, bits, level, [box for box, _ in boxes])
+        coded = replace(coded, bits=bits, constant=constant, stream=encoder.finish())
     return sealed(picture, chain, coded)

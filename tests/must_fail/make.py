@@ -2,7 +2,7 @@
 
     python -m tests.must_fail.make
 
-makes those that are not there yet: formats 2.0 and 2.1 are frozen, and no file of them is made
+makes those that are not there yet: formats 2.0 to 2.2 are frozen, and no file of them is made
 anew.
 Each is a good file with one fault. Nothing is fitted, so that the files are the same wherever they
 are made.
