@@ -16,7 +16,7 @@ from .context.encode import encode_context
 from .errors import DeviceError, ImageError
 from .files.picture import PLAIN, Picture, digest
 from .graphics.boxes import Box, CodedBox
-from .graphics.divide import find_boxes, without
+from .graphics.divide import find_boxes, find_windows, without
 from .graphics.encode import (
     BEST_EFFORT,
     CLEARLY,
@@ -82,14 +82,15 @@ def tried(
     model, history = wanted.model, wanted.history
     past, blocks = picture.jpeg, None
     alike = past is None and model == "auto" and repeats(plain.planes)
-    photographs = []
+    divided = None
     if allows(plain.planes.geometry) and (alike or model == "graphics"):
         photographs = _photographs(plain.planes, options, history)
-    if alike and any(photo.picture.jpeg is not None for photo in photographs):
-        # else the whole picture may be found to be a JPEG with many exceptions, in a long time
-        files, part = _divided(plain, photographs, options, wanted, seal)
-        if files and part < CLEARLY:
-            return files
+        if photographs:
+            divided = _divided(plain, photographs, options, wanted, seal)
+            # else the page may be found to be a JPEG with many exceptions, in a long time
+            if divided.alone and model == "auto":
+                return divided.files
+            candidates += divided.files
     if past is None and history and model in ("auto", "context"):
         past = Jpeg.find(plain.planes)
     if past is not None:
@@ -116,8 +117,11 @@ def tried(
     ways = [way for start in begun for way in chains(start, history)] + tables
     likely = min(estimate(chain.planes) for chain in storable)
     if model == "graphics" or (model == "auto" and repeats(begun[-1].planes)):
-        drawn, sure = _drawn(plain, ways, photographs, options, wanted, seal)
-        candidates += drawn
+        if divided is None:
+            drawn, sure = _drawn(plain, ways, options, wanted, seal)
+            candidates += drawn
+        else:
+            drawn, sure = divided.files, divided.sure
         if drawn and model == "auto" and likely < len(min(drawn, key=len)) * UNLIKELY_STORED:
             candidates.append(stored())
         if sure or (blocks is not None and not doubtful(blocks, plain)):
@@ -142,30 +146,30 @@ def tried(
 
 
 def _drawn(
-    plain: Chain,
-    ways: list[Chain],
-    photographs: list[_Photograph],
-    options: FitOptions,
-    wanted: Wanted,
-    seal: Seal,
+    plain: Chain, ways: list[Chain], options: FitOptions, wanted: Wanted, seal: Seal
 ) -> tuple[list[bytes], bool]:
-    """The files of the graphics model, if that is worth one or was asked for; and whether no other
+    """The file of the graphics model, if that is worth one or was asked for; and whether no other
     is."""
-    asked = wanted.model == "graphics"
-    files, sure = list[bytes](), asked
+    file, sure = None, wanted.model == "graphics"
     # colours that were converted are rarely drawn
     drawable = [plain, *(w for w in ways if w.steps and w.planes.geometry.kind != YCC)]
     allowed = [way for way in drawable if allows(way.planes.geometry)]
-    if photographs:
-        files, part = _divided(plain, photographs, options, wanted, seal)
-        sure = asked or judged(part, options)[1]
-    elif allowed and (asked or allows(ways[0].planes.geometry)):
-        way, sure = likely_way(allowed, ways[0], options, asked)
+    if allowed and (sure or allows(ways[0].planes.geometry)):
+        way, sure = likely_way(allowed, ways[0], options, sure)
         file = None if way is None else encode_graphics(way, options, seal)
-        files = [] if file is None else [file]
-    if asked and not files:
+    if file is None and wanted.model == "graphics":
         raise ImageError("the graphics model is not for this picture")
-    return files, sure
+    return [] if file is None else [file], sure
+
+
+class _Divided(NamedTuple):
+    """Files of the graphics model in which photographs are coded by others, none if what is around
+    these is not for it; sure: no other model is worth a trial; alone: no JPEG is worth a search, as
+    photographs were some, and what is around them was not."""
+
+    files: list[bytes]
+    sure: bool
+    alone: bool
 
 
 def _divided(
@@ -174,18 +178,36 @@ def _divided(
     options: FitOptions,
     wanted: Wanted,
     seal: Seal,
-) -> tuple[list[bytes], float]:
-    """Files of the graphics model in which photographs are coded by others, if what is around these
-    is for it or it was asked for; and what part of the context model's bytes that takes."""
-    rest = without(plain.planes, [photo.box for photo in photographs])
-    part = compared(rest, options)
-    if wanted.model != "graphics" and not judged(part, options)[0]:
-        return [], part
+) -> _Divided:
+    """Codes a picture in which there are photographs."""
+    places, asked = [photo.box for photo in photographs], wanted.model == "graphics"
+    part = compared(without(plain.planes, places), options)
+    taken, sure = judged(part, options)
+    if not taken and not asked:
+        return _Divided([], sure, False)
     boxes = _coded_boxes(photographs, plain.planes.geometry, options, wanted.history)
     files = [encode_graphics(plain, options, seal, boxes)]
     if boxes and options.effort >= BEST_EFFORT:
         files.append(encode_graphics(plain, options, seal))
-    return [file for file in files if file is not None], part
+    jpegs = [(photo.box, photo.picture.jpeg) for photo in photographs if photo.picture.jpeg]
+    alone = part < CLEARLY and bool(jpegs) and not _is_one_jpeg(plain.planes, places, jpegs)
+    return _Divided([file for file in files if file is not None], asked or sure, alone)
+
+
+def _is_one_jpeg(planes: Planes, boxes: list[Box], jpegs: list[tuple[Box, Jpeg]]) -> bool:
+    """Whether all of a picture may be of the JPEG that was found in boxes: they have blocks where
+    one that begins with the picture would, or several of them where one would; or there is a JPEG
+    between boxes, or nothing to see it by."""
+    begin = {((box.top - past.top) % 8, (box.left - past.left) % 8) for box, past in jpegs}
+    if (0, 0) in begin or len(begin) < len(jpegs):
+        return True
+    windows = find_windows(planes.channels, boxes)
+    for window in windows:
+        channels = tuple(np.ascontiguousarray(plane[window.slices]) for plane in planes.channels)
+        geometry = replace(planes.geometry, height=window.height, width=window.width)
+        if Jpeg.find(replace(planes, geometry=geometry, channels=channels)) is not None:
+            return True
+    return not windows
 
 
 class _Photograph(NamedTuple):

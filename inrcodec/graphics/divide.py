@@ -19,6 +19,8 @@ PHOTOGRAPH = 0.5  # so many pixels of a piece are busy that is one as a whole
 # photograph has so many busy pixels, one of none fewer; what that costs, in cells that gain.
 CELL, MOST_CELLS = 8, 1 << 15
 BUSY, FLAT, COST = 0.6, 0.3, 3.0
+# The side of a window between photographs, and of how many of its pixels there is something to see.
+WINDOW, WINDOW_BUSY = 128, 500
 EDGE = 0.4  # of a row's or column's pixels within a box, from where it is one of it
 STEADY = 4  # rows or columns that have to be
 
@@ -51,6 +53,27 @@ def without(planes: Planes, boxes: Sequence[Box]) -> Planes:
             flat[box.slices] = plane[box.top, box.left]
         channels.append(flat)
     return replace(planes, channels=tuple(channels))
+
+
+def find_windows(channels: Sequence[np.ndarray], boxes: Sequence[Box]) -> list[Box]:
+    """Windows between boxes, one in each quarter of a picture, of the fewest pixels that are like
+    none beside them, but enough to see by what the picture was."""
+    busy = _unlike(channels).astype(np.int32)
+    for box in boxes:
+        busy[box.slices] = -WINDOW * WINDOW  # so that no window has a pixel of a box
+    sums = np.pad(busy.cumsum(axis=0, dtype=np.int64).cumsum(axis=1), ((1, 0), (1, 0)))
+    rows, cols = (min(WINDOW, size) for size in busy.shape)
+    inside = sums[rows:, cols:] - sums[:-rows, cols:] - sums[rows:, :-cols] + sums[:-rows, :-cols]
+    inside[inside < WINDOW_BUSY] = WINDOW * WINDOW + 1
+    height, width = ((size + 1) // 2 for size in inside.shape)
+    windows = []
+    for top in range(0, inside.shape[0], height):
+        for left in range(0, inside.shape[1], width):
+            quarter = inside[top : top + height, left : left + width]
+            row, col = divmod(int(quarter.argmin()), quarter.shape[1])
+            if quarter[row, col] <= WINDOW * WINDOW:
+                windows.append(Box(top + row, left + col, rows, cols))
+    return windows
 
 
 def _pieces(busy: np.ndarray, box: Box) -> list[Box]:

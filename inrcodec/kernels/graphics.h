@@ -98,6 +98,7 @@ typedef struct {
     uint32_t vote_states[MAX_CHANNELS][MAX_VOTES][16][16];
     uint8_t near_steps[2 * FARTHEST + 1], next_history[2][256];
     int32_t slot_rates[256];
+    uint32_t rates[256]; /* inr_rates */
     inr_mixer sample;
     uint16_t *sample_maps[2];
     /* of flat areas */
@@ -168,6 +169,19 @@ static inline void inr_teach(uint32_t *adaptive, int bit, uint32_t most)
     int32_t p = (int32_t)(v >> 10);
     p += (int32_t)(((int64_t)((bit ? 4194303 : 0) - p) * INR_NAME(inr_rates)[n]) >> 16);
     *adaptive = (uint32_t)p << 10 | (n < most ? n + 1 : n);
+}
+
+/* The same for many, up to 255, where rates has those of uint32_t: in vectors if there are any. */
+static inline void inr_teach_all(uint32_t *restrict all, int64_t many, const uint32_t *rates,
+                                 int bit)
+{
+    const int32_t wanted = bit ? 4194303 : 0;
+    for (int64_t i = 0; i < many; i++) {
+        const uint32_t v = all[i], n = v & 255, rate = rates[n];
+        const int32_t p = (int32_t)(v >> 10), d = wanted - p;
+        const int32_t moved = (d >> 16) * (int32_t)rate + (int32_t)(((uint32_t)d & 65535) * rate >> 16);
+        all[i] = (uint32_t)(p + moved) << 10 | (n + (n < 255));
+    }
 }
 
 static inline int inr_graphics_bit(const inr_graphics *g, int bit, uint32_t p)

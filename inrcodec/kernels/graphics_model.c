@@ -166,6 +166,7 @@ static void fill_histories(inr_model *m)
         m->next_history[0][i] = (uint8_t)(more << 4 | less);
         m->next_history[1][i] = (uint8_t)(fewer << 4 | grown);
         m->slot_rates[i] = INR_NAME(inr_rates)[zeros + ones];
+        m->rates[i] = INR_NAME(inr_rates)[i];
     }
     for (int32_t d = -FARTHEST; d <= FARTHEST; d++)
         m->near_steps[d + FARTHEST] = (uint8_t)nearness(d);

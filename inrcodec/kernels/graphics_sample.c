@@ -231,6 +231,7 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
                           v[m->last_coded],
                           v[m->flat_before],
                           v[p->refusals ? p->refused[0] : p->w]};
+    const int16_t *stretch = m->stretch;
     uint32_t before = 0, open = (1u << p->voters) - 1;
     const uint8_t *order = ORDER[m->channels];
     for (int turn = 0; turn < m->channels; turn++) {
@@ -259,6 +260,7 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
             const int32_t middle = (int32_t)((node << (b + 1)) - (1u << bits) + (1u << b));
             int32_t x[MAX_INPUTS];
             uint32_t *slots[MAX_HASHED], *histories[MAX_HASHED], *near[MAX_PREDICTED];
+            uint32_t adaptive[MAX_HASHED + MAX_PREDICTED];
             uint32_t *voted[MAX_VOTES], says[MAX_VOTES], known = 0, at[2];
             int64_t i, j = 0;
             const int64_t deep = (bits - 1 - b) & 3; /* how many bits of its line are known */
@@ -275,16 +277,18 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
                 slots[i] = &lines[i]->slot[inner];
                 const uint32_t history = *slots[i] >> 8 & 255;
                 histories[i] = &m->histories[turn][i][history];
+                adaptive[i] = *histories[i];
                 if (!history)
                     continue;
                 known++;
-                x[j] = m->stretch[*slots[i] >> 20 ^ 2048];
-                x[j + 1] = inr_logit(m, *histories[i]);
+                x[j] = stretch[*slots[i] >> 20 ^ 2048];
+                x[j + 1] = stretch[adaptive[i] >> 20];
             }
             for (i = 0; i < predicted; i++) {
                 near[i] = &m->nearness[turn][i][b]
                                       [near_step(m, (guess[i] - middle) >> (b > 7 ? b - 7 : 0))];
-                x[j++] = inr_logit(m, *near[i]);
+                adaptive[hashed + i] = *near[i];
+                x[j++] = stretch[*near[i] >> 20];
             }
             for (i = 0; i < (int64_t)p->voters; i++, j++) {
                 if (!(open >> i & 1))
@@ -309,12 +313,13 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
             INR_NAME(inr_mix_learn)(&m->sample, x, &mixing, bit, RATE);
             inr_refine(m->sample_maps[0], at[0], bit, 6);
             inr_refine(m->sample_maps[1], at[1], bit, 6);
-            for (i = 0; i < hashed; i++) {
+            for (i = 0; i < hashed; i++)
                 move_slot(m, slots[i], bit);
-                inr_teach(histories[i], bit, 255);
-            }
+            inr_teach_all(adaptive, hashed + predicted, m->rates, bit);
+            for (i = 0; i < hashed; i++)
+                *histories[i] = adaptive[i];
             for (i = 0; i < predicted; i++)
-                inr_teach(near[i], bit, 255);
+                *near[i] = adaptive[hashed + i];
             for (i = 0; i < (int64_t)p->voters; i++)
                 if (open >> i & 1) {
                     inr_teach(voted[i], says[i] == (uint32_t)bit, 255);

@@ -176,3 +176,27 @@ def test_networks_of_boxes_in_other_forms() -> None:
     data = inrcodec.encode(image, effort=2, weights="fp16")
     assert model_of(data).boxes
     np.testing.assert_array_equal(inrcodec.decode(data), image)
+
+
+def test_a_page_that_was_a_jpeg_as_a_whole() -> None:
+    """Which is one JPEG, not several."""
+    whole = np.full((260, 300, 3), 255, np.uint8)
+    whole[24:144, 40:170], whole[168:] = textured(120, 130), plot(92, 300)
+    soft = (40 + whole * 0.7).astype(np.uint8)  # white and black are cut off in a JPEG
+    image = read_image(pillow(soft, quality=85, subsampling=2))[3:, 5:]
+    assert found(image)
+    facts: dict = {}
+    data = inrcodec.encode(np.ascontiguousarray(image), effort=1, report=facts.update)
+    np.testing.assert_array_equal(inrcodec.decode(data), image)
+    assert facts["mode"] == "jpeg"
+
+
+def test_windows_between_boxes() -> None:
+    image = page((textured(160, 200), 150, 250))
+    channels, boxes = [image[:, :, c] for c in range(3)], [Box(150, 250, 160, 200)]
+    windows = divide.find_windows(channels, boxes)
+    assert windows
+    for window in windows:
+        assert not window.meets(boxes[0])
+        assert window.height == window.width == divide.WINDOW
+    assert divide.find_windows([np.zeros((40, 700), np.uint8)], []) == []
