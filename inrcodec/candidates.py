@@ -20,10 +20,9 @@ from .graphics.divide import find_boxes, find_windows, without
 from .graphics.encode import (
     BEST_EFFORT,
     CLEARLY,
-    by_graphics,
+    beside_graphics,
     compared,
     encode_graphics,
-    is_photograph,
     judged,
     likely_way,
     repeats,
@@ -49,9 +48,11 @@ LIKELY_STORED, UNLIKELY_STORED = 0.25, 1.15
 # Of a JPEG file that takes more than this part of it at the least effort, a fit is tried.
 LITTLE_GAINED = 0.85
 
-# The most effort for photographs in graphics, up to which of them a pixel takes so many seconds, to
+# The most effort for photographs in graphics, of which a pixel takes so many seconds with that, to
 # code and to decode it; efforts that try several models take their own.
 BOX_EFFORT, BOX_SECONDS = 2, 4e-5
+# Of the graphics model's bytes on its fast level; the others take 0.98 of these.
+WORTH_A_PART = 0.99
 
 
 @dataclass(frozen=True)
@@ -211,19 +212,20 @@ def _is_one_jpeg(planes: Planes, boxes: list[Box], jpegs: list[tuple[Box, Jpeg]]
 
 
 class _Photograph(NamedTuple):
-    """A box of a picture of graphics: its pixels, with the JPEG that they were, if any."""
+    """A box of a picture of graphics: its pixels, with the JPEG that they were, if any; and about
+    how many bytes the graphics model takes for them."""
 
     box: Box
     picture: Picture
     planes: Planes
+    drawn: float
 
 
 def _photographs(planes: Planes, options: FitOptions, history: bool) -> list[_Photograph]:
-    """Those that the context model, or a JPEG's, codes better; none where there is little time."""
+    """Those that the context model, or a JPEG's, codes better."""
     geometry, found = planes.geometry, list[_Photograph]()
     boxes = [] if geometry.kind == INDEX else find_boxes(planes.channels)
-    pixels = sum(box.height * box.width for box in boxes)
-    if not boxes or options.deadline - time.monotonic() < BOX_SECONDS * pixels:
+    if not boxes:
         return found
     samples, _ = coded_samples(planes)
     for box in boxes:
@@ -231,8 +233,9 @@ def _photographs(planes: Planes, options: FitOptions, history: bool) -> list[_Ph
         picture = Picture(np.ascontiguousarray(crop[:, :, 0] if crop.shape[2] == 1 else crop))
         own = planes_of(picture)
         past = Jpeg.find(own) if history else None
-        if past is not None or is_photograph(own, options):
-            found.append(_Photograph(box, replace(picture, jpeg=past), own))
+        drawn, worth_it = beside_graphics(own, options)
+        if past is not None or worth_it:
+            found.append(_Photograph(box, replace(picture, jpeg=past), own, drawn))
     return found
 
 
@@ -241,13 +244,16 @@ def _coded_boxes(
 ) -> list[CodedBox]:
     """Photographs as parts of a picture of graphics of that geometry."""
     effort = options.effort if options.effort >= BEST_EFFORT else min(options.effort, BOX_EFFORT)
+    pixels = sum(box.height * box.width for box, *_ in photographs)
+    if options.deadline - time.monotonic() < BOX_SECONDS * pixels:
+        effort, history = LEAST_EFFORT, False  # which takes no longer than graphics do
     options = replace(options, effort=effort, prior=None, decoded=None, tell=lambda _: None)
     coded = []
-    for box, picture, planes in photographs:
+    for box, picture, planes, drawn in photographs:
         seal = partial(_seal_part, planes.geometry, digest(picture.samples))
         ways = Wanted("context", history)
         part = min(tried(Chain((), planes), picture, options, ways, seal), key=len)
-        if picture.jpeg is None or len(part) < by_graphics(planes):
+        if len(part) < WORTH_A_PART * drawn:
             limits = Limits(pixels=box.height * box.width)
             channels = planes.geometry.channels
             coded.append(CodedBox.parse(box, part, geometry, channels, limits))

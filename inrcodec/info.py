@@ -172,7 +172,10 @@ def describe(
         if statistics is not None:
             result["planes"] = statistics.rows()
     if isinstance(model, GraphicsImage):
-        result |= {"level": model.level, "boxes": [_box(coded) for coded in model.boxes]}
+        boxes = [_box(coded) for coded in model.boxes]
+        result |= {"level": model.level, "boxes": boxes}
+        within = [f"{past} in a box" for box in boxes for past in box["history"]]
+        result["history"] += dict.fromkeys(within)
     if isinstance(model, CoefficientImage):
         result |= {"weights": "int", "prior": model.prior, "rank": model.rank or None}
     if isinstance(model, CoordinateImage):

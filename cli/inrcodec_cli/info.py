@@ -142,7 +142,7 @@ def show(name: str, facts: dict[str, Any], say: Callable[[str], None]) -> None:
     if facts["mode"] == "graphics":
         say(f"  level    {facts['level']}")
         for box in facts["boxes"]:
-            place = "{width} x {height} at {left}, {top}: {mode}, {bytes} bytes".format(**box)
+            place = "{top},{left},{height},{width}: {mode}, {bytes} bytes".format(**box)
             say(f"  box      {', '.join([place, *box['history']])}")
     if facts["mode"] in ("stored", "copy", "graphics"):
         return

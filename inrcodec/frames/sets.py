@@ -15,6 +15,7 @@ from ..context.prior import QUICK
 from ..context.samples import Scene
 from ..context.shared import SharedNetworks, code_shared, fit_shared
 from ..files.picture import Picture
+from ..graphics.encode import compared, judged, repeats
 from ..history.chain import Chain, beginnings, chains, has_history
 from ..history.planes import Planes
 from ..jpeg.step import Jpeg
@@ -46,7 +47,7 @@ def fit_sets(samples: Sequence[Sample], parts: int, options: FitOptions, wanted:
     if wanted.model == "stored":
         return Fitted((), wanted)
     with Workers(numpy_backend(), options.threads) as workers:
-        ways = [_way(sample.picture, wanted, workers) for sample in samples]
+        ways = [_way(sample.picture, options, wanted, workers) for sample in samples]
         kinds: dict[tuple[int, bool, int], list[int]] = {}
         for number, way in enumerate(ways):
             if way is not None:
@@ -62,9 +63,15 @@ def fit_sets(samples: Sequence[Sample], parts: int, options: FitOptions, wanted:
     return Fitted(tuple(found), replace(wanted, history=history))
 
 
-def _way(picture: Picture, wanted: Wanted, workers: Workers) -> Chain | None:
+def _way(picture: Picture, options: FitOptions, wanted: Wanted, workers: Workers) -> Chain | None:
     """How the context model will code a part; None where another will."""
     plain = Chain((), planes_of(picture))
+    if wanted.model == "graphics" or (
+        wanted.model == "auto"
+        and repeats(plain.planes)
+        and judged(compared(plain.planes, options), options)[0]
+    ):
+        return None
     if wanted.history and Jpeg.find(plain.planes) is not None:
         return None
     begun = beginnings(plain) if wanted.history else [plain]

@@ -32,9 +32,9 @@ BANDS, SAMPLE_PIXELS = 4, 1 << 16
 # that have the time; a fit to graphics takes twenty times that of this model, for a few percent.
 CLEARLY, HARDLY = 0.75, 1.3
 # Of this model's bytes on the fast level, those of the context model, as the prior is, of a box
-# within a picture that is worth its own part. A fit makes it 0.87 to 0.93 of that where the box is
-# large, 0.95 to 1 where it is small; the better levels make this model's 0.98 of that.
-PHOTOGRAPH, LARGE_PHOTOGRAPH = 0.99, 1.08
+# within a picture that is worth a part of its own at the least effort; and a trial at others. A fit
+# makes it 0.75 to 0.93 of that where the box is large, 0.95 to 1 where it is small.
+PHOTOGRAPH, LARGE_PHOTOGRAPH, PERHAPS_PHOTOGRAPH = 0.99, 1.08, 1.3
 # Levels of efforts; the last is for small pictures and few bits, too, which take little time.
 FAST, MIDDLE, BEST = 1, 2, 3
 BEST_EFFORT, SMALL_PIXELS, FEW_BITS = 6, 1 << 17, 4
@@ -114,16 +114,15 @@ def compared(planes: Planes, options: FitOptions) -> float:
     return drawn / _by_networks(sample, options)
 
 
-def by_graphics(planes: Planes) -> float:
-    """About how many bytes the model takes for planes, which are no others' beside them."""
+def beside_graphics(planes: Planes, options: FitOptions) -> tuple[float, bool]:
+    """Of a box within a picture of graphics, about how many bytes this model takes on the fast
+    level, and whether the context model may take fewer."""
     sample = _sample(planes)
-    return _estimate(Chain((), planes), sample, len(GraphicsImage.encode(sample, FAST).data))
-
-
-def is_photograph(planes: Planes, options: FitOptions) -> bool:
-    """Whether planes within a picture of graphics are better coded by the context model."""
-    large = planes.geometry.height * planes.geometry.width >= SAMPLE_PIXELS
-    return compared(planes, options) * (LARGE_PHOTOGRAPH if large else PHOTOGRAPH) > 1
+    drawn = len(GraphicsImage.encode(sample, FAST).data)
+    pixels, sampled = (g.height * g.width for g in (planes.geometry, sample.geometry))
+    most = LARGE_PHOTOGRAPH if pixels >= SAMPLE_PIXELS else PHOTOGRAPH
+    most = most if options.effort == LEAST_EFFORT else PERHAPS_PHOTOGRAPH
+    return drawn * pixels / sampled, _by_networks(sample, options) < most * drawn
 
 
 def encode_graphics(

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 import inrcodec
 from inrcodec import Picture
+from inrcodec.container.linr import SIGNATURE
 from inrcodec.contents import parse
 from inrcodec.files.images import read_image
+from inrcodec.frames.file import Frames
 from inrcodec.graphics import divide
 from inrcodec.graphics.boxes import MOST_BOXES, Box
 from inrcodec.graphics.divide import find_boxes, without
@@ -144,6 +146,7 @@ def test_a_jpeg_in_a_page() -> None:
     assert told == told | place | {"mode": "jpeg", "bytes": len(coded.data)}
     assert [step["step"] for step in told["steps"]] == ["jpeg"]
     assert told["history"] == ["jpeg 4:2:0"]
+    assert facts["history"] == ["jpeg 4:2:0 in a box"]
     without_history = inrcodec.encode(image, effort=1, history=False)
     assert [box.contents.model.name for box in model_of(without_history).boxes] != ["jpeg"]
     assert len(data) < len(without_history)
@@ -164,11 +167,21 @@ def test_both_ways_are_compared_where_there_is_time(monkeypatch: pytest.MonkeyPa
     assert asked.count(0) == 1
 
 
-def test_a_short_time_limit_leaves_pictures_whole() -> None:
+def test_a_short_time_limit() -> None:
     image = page((textured(150, 200), 150, 250))
-    data = inrcodec.encode(image, effort=1, model="graphics", time_limit=0.01)
-    assert model_of(data).boxes == ()
+    data = inrcodec.encode(image, effort=5, time_limit=0.01)
+    assert len(model_of(data).boxes) == 1
     np.testing.assert_array_equal(inrcodec.decode(data), image)
+
+
+def test_tiles_have_no_networks_that_none_needs() -> None:
+    image = page((textured(150, 200), 150, 250))
+    data = inrcodec.encode(image, effort=1, tile=(208, 512))
+    np.testing.assert_array_equal(inrcodec.decode(data), image)
+    frames = parse(data).model
+    assert isinstance(frames, Frames)
+    assert frames.shared == ()
+    assert data[len(SIGNATURE) + 1] == 2
 
 
 def test_networks_of_boxes_in_other_forms() -> None:
