@@ -30,6 +30,7 @@ from inrcodec.frames.file import MAX_PAGES, MAX_SHARED
 from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
 from inrcodec.frames.plan import MAX_OTHERS
 from inrcodec.frames.tiles import MAX_TILE, TILE_STEP
+from inrcodec.graphics.boxes import MOST_BOXES
 from inrcodec.graphics.levels import LEVELS
 from inrcodec.jpeg.coefficients import file as coefficients_file
 from inrcodec.jpeg.coefficients import prior as coefficients_prior
@@ -166,7 +167,10 @@ def test_the_limits_are_the_specs() -> None:
         assert str(number) in SPEC
     assert f"more than {MAX_STEPS} steps" in " ".join(SPEC.split())
     assert f"more than {MAX_SECTIONS} sections `D`" in SPEC
-    assert f"| sections of a file, and of each part of one | {DEFAULT.sections} |" in SPEC
+    parts = "of each part of one, and of the part of each box (13.8)"
+    assert f"| sections of a file, {parts} | {DEFAULT.sections} |" in SPEC
+    assert f"list of 1 to {MOST_BOXES} lists [top, left, height, width]" in SPEC
+    assert f"| `B` | part of a box | model 6, 13.8 | once for each box, 0 to {MOST_BOXES} |" in SPEC
     assert f"2^{DEFAULT.pixels.bit_length() - 1} pixels" in SPEC
     assert f"2^{DEFAULT.multiply_adds.bit_length() - 1} multiply-adds" in SPEC
     assert f"2^{DEFAULT.weights.bit_length() - 1} numbers" in SPEC
