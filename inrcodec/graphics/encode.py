@@ -117,7 +117,7 @@ def compared(planes: Planes, options: FitOptions) -> float:
 def beside_graphics(planes: Planes, options: FitOptions) -> tuple[float, bool]:
     """Of a box within a picture of graphics, about how many bytes this model takes on the fast
     level, and whether the context model may take fewer."""
-    sample = _sample(planes)
+    sample = _sample(planes, SAMPLE_PIXELS // 2)  # of several boxes, maybe
     drawn = len(GraphicsImage.encode(sample, FAST).data)
     pixels, sampled = (g.height * g.width for g in (planes.geometry, sample.geometry))
     most = LARGE_PHOTOGRAPH if pixels >= SAMPLE_PIXELS else PHOTOGRAPH
@@ -160,10 +160,10 @@ def _estimate(way: Chain, sample: Planes, size: int) -> float:
     return size * pixels[0] / pixels[1] + sum(len(section.payload) for section in sections)
 
 
-def _sample(planes: Planes) -> Planes:
+def _sample(planes: Planes, pixels: int = SAMPLE_PIXELS) -> Planes:
     """Bands of a picture's rows, below each other; all of a small one."""
     geometry = planes.geometry
-    rows = max(SAMPLE_PIXELS // (BANDS * geometry.width), 8)
+    rows = max(pixels // (BANDS * geometry.width), 8)
     if BANDS * rows >= geometry.height:
         return planes
     starts = [round(i * (geometry.height - rows) / (BANDS - 1)) for i in range(BANDS)]
