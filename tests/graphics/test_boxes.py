@@ -57,9 +57,9 @@ def test_files_with_boxes_alone_are_of_2_2() -> None:
 def test_what_the_encoder_makes_of_photographs_in_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Boxes, where networks take less; of pages and tiles, too."""
     image = with_photographs(drawn(130, 200, 3, np.uint8, 3), [Box(16, 24, 96, 104)])
-    monkeypatch.setattr("inrcodec.candidates.is_photograph", lambda *_: False)
+    monkeypatch.setattr("inrcodec.candidates.beside_graphics", lambda *_: (0.0, False))
     assert version(inrcodec.encode(image, effort=1, model="graphics")) == (2, 1)
-    monkeypatch.setattr("inrcodec.candidates.is_photograph", lambda *_: True)
+    monkeypatch.setattr("inrcodec.candidates.beside_graphics", lambda *_: (1e9, True))
     data = inrcodec.encode(image, effort=1, model="graphics")
     tiled = inrcodec.encode(image, effort=1, model="graphics", tile=144)
     pages = inrcodec.encode_frames([SMALL, image], effort=1, model="graphics")

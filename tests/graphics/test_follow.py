@@ -93,7 +93,7 @@ def test_what_a_follower_made_is_compared(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_a_follower_made_beside_a_box_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other models code of the picture is decoded all the same."""
-    monkeypatch.setattr("inrcodec.candidates.is_photograph", lambda *_: True)
+    monkeypatch.setattr("inrcodec.candidates.beside_graphics", lambda *_: (1e9, True))
     box = Box(60, 90, 110, 120)
     image = with_photographs(np.full((200, 300), 255, np.uint8), [box])
     model = parse(encode(image, effort=1, model="graphics", threads=2)).model
