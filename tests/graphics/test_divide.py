@@ -184,7 +184,8 @@ def test_tiles_have_no_networks_that_none_needs() -> None:
     assert data[len(SIGNATURE) + 1] == 2
 
 
-def test_networks_of_boxes_in_other_forms() -> None:
+def test_networks_of_boxes_in_other_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inrcodec.candidates.WORTH_A_PART", 9)  # which take more
     image = page((textured(150, 200), 150, 250))
     data = inrcodec.encode(image, effort=2, weights="fp16")
     assert model_of(data).boxes
