@@ -78,7 +78,8 @@ def tried(
     code_context: CodeContext = encode_context,
 ) -> list[bytes]:
     """Files of a picture, from its planes, with what is worth a trial; one at least. Raises
-    DeviceError where a device has too little memory."""
+    DeviceError where a device has too little memory, ImageError where the model that was asked for
+    is not for the picture."""
     candidates: list[bytes] = []
     model, history = wanted.model, wanted.history
     past, blocks = picture.jpeg, None
@@ -89,7 +90,7 @@ def tried(
         if photographs:
             divided = _divided(plain, photographs, options, wanted, seal)
             # else the page may be found to be a JPEG with many exceptions, in a long time
-            if divided.alone and model == "auto":
+            if divided.files and divided.alone and model == "auto":
                 return divided.files
             candidates += divided.files
     if past is None and history and model in ("auto", "context"):
@@ -125,7 +126,9 @@ def tried(
             drawn, sure = divided.files, divided.sure
         if drawn and model == "auto" and likely < len(min(drawn, key=len)) * UNLIKELY_STORED:
             candidates.append(stored())
-        if sure or (blocks is not None and not doubtful(blocks, plain)):
+        if model == "graphics" and not drawn:
+            raise ImageError("the graphics model is not for this picture")
+        if candidates and (sure or (blocks is not None and not doubtful(blocks, plain))):
             return candidates
     size = sum(plane.nbytes for plane in begun[-1].planes.channels)
     if model == "auto" and not candidates and likely < size * LIKELY_STORED + TINY:
@@ -158,8 +161,6 @@ def _drawn(
     if allowed and (sure or allows(ways[0].planes.geometry)):
         way, sure = likely_way(allowed, ways[0], options, sure)
         file = None if way is None else encode_graphics(way, options, seal)
-    if file is None and wanted.model == "graphics":
-        raise ImageError("the graphics model is not for this picture")
     return [] if file is None else [file], sure
 
 

@@ -214,3 +214,14 @@ def test_windows_between_boxes() -> None:
         assert not window.meets(boxes[0])
         assert window.height == window.width == divide.WINDOW
     assert divide.find_windows([np.zeros((40, 700), np.uint8)], []) == []
+
+
+@pytest.mark.parametrize("photograph", [True, False])
+def test_what_takes_too_much_room(photograph: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another model takes it, or it is said."""
+
+    image = page((textured(150, 200), 150, 250)) if photograph else plot(200, 300)
+    monkeypatch.setattr("inrcodec.candidates.encode_graphics", lambda *_: None)
+    assert parse(inrcodec.encode(image, effort=1)).model.name in ("context", "stored")
+    with pytest.raises(inrcodec.ImageError, match="not for this picture"):
+        inrcodec.encode(image, effort=1, model="graphics")
