@@ -53,6 +53,7 @@ LITTLE_GAINED = 0.85
 BOX_EFFORT, BOX_SECONDS = 2, 4e-5
 # Of the graphics model's bytes on its fast level; the others take 0.98 of these.
 WORTH_A_PART = 0.99
+OUR_OWN = Limits(pixels=1 << 62)  # of what was just made; verification holds it to the reader's
 
 
 @dataclass(frozen=True)
@@ -255,9 +256,8 @@ def _coded_boxes(
         ways = Wanted("context", history)
         part = min(tried(Chain((), planes), picture, options, ways, seal), key=len)
         if len(part) < WORTH_A_PART * drawn:
-            limits = Limits(pixels=box.height * box.width)
             channels = planes.geometry.channels
-            coded.append(CodedBox.parse(box, part, geometry, channels, limits))
+            coded.append(CodedBox.parse(box, part, geometry, channels, OUR_OWN))
     return coded
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import secrets
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -87,6 +88,7 @@ class Drawing:
             height, width, channels, bits,
             own.contexts, own.hashed, own.predicted, own.votes, own.sure, own.blocks,
             len(boxes), places.ctypes.data,
+            (ctypes.c_uint64 * 3)(*(secrets.randbits(64) for _ in range(3))),
             samples.ctypes.data, *(table.ctypes.data for table in tables),
             address if isinstance(state, kernels.EncoderState) else None,
             address if isinstance(state, kernels.DecoderState) else None,

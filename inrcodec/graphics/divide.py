@@ -76,21 +76,25 @@ def find_windows(channels: Sequence[np.ndarray], boxes: Sequence[Box]) -> list[B
     return windows
 
 
-def _pieces(busy: np.ndarray, box: Box) -> list[Box]:
+def _pieces(busy: np.ndarray, whole: Box) -> list[Box]:
     """What quiet rows and columns cut a box into, and its pieces (Nagy and Seth 1984, recursive
     X-Y cuts); those that are large enough."""
-    if box.height * box.width < LEAST_PIXELS:
-        return []
-    inside = busy[box.slices]
-    rows, cols = (_loud(inside.mean(axis=axis) > QUIET) for axis in (1, 0))
-    if rows == [(0, box.height)] and cols == [(0, box.width)]:
-        return [box]
-    cut = [
-        Box(box.top + top, box.left + left, bottom - top, right - left)
-        for top, bottom in rows
-        for left, right in cols
-    ]
-    return [piece for each in cut for piece in _pieces(busy, each)]
+    pieces, waiting = list[Box](), [whole]
+    while waiting:
+        box = waiting.pop()
+        if box.height * box.width < LEAST_PIXELS:
+            continue
+        inside = busy[box.slices]
+        rows, cols = (_loud(inside.mean(axis=axis) > QUIET) for axis in (1, 0))
+        if rows == [(0, box.height)] and cols == [(0, box.width)]:
+            pieces.append(box)
+        waiting += [
+            Box(box.top + top, box.left + left, bottom - top, right - left)
+            for top, bottom in rows
+            for left, right in cols
+            if (bottom - top, right - left) != (box.height, box.width)
+        ]
+    return pieces
 
 
 def _loud(loud: np.ndarray) -> list[tuple[int, int]]:
@@ -147,6 +151,9 @@ def _gains(busy: np.ndarray, cell: int) -> np.ndarray:
 def _best(gains: np.ndarray) -> tuple[float, Box]:
     """The rectangle of the greatest sum: by the runs of greatest sums of all bands of rows (Bentley
     1984, Programming pearls)."""
+    if len(gains) > gains.shape[1]:  # as the time goes with the square of the rows
+        gain, turned = _best(gains.T)
+        return gain, Box(turned.left, turned.top, turned.width, turned.height)
     rows = len(gains)
     sums = np.vstack([np.zeros(gains.shape[1]), gains.cumsum(axis=0)])
     most, best = 0.0, Box(0, 0, 0, 0)

@@ -118,7 +118,10 @@ def beside_graphics(planes: Planes, options: FitOptions) -> tuple[float, bool]:
     """Of a box within a picture of graphics, about how many bytes this model takes on the fast
     level, and whether the context model may take fewer."""
     sample = _sample(planes, SAMPLE_PIXELS // 2)  # of several boxes, maybe
-    drawn = len(GraphicsImage.encode(sample, FAST).data)
+    try:
+        drawn = len(GraphicsImage.encode(sample, FAST).data)
+    except NoRoomError:
+        return math.inf, True
     pixels, sampled = (g.height * g.width for g in (planes.geometry, sample.geometry))
     most = LARGE_PHOTOGRAPH if pixels >= SAMPLE_PIXELS else PHOTOGRAPH
     most = most if options.effort == LEAST_EFFORT else PERHAPS_PHOTOGRAPH

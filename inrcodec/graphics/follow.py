@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -55,9 +56,9 @@ def encode_followed(
         known = np.zeros_like(samples)
         for box in boxes:
             known[box.slices] = samples[box.slices]
-        result = pool.submit(_follow, library, known, bits, level, boxes, room, news)
         told = 0
         try:
+            result = pool.submit(_follow, library, known, bits, level, boxes, room, news)
             with (
                 encoder.lent(room) as state,
                 Drawing(library, samples, bits, level, boxes, state) as drawing,
@@ -72,7 +73,8 @@ def encode_followed(
             news.put(_Coded(0, 0, data[told:] + b"\0" * AHEAD))
         finally:
             news.put(None)
-        decoded[Stream(data, samples.shape, bits, level, boxes)] = result.result()
+        with suppress(MemoryError):  # then it is decoded later
+            decoded[Stream(data, samples.shape, bits, level, boxes)] = result.result()
     return data
 
 
@@ -88,7 +90,7 @@ def _follow(
     """The samples, of which those in boxes are there, by a decoder that reads no byte before it is
     settled; of an encoder that gave up, some of them."""
     state = kernels.DecoderState()
-    stream, there = np.zeros(2 * room + 2 * AHEAD, np.uint8), 0
+    stream, there = np.zeros(2 * room + 64, np.uint8), 0
     waiting = deque[_Coded]()
     with Drawing(library, samples, bits, level, boxes, state) as drawing:
         while (coded := news.get()) is not None:

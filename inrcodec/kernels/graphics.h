@@ -36,6 +36,7 @@ typedef struct {
     int64_t contexts, hashed, predicted, votes, sure, blocks; /* of the level */
     int64_t boxes;                       /* pixels that are known are in so many of them: */
     const int64_t *box;                  /* (boxes, 4): top, left, height, width, disjoint */
+    uint64_t secret[3];                                       /* any numbers */
     uint16_t *samples;                                        /* (height, width, channels) */
     const int16_t *stretch;                                   /* (4096,) */
     const uint16_t *squash;                                   /* (8192,) */

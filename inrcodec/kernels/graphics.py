@@ -11,6 +11,7 @@ class GraphicsStruct(ctypes.Structure):
         ("contexts", _INT), ("hashed", _INT), ("predicted", _INT), ("votes", _INT),
         ("sure", _INT), ("blocks", _INT),
         ("boxes", _INT), ("box", _PTR),
+        ("secret", ctypes.c_uint64 * 3),
         ("samples", _PTR), ("stretch", _PTR), ("squash", _PTR),
         ("states", _PTR), ("histories", _PTR),
         ("encoder", _PTR), ("decoder", _PTR),

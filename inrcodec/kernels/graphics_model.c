@@ -12,12 +12,16 @@
 
 #define EVEN (UINT32_C(2097152) << 10)
 
+/* Of no matter for the format: by secret numbers, so that no picture can be made of colours that
+   all have one place. */
 static uint32_t hash_of(const inr_model *m, const uint16_t *samples)
 {
-    uint32_t h = 0;
+    uint64_t all = 0;
     for (int64_t c = 0; c < m->channels; c++)
-        h = inr_hash(h, samples[c] + 1u);
-    return h;
+        all = all << 16 | samples[c];
+    uint64_t h = (all ^ m->job->secret[0]) * (m->job->secret[1] | 1);
+    h = (h ^ h >> 32) * (m->job->secret[2] | 1);
+    return (uint32_t)(h >> 32);
 }
 
 /* The number of a colour, a new one if it is new; NOTHING without memory. */

@@ -109,6 +109,24 @@ def test_boxes_are_legal(height: int, width: int, data: st.DataObject) -> None:
         assert not any(box.meets(other) for other in boxes[:number])
 
 
+def test_pieces_within_pieces_within_pieces() -> None:
+    busy = np.zeros((1500, 1500), np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, busy.shape).astype(np.uint8)
+    for step in range(0, 740, 6):  # frames, each with a gap and a way in
+        busy[step : 1500 - step, step : 1500 - step] = 0
+        busy[step : 1500 - step, step : step + 4] = noise[step : 1500 - step, step : step + 4]
+        busy[step : step + 4, step : 1500 - step] = noise[step : step + 4, step : 1500 - step]
+    assert len(found(busy)) <= MOST_BOXES
+
+
+def test_narrow_pictures_take_no_long_time() -> None:
+    tall = np.random.default_rng(1).integers(0, 3, (60000, 8)).astype(np.uint8)
+    wide = np.ascontiguousarray(tall.T)
+    assert [Box(*box) for box in found(wide)] == [
+        Box(left, top, width, height) for top, left, height, width in found(tall)
+    ]
+
+
 def test_without() -> None:
     from inrcodec.contents import planes_of
 
@@ -225,3 +243,11 @@ def test_what_takes_too_much_room(photograph: bool, monkeypatch: pytest.MonkeyPa
     assert parse(inrcodec.encode(image, effort=1)).model.name in ("context", "stored")
     with pytest.raises(inrcodec.ImageError, match="not for this picture"):
         inrcodec.encode(image, effort=1, model="graphics")
+
+
+def test_a_narrow_jpeg_in_a_page() -> None:
+    """Whose coefficients are more than its pixels."""
+    strip = read_image(pillow(textured(503, 20, seed=1), quality=85, subsampling=0))[3:, 3:]
+    image = np.full((540, 417, 3), 255, np.uint8)
+    image[4:7, ::3], image[20:520, 40:57] = 0, strip
+    np.testing.assert_array_equal(inrcodec.decode(inrcodec.encode(image, effort=1)), image)

@@ -3,6 +3,8 @@ not taken."""
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,31 @@ def test_an_encoder_that_gives_up() -> None:
         with pytest.raises(NoRoomError):
             encode_followed(noise, 1, 1, (), decoded)
     assert not decoded
+
+
+def test_without_a_thread_or_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot follow is done without."""
+    image = drawn(200, 300)
+
+    def fails(*_: object) -> np.ndarray:
+        raise MemoryError
+
+    monkeypatch.setattr(follow, "_follow", fails)
+    data = encode(image, effort=1, model="graphics", threads=2)
+    np.testing.assert_array_equal(decode(data), image)
+
+
+def test_an_interrupt_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __init__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    samples = drawn(200, 300).astype(np.uint16)
+    monkeypatch.setattr(follow, "Drawing", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        encode_followed(samples, 8, 1, (), {})
+    assert threading.active_count() == before
 
 
 def test_what_a_follower_made_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
