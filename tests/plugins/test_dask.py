@@ -265,7 +265,7 @@ def test_addresses_that_are_none(album: dict[str, bytes]) -> None:
 
 def test_interrupted(album: dict[str, bytes]) -> None:
     """Ctrl-C goes to the command and its workers: all end, and what is there is whole."""
-    noise = np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400), np.uint8)
     for number in range(20):
         Path(f"in/0/{number}.pgm").write_bytes(write_image(noise, ".pgm"))
     command = [sys.executable, "-m", "inrcodec_cli.main", "encode", "-e", "1", "-r", "in"]
