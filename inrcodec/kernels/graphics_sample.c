@@ -195,10 +195,11 @@ static void find_lines(const inr_model *m, const uint32_t *h, uint32_t node, inr
     }
 }
 
-static void inr_fetch_weights(const inr_mixer *mixer, const inr_mixing *mixing, int set)
+/* Weights of the largest table, which are mixed with soon. */
+static void fetch_weights(const inr_mixer *mixer, int64_t set)
 {
-    const int32_t *weights = mixer->weights[set] + mixing->set[set] * mixer->lanes;
-    for (int64_t i = 0; i < mixer->lanes; i += 16)
+    const int32_t *weights = mixer->weights[SETS - 1] + set * mixer->lanes;
+    for (int64_t i = 0; i < mixer->lanes; i += LANES)
         FETCH(weights + i);
 }
 
@@ -271,7 +272,7 @@ void INR_NAME(inr_code_samples)(inr_model *m, const inr_pixel *p, uint16_t *samp
             mixing.set[0] = turn * 16 + b;
             mixing.set[2] = ((turn * 16 + (int64_t)activity) * 4 + wrong) * 16 + b;
             mixing.last_set = turn * 16 + b;
-            inr_fetch_weights(&m->sample, &mixing, 2);
+            fetch_weights(&m->sample, mixing.set[2]);
             const uint32_t inner = (1u << deep) | (node & ((1u << deep) - 1));
             for (i = 0; i < hashed; i++, j += 2) {
                 slots[i] = &lines[i]->slot[inner];

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from inrcodec import VerificationError, decode, encode, kernels
+from inrcodec import VerificationError, decode, encode
 from inrcodec.coding.rangecoder import Decoder, Encoder
 from inrcodec.contents import parse
 from inrcodec.graphics import follow
@@ -21,10 +21,6 @@ from inrcodec.graphics.follow import Decoded, Stream, encode_followed
 from .pictures import drawn, of_many_colours, with_photographs
 
 BOX = Box(62, 75, 125, 150)  # the photograph of of_many_colours(250, 300)
-
-pytestmark = pytest.mark.skipif(
-    kernels.library() is None, reason="only compiled loops are followed"
-)
 
 
 @pytest.mark.parametrize(
