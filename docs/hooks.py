@@ -19,6 +19,7 @@ PAGES = {
     "format_spec.md": "reference/format.md",
     "SECURITY.md": "reference/security.md",
     "benchmarks/RESULTS.md": "benchmarks.md",
+    "benchmarks/REPRODUCTION.md": "reproduction.md",
     "CHANGELOG.md": "changes.md",
 }
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")

@@ -154,7 +154,7 @@ def minor_version(model: Model) -> int:
     """The lowest minor version of the format that has a model, as it is."""
     if isinstance(model, GraphicsImage):
         return 2 if model.boxes else 1
-    return 0
+    return model.model.minor if isinstance(model, CoordinateImage) else 0
 
 
 def pack_part(contents: Contents, outer: PixelType) -> bytes:

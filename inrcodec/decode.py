@@ -45,11 +45,11 @@ def decode(
     of the image alone, pixel (i, j) of it being pixel (i * scale, j * scale) (where chroma is
     subsampled, with that of a sample next to it); what is behind the data for these may be missing,
     and the digest, which is of all samples, cannot be checked. ValueError for what there is not.
-    device: "cpu" (NumPy) or "cuda" (torch); threads: how many to use, default all cores. Neither
-    changes a bit of the result. priors: those of one's own that the file may have been made from,
-    beside those in the files and folders that the environment's INRCODEC_PRIORS names;
-    PriorNotFoundError where its own is not there. limits: what the file may ask for; LimitError
-    above.
+    device: "cpu" (NumPy), "cuda" or "cuda:N" (torch; the GPU of that number); threads: how many to
+    use, default all cores. Neither changes a bit of the result. priors: those of one's own that the
+    file may have been made from, beside those in the files and folders that the environment's
+    INRCODEC_PRIORS names; PriorNotFoundError where its own is not there. limits: what the file may
+    ask for; LimitError above.
 
     Returns uint8 or uint16, (H, W) for grey, (H, W, C) for 2 (grey, alpha), 3 (RGB) or 4 channels
     (RGBA), of several frames (N, H, W) or (N, H, W, C), ImageError if these differ in size or type;

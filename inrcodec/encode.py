@@ -23,9 +23,10 @@ from .context.encode import EFFORTS
 from .context.own_prior import Prior
 from .coordinate.encode import encode_coordinate
 from .coordinate.model import Coordinate
+from .coordinate.resample import expanded
 from .errors import ImageError, LinrError, LinrWarning, VerificationError
 from .files.images import read_picture
-from .files.picture import PLAIN, Picture, digest
+from .files.picture import PLAIN, Picture, PixelType, digest
 from .files.places import Place
 from .files.timing import still
 from .history.chain import Chain
@@ -71,12 +72,12 @@ def encode(
 
     effort: 1 (fast) to 9 (small), default 5; without the compiled loops and torch, of which fits
     need one, 1 without its fit, of which a LinrWarning tells. weights: "int", "fp16" or "ternary".
-    device: where to fit: "cpu", "cuda" or "auto" (CUDA where there is one). seed: makes the fit
-    repeatable on one machine. threads: default all cores; does not change the result. model:
-    "context", "graphics" for colours that repeat, "stored", or "auto" for the one that does best;
-    or "coordinate" for the published coordinate networks, with the options `coordinate` (effort is
-    not theirs). time_limit: about how many
-    seconds to take at most; the fit stops in time, and the result then depends on the machine.
+    device: where to fit: "cpu", "cuda", "cuda:N" for the GPU of that number, or "auto" (CUDA where
+    there is one). seed: makes the fit repeatable on one machine. threads: default all cores; does
+    not change the result. model: "context", "graphics" for colours that repeat, "stored", or "auto"
+    for the one that does best; or "coordinate" for the published coordinate networks, with the
+    options `coordinate` (effort is not theirs). time_limit: about how many seconds to take at most;
+    the fit stops in time, and the result then depends on the machine.
     history: whether to look for what the image came from (Photo CD, video, JPEG, fewer pixels) and
     to code that; under a time limit that the search could take half of it is not looked for.
     prior: one of one's own (train), its bytes, or its file, a path or URL, that networks start
@@ -143,7 +144,9 @@ def encode(
     candidates: list[bytes] = []
     if model == "coordinate":
         networks = coordinate or Coordinate()
-        candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options)))
+        if watch is not None:
+            options = replace(options, watch=_expanding(watch, picture.type))
+        candidates.append(seal(plain, encode_coordinate(plain.planes, networks, options, limits)))
         if networks.optimize == "size":
             candidates.append(seal(plain, StoredImage.encode(plain.planes)))
     else:
@@ -156,6 +159,15 @@ def encode(
         report(facts)
     tell(Progress("verify", 1.0, bpsp))
     return data
+
+
+def _expanding(watch: Callable[[Any], None], kind: PixelType) -> Callable[[Any], None]:
+    """A watch of steps whose pictures are of samples, for one of pictures as decode has them."""
+
+    def told(step: Any) -> None:
+        watch(replace(step, pictures=lambda: [expanded(kind, p) for p in step.pictures()]))
+
+    return told
 
 
 def options_of(

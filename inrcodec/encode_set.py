@@ -61,7 +61,7 @@ def encode_set(
     )  # fmt: skip
     digests = [digest(image) for image in images]  # before anything else has seen them
     model, packed, parts = encode_mixture(
-        [image.reshape(*image.shape[:2], -1) for image in images], networks, sets, options
+        [image.reshape(*image.shape[:2], -1) for image in images], networks, sets, options, limits
     )
     members = tuple(
         Member(hashed, len(part), row) for hashed, (row, part) in zip(digests, parts, strict=True)

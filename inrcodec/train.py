@@ -40,9 +40,9 @@ def train(
     then takes it as it is, higher efforts fit from there.
 
     images: as encode takes them; those that would be coded as JPEGs, or be stored, have no use for
-    a prior, and are passed over. device: where to fit, "cpu" (which needs no torch), "cuda" or
-    "auto" (CUDA where there is one). seed: makes the training repeatable on one machine. threads:
-    default all cores. progress: as encode's.
+    a prior, and are passed over. device: where to fit, "cpu" (which needs no torch), "cuda",
+    "cuda:N" or "auto" (CUDA where there is one). seed: makes the training repeatable on one
+    machine. threads: default all cores. progress: as encode's.
 
     Raises ImageError where no image is left, DeviceError as encode does, and any LinrError that
     encode raises for an image.

@@ -124,7 +124,7 @@ def half_weights(
         if name[0] == "b" and name != "bypass":
             drop = 24 - bias_shift
             return (halves(*shape) + 2**drop // 2) >> drop, bias_shift
-        if name == "bypass" or not ternary:
+        if name == "bypass" or name[0] == "t" or not ternary:
             return halves(*shape), 24
         scale, packed = halves(shape[0], 1), stream.read(-(-prod(shape) // 5))
         assert max(packed) <= 242, "trits"

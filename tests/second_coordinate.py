@@ -10,9 +10,10 @@ import numpy as np
 from second_coding import EXP, RangeDecoder, Tensors, half_weights, int_weights
 from second_container import Array, Fields, Sections, check_keys, check_numbers
 from second_steps import Planes
+from second_tables import DINER, HASH_GRID, TABLED, position, table_inputs, table_shapes
 
 JOINT, PER_PLANE, VALUE = range(3)  # k
-SIREN, FINER, GAUSS, WIRE, PE_RELU, PE_GELU = range(6)  # a
+SIREN, FINER, GAUSS, WIRE, PE_RELU, PE_GELU = range(6)  # a, with TABLED
 NETWORK, TEMPLATE, RAW = range(3)  # n
 FIRST = [32764, 32384, 32000, 31232, 29700, 26700, 20900, 11950, 3110, 163, 16, 16, 16, 16, 16, 16]
 AROUND = [(0, -1), (0, -2), (-1, -1), (-1, 0), (-1, 1), (-2, 0)]  # in this plane
@@ -24,10 +25,10 @@ def check_fields(fields: Fields) -> None:
     b, a, v = fields["b"], fields["a"], fields.get("v", [0, 0, 0])
     assert ("v" in fields) == (fields["k"] == VALUE), "a transform"
     check_numbers([fields["k"], fields["f"]], 2, 0, 2)
-    check_numbers([a], 1, 0, 5)
+    check_numbers([a], 1, 0, 7)
     check_numbers(fields["w"], 2, 1, 1024)
     assert fields["w"][1] <= 16, "depth"
-    check_numbers(fields["g"], 3 if a == WIRE else 1, 0, 12 if a in (PE_RELU, PE_GELU) else 2**20)
+    check_constants(a, fields["g"])
     check_numbers(fields["n"], b, 0, 0 if fields["k"] == VALUE else 2)
     check_numbers([fields["t"]], 1, 0, 2**32 - 1)
     assert type(v) is list, "a transform"
@@ -35,10 +36,25 @@ def check_fields(fields: Fields) -> None:
     kind, low, high = v[:3]
     exponent, soft = (13107, 327680), (0, 256 * (high - low))
     wide = (0, 65535 * 2**16), (1, 65535 * 2**16)
-    scalars = [(), wide, (exponent,), ((0, 256),), (exponent, soft, soft)][kind]
+    scalars = [
+        (), wide, (exponent,), ((0, 256),), (exponent, soft, soft),
+        (), ((2**12, 2**20),), (), ((0, 2**32 - 1),),
+    ][kind]  # fmt: skip
     assert low <= high, "least and greatest"
     for value, (least, most) in zip(v[3:], scalars, strict=True):
         check_numbers([value], 1, least, most)
+
+
+def check_constants(a: int, g: list[int]) -> None:
+    if a == HASH_GRID:
+        check_numbers(g, 5, 1, 2**16)
+        for value, most in zip(g, (16, 8, 22, g[4], 2**16), strict=True):
+            check_numbers([value], 1, 1, most)
+    elif a == DINER:
+        check_numbers(g, 2, 0, 2**20)
+        check_numbers(g[1:], 1, 1, 8)
+    else:
+        check_numbers(g, 3 if a == WIRE else 1, 0, 12 if a in (PE_RELU, PE_GELU) else 2**20)
 
 
 def sine_table() -> Array:  # 5.2
@@ -90,7 +106,7 @@ def bell(o: Array) -> Array:
 
 def activation(z: Array, fields: Fields) -> Array:
     a, g = fields["a"], fields["g"]
-    if a == PE_RELU:
+    if a in (PE_RELU, HASH_GRID):
         return np.clip(z, 0, 2**22)
     if a == PE_GELU:
         z = np.clip(z, -(2**22), 2**22)
@@ -106,7 +122,7 @@ def activation(z: Array, fields: Fields) -> Array:
         m = bell(octaves(re * re + im * im, g[1]) + (im * g[2] >> 6))
         p = re * g[0] >> 16
         return np.vstack([m * sin(p + 2**14) >> 16, m * sin(p) >> 16])
-    return sin((z if a == SIREN else (abs(z) + 2**16) * z >> 16) * g[0] >> 16)
+    return sin((z if a in (SIREN, DINER) else (abs(z) + 2**16) * z >> 16) * g[0] >> 16)
 
 
 def normalise(x: Array) -> Array:
@@ -122,9 +138,10 @@ def real_matrix(w: Array, first: bool, last: bool) -> Array:  # of WIRE
     return w if first else top if last else np.vstack([top, np.hstack([im, re])])
 
 
-def evaluate(network: Tensors, x: Array, fields: Fields) -> Array:
-    """The outputs, (channels, pixels), from inputs alike."""
-    a, (_, depth) = fields["a"], fields["w"]
+def evaluate(network: Tensors, fields: Fields, plane: int) -> Array:
+    """The outputs of a plane, (channels, pixels)."""
+    a, (_, depth), x = fields["a"], fields["w"], inputs_of(fields, plane)
+    x = table_inputs(network, x, fields, plane) if a in TABLED else x
     for j in range(1, depth + 2):
         x = normalise(x) if a == PE_GELU else x
         w, s = network[f"w{j}"]
@@ -132,15 +149,12 @@ def evaluate(network: Tensors, x: Array, fields: Fields) -> Array:
         w = real_matrix(w, j == 1, j == depth + 1) if a == WIRE else w
         assert sb <= s + 16, "shift of a bias"
         bias = b * 2 ** (s + 16 - sb)
-        limit = 2**16 if a <= GAUSS or (j == 1 and a != PE_GELU) else 2**22
+        within = a in (SIREN, FINER, GAUSS, DINER) if j > 1 else a not in (PE_GELU, *TABLED)
+        limit = 2**16 if within else 2**22
         assert np.all(abs(w).sum(axis=1) * limit + abs(bias) < 2**53), "sums"
         x = (w.astype(np.int64) @ x + bias.astype(np.int64)[:, None]) >> s
         x = activation(x, fields) if j <= depth else x
     return x
-
-
-def position(n: int) -> Array:
-    return np.arange(n) * 2**17 // (n - 1) - 2**16 if n > 1 else np.zeros(1, np.int64)
 
 
 def inputs_of(fields: Fields, plane: int) -> Array:
@@ -162,9 +176,11 @@ def network_shapes(fields: Fields) -> dict[str, tuple[int, ...]]:  # 5.1
     u = isqrt(width**2 // 2) if wire else width
     assert u >= 1, "a layer without units"
     encoded = 2 * fields["g"][0] if fields["a"] in (PE_RELU, PE_GELU) else 0
-    inputs = (3 if fields["k"] == JOINT else 2) * (1 + encoded)
+    inputs, tables = (3 if fields["k"] == JOINT else 2) * (1 + encoded), table_shapes(fields)
+    if fields["a"] in TABLED:
+        inputs = fields["g"][1] * (fields["g"][0] if fields["a"] == HASH_GRID else 1)
     sizes = [inputs, *[u] * depth, fields["s"][2]]
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {**tables}
     for j in range(1, depth + 2):
         cols, rows = sizes[j - 1 : j + 1]
         shapes[f"w{j}"] = (rows * (2 if wire else 1), cols)
@@ -188,7 +204,7 @@ def planes_image(decoder: RangeDecoder, networks: list[Tensors], fields: Fields)
     for plane in range(b - 1, -1, -1):
         if coded[plane] == NETWORK:
             number = coded[:plane].count(NETWORK) if fields["k"] == PER_PLANE else 0
-            outputs, model = evaluate(networks[number], inputs_of(fields, plane), fields), FIRST[:]
+            outputs, model = evaluate(networks[number], fields, plane), FIRST[:]
             for c, y in enumerate(outputs.tolist()):
                 contexts = [min(max(abs(v).bit_length() - 10, 0), 15) for v in y]
                 wrong = [decoder.adaptive(model, context) for context in contexts]
@@ -225,11 +241,14 @@ def transform(y: Array, fields: Fields) -> Array:
     """T(y)."""
     kind, low, high, *scalars = fields["v"]
     # All y, as no T may be less than one before it; for most kinds it is the same beyond w's ends.
-    end = 2**19 if kind == 1 else 2**16 + 1
+    end = 2**19 if kind in (1, 6) else 2**16 + 1
     ys = np.arange(-end, end)
     w = np.clip(ys + 2**16, 0, 2**17)
     if kind == 1:
         big_x = (scalars[0] * 2**16 + scalars[1] * ys) * 2**8
+    elif kind in (5, 6, 7):
+        v = [2**16 * ys, 2**31 + 2**32 * ys // (scalars or [1])[0], 2**31 - 2**15 * ys][kind - 5]
+        big_x = 2**40 * low + 2**8 * (high - low) * np.clip(v, 0, 2**32)
     elif kind == 3:
         (z,), s = (v - 128 for v in scalars), (2 ** fields["b"] + 5) // 10
         d = log(np.array(high + s)[None]) - log(np.array(low + s)[None])
@@ -242,16 +261,32 @@ def transform(y: Array, fields: Fields) -> Array:
             e = f if z > 0 else np.maximum(d - f, 0)
         big_x = ((high + s) * exp(e) - s * 2**32) * 2**8
     else:
-        exponent, left, right = ((scalars or [2**16]) + [0, 0])[:3]
+        exponent, left, right = (([2**16] if kind in (0, 8) else scalars) + [0, 0])[:3]
         u = exp((31 * 2**32 - log(np.maximum(w, 1) << 14)) * exponent >> 16)
         u[w == 0] = 0
         big_x = (2**8 * low - left) * 2**32 + (2**8 * (high - low) + left + right) * u
     table = np.clip(np.clip((big_x + 2**39) >> 40, low, high), 0, 2 ** fields["b"] - 1)
-    return np.maximum.accumulate(table)[np.clip(y, -end, end - 1) + end]
+    table = table if kind == 7 else np.maximum.accumulate(table)
+    return table[np.clip(y, -end, end - 1) + end]
+
+
+def permutation(seed: int, pixels: int) -> list[int]:
+    """Of which pixel the network speaks at each."""
+
+    def key(p: int) -> int:
+        z = ((seed << 32) + p + 1) * 0x9E3779B97F4A7C15 % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        return z ^ z >> 31
+
+    return sorted(range(pixels), key=key)
 
 
 def value_image(decoder: RangeDecoder, network: Tensors, fields: Fields) -> Array:
-    samples = transform(evaluate(network, inputs_of(fields, 0), fields), fields)
+    samples = transform(evaluate(network, fields, 0), fields)
+    if fields["v"][0] == 8:
+        said = samples.copy()
+        samples[:, permutation(fields["v"][3], said.shape[1])] = said
     for channel in samples:
         model = [32768] * 42
         channel += np.array([decoder.integer(model) for _ in channel])
@@ -276,7 +311,12 @@ def check_limits(fields: Fields, shapes: list[dict[str, tuple[int, ...]]], data:
     assert height * width * channels * b <= 363409 * (data + 16), "more bits than data can hold"
     numbers = [sum(prod(shape) for shape in of.values()) for of in shapes]
     assert sum(numbers) <= 2**24, "numbers in all networks"
-    work = height * width * coded.count(NETWORK) * max(numbers, default=0)
+    taken = 0
+    if shapes and fields["a"] in TABLED:
+        inputs = shapes[0]["w1"][1]
+        corners = 2 ** (3 if fields["k"] == JOINT else 2) if fields["a"] == HASH_GRID else 1
+        taken = inputs * corners - sum(prod(shape) for shape in table_shapes(fields).values())
+    work = height * width * coded.count(NETWORK) * (max(numbers, default=0) + taken)
     assert work <= 2**44, "multiply-adds"
 
 

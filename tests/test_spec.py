@@ -15,7 +15,7 @@ import inrcodec
 from inrcodec.coding import tables
 from inrcodec.coding.backend import Workers, numpy_backend
 from inrcodec.coding.weights import pack_weights
-from inrcodec.container.linr import HEADER, MAX_HEADER, MAX_STEPS
+from inrcodec.container.linr import HEADER, MAJOR, MAX_HEADER, MAX_STEPS, MINOR
 from inrcodec.contents import ALL_STEPS, MODELS, TAGS, Contents, pack, planes_of
 from inrcodec.context.encode import code
 from inrcodec.context.file import MAX_DISTANCE, MAX_WIDTH, Models, network_shapes
@@ -25,6 +25,8 @@ from inrcodec.context.prior import PRIORS
 from inrcodec.context.scans import MAX_SECTIONS, MAX_STREAMS
 from inrcodec.context.shared import MAX_FIELDS
 from inrcodec.context.step import UNDECIDED, plane_shape, trunk_shape
+from inrcodec.coordinate.model import BACKBONES, LAYOUTS
+from inrcodec.coordinate.transforms import TRANSFORMS
 from inrcodec.files.picture import PLAIN, Picture, digest
 from inrcodec.frames.file import MAX_PAGES, MAX_SHARED
 from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
@@ -207,6 +209,10 @@ def test_what_is_reserved_is_what_is_not_in_use() -> None:
     assert "| models (`m` of the header, and of parts) | 0 .. 6 | 7 .. 255 |" in SPEC
     assert "| steps (`t`) | 1 .. 6 | 0, 7 .. 255 |" in SPEC
     assert "| forms of weights (`f`) | 0 .. 2 | 3 .. 255 |" in SPEC
+    backbones, transforms = len(BACKBONES) - 1, len(TRANSFORMS) - 1
+    assert f"backbones `a` | 0 .. {len(LAYOUTS) - 1}, 0 .. {backbones} | to 255 |" in SPEC
+    assert f"| transforms of values (`v`, 5.4) | 0 .. {transforms} | all others |" in SPEC
+    assert SPEC.startswith(f"# The .linr format, version {MAJOR}.{MINOR}\n")
     assert sorted(LEVELS) == [1, 2, 3]
     assert "| levels of graphics images (`l`, 13.1) | 1 .. 3 | 4 .. 255 |" in SPEC
     assert sorted(PRIORS) == [1, 2]

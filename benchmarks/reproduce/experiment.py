@@ -5,23 +5,28 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
+import math
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from inrcodec.coding.backend import backend_for
+from inrcodec.coding.backend import DEVICES, backend_for, is_cuda
 from inrcodec.coordinate.fit import Data, FloatNetworks
 from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
 from inrcodec.coordinate.transforms import fit_transform
 from inrcodec.errors import LinrError
 from inrcodec.files.images import read_image
-from inrcodec_cli.files import check_output, write_output
+from inrcodec_cli.files import IMAGES, check_output, write_output
 from inrcodec_cli.plots import need_matplotlib
 
 NONE = "-"  # in a table: nobody published it
@@ -33,18 +38,21 @@ Loss = Callable[[Any, Any], Any]  # of outputs and targets
 
 @dataclass(frozen=True)
 class Scale:
-    """How large an experiment is: pixels a side, hidden layers and their units, steps at most."""
+    """How large an experiment is: pixels a side, hidden layers and their units, steps at most; 0
+    steps where nothing is fitted. extent: what the size is of, with {0} in its place. known:
+    whether what was published is of this scale; else it is only what a GPU runs."""
 
     size: int
     width: int
     depth: int
     steps: int
+    extent: str = "{0} x {0}"
+    known: bool = True
 
     def __str__(self) -> str:
-        return (
-            f"{self.size} x {self.size}, {self.depth} hidden layers of {self.width}, "
-            f"at most {self.steps} steps"
-        )
+        steps = f"at most {self.steps} steps" if self.steps else "as initialised"
+        extent = self.extent.format(self.size)
+        return f"{extent}, {self.depth} hidden layers of {self.width}, {steps}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,46 @@ class Curve:
     y: Sequence[float]
 
 
+class Journal:
+    """What was done, one in a line of a JSON file that only grows; None: it is not kept.
+
+    A last line that was cut off, as its writer was killed, is taken away. Raises LinrError for a
+    file that is something else, which stays as it is.
+    """
+
+    START = b'{"key": ['
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._found: dict[tuple[str, ...], dict[str, Any]] = {}
+        if path is None or not path.exists():
+            return
+        *lines, rest = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line)
+                key, result = entry["key"], entry["result"]
+            except (ValueError, KeyError, TypeError):
+                key, result = None, None
+            if not isinstance(key, list) or not isinstance(result, dict):
+                raise LinrError(f"{path} is no journal of fits, see its line {number}")
+            self._found[tuple(map(str, key))] = result
+        if rest:
+            if not (rest.startswith(self.START) or self.START.startswith(rest)):
+                raise LinrError(f"{path} is no journal of fits, see its last line")
+            os.truncate(path, sum(len(line) + 1 for line in lines))
+
+    def find(self, key: Sequence[str]) -> dict[str, Any] | None:
+        return self._found.get(tuple(key))
+
+    def note(self, key: Sequence[str], result: dict[str, Any]) -> None:
+        self._found[tuple(key)] = result
+        if self._path is None:
+            return
+        with self._path.open("ab") as file:
+            file.write(json.dumps({"key": list(key), "result": result}).encode() + b"\n")
+
+
 @dataclass(frozen=True)
 class Experiment:
     """The crops of the images that were asked for, how to fit them, and where results go."""
@@ -81,18 +129,44 @@ class Experiment:
     csv: str | None
     plot: str | None
     force: bool
+    journal: Journal
+    pictures: Path | None = None  # a folder
+    paths: Sequence[Path] = ()  # of signals that are no images
+    seconds: list[float] = field(default_factory=list)  # of the fits since the last table
 
     def of_bits(self, bits: int) -> list[Crop]:
         return [crop for crop in self.crops if crop.bits == bits]
 
-    def print(
-        self, title: str, crops: Sequence[Crop], head: list[str], rows: list[list[str]]
-    ) -> None:
-        """A table of some crops, with what was measured and what was published, as Markdown."""
-        names = ", ".join(crop.name for crop in crops)
+    def once(self, what: Sequence[str], work: Callable[[], tuple[Row, Curve]]) -> tuple[Row, Curve]:
+        """A fit's row and curve: from the journal, if it is there, else of work, and noted there.
+
+        what: the experiment, the signal and the setting, which tell the fit from all others of this
+        scale, device and seed.
+        """
+        key = [*what, str(self.scale), self.device, str(self.seed)]
+        found = self.journal.find(key)
+        if found is None:
+            print(", ".join(what), file=sys.stderr)
+            started = time.perf_counter()
+            row, curve = work()
+            found = {
+                "row": row,
+                "curve": {"label": curve.label, "x": list(curve.x), "y": list(curve.y)},
+                "seconds": time.perf_counter() - started,
+            }
+            self.journal.note(key, found)
+        self.seconds.append(found["seconds"])
+        return found["row"], Curve(**found["curve"])
+
+    def print(self, title: str, signals: str, head: list[str], rows: list[list[str]]) -> None:
+        """A table, with what was measured, of which signals, and what was published, as
+        Markdown."""
         print(f"## {title}\n")
-        print(f"Measured: {self.scale}; {self.device}, seed {self.seed}; the middle of {names}.")
-        print(f"Published: {self.published}.\n")
+        took = f"; fits took {sum(self.seconds):.0f} s" if self.seconds else ""
+        print(f"Measured: {self.scale}; {self.device}, seed {self.seed}; {signals}{took}.")
+        self.seconds.clear()
+        size = self.published if self.published.known else f"unknown, on CUDA {self.published}"
+        print(f"Published: {size}.\n")
         for line in [head, ["---"] * len(head), *rows]:
             print("| " + " | ".join(line) + " |")
         print(flush=True)
@@ -114,47 +188,98 @@ def experiment(
     published: Scale,
     reduced: Scale,
     arguments: Sequence[str] | None,
+    *,
+    images: bool = True,
+    cut: Callable[[Path, int], list[Crop]] | None = None,
+    pictures: bool = False,
+    signals: str | None = None,
 ) -> Experiment:
-    """The command line's. reduced: what is run on a CPU where the options say nothing else."""
+    """The command line's. reduced: what is run on a CPU where the options say nothing else.
+    images: whether it is of image files, else it brings its own signals. cut: what is taken of an
+    image, of so many pixels a side, if not its middle. pictures: whether it can save some.
+    signals: what other files it takes in the place of its own. There is no --steps where the
+    published scale has none.
+    """
+    cut = cut or (lambda path, size: [middle(path, size)])
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     cuda = torch.cuda.is_available()
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="PNG, TIFF or PNM")
+    if images:
+        parser.add_argument(
+            "paths", metavar="PATH", nargs="+", type=Path, help="images, or folders of such"
+        )
+    elif signals is not None:
+        parser.add_argument("paths", metavar="PATH", nargs="*", type=Path, help=signals)
     for name, text in (
-        ("size", "pixels a side, from the middle"),
+        ("size", "pixels a side" if images else published.extent.format("N")),
         ("width", "units of a hidden layer"),
         ("depth", "hidden layers"),
         ("steps", "at most"),
     ):
+        if not getattr(published, name):
+            continue
         default = f"{getattr(reduced, name)}, on CUDA {getattr(published, name)}"
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text}  [{default}]")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if cuda else "cpu")
+    parser.add_argument("--device", default="cuda" if cuda else "cpu", help=DEVICES)
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("-T", "--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument(
+        "--resume", metavar="FILE", type=Path, help="keep each fit here, and do none twice"
+    )
     parser.add_argument("--csv", metavar="FILE", help="a row for each fit")
     parser.add_argument("--plot", metavar="FILE", help="a chart (.png, .svg or .pdf)")
+    if pictures:
+        parser.add_argument("--pictures", metavar="DIR", type=Path, help="PNG files, as NAME.png")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     options = parser.parse_args(arguments)
-    usual = published if options.device == "cuda" else reduced
+    usual = published if is_cuda(options.device) else reduced
     scale = Scale(
         options.size or usual.size,
         options.width or usual.width,
         options.depth or usual.depth,
-        options.steps or usual.steps,
+        usual.steps and (options.steps or usual.steps),
+        usual.extent,
     )
     try:
+        backend_for(options.device)  # which says so if there is none
         if options.plot is not None:
             need_matplotlib()
         for output in (options.csv, options.plot):
             if output is not None:
                 check_output(output, options.force)
-        crops = [middle(path, scale.size) for path in options.paths]
+        folder = options.pictures if pictures else None
+        if folder is not None and not (options.force or options.resume) and folder.exists():
+            raise LinrError(f"{folder} exists; --force overwrites pictures in it")
+        files = image_files(options.paths) if images else []
+        crops = [crop for path in files for crop in cut(path, scale.size)]
+        journal = Journal(options.resume)
     except (LinrError, OSError) as error:
         parser.error(str(error))
     torch.set_num_threads(options.threads)
     how = options.device, options.seed, options.threads
-    return Experiment(crops, published, scale, *how, options.csv, options.plot, options.force)
+    outputs = options.csv, options.plot, options.force
+    paths = () if images or signals is None else options.paths
+    return Experiment(crops, published, scale, *how, *outputs, journal, folder, paths)
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are, and in place of folders the images in them, in the order of their names.
+    Raises LinrError for a folder without."""
+    found = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+        if not inside:
+            raise LinrError(f"{path}: no images in it")
+        found += inside
+    return found
+
+
+def middles(crops: Sequence[Crop]) -> str:
+    """What a table says of its crops."""
+    return "the middle of " + ", ".join(crop.name for crop in crops)
 
 
 def middle(path: Path, size: int) -> Crop:
@@ -175,10 +300,8 @@ def train(
     loss: Loss,
     rate: Callable[[float], float],
 ) -> Iterator[tuple[Any, Any]]:
-    """The published training: Adam as it comes, all points a step, float weights.
-
-    rate: by the part of the steps that is over. Yields outputs and targets of each step, of which
-    (planes or 1, pixels, channels), before it changes the weights.
+    """The published training of an image, as optimise has it. Yields outputs and targets of each
+    step, of which (planes or 1, pixels, channels), before it changes the weights.
     """
     transform = None
     if options.layout == "value":
@@ -194,21 +317,46 @@ def train(
     inputs, targets = Data(model, [crop.samples], backend, device).batch(
         crop.samples.shape[0] * crop.samples.shape[1], rng
     )
-    optimiser = torch.optim.Adam(list(networks.parameters.values()))
-    for step in range(run.scale.steps):
+    batches = repeat((inputs, targets))
+    for outputs in optimise(networks, batches, run.scale.steps, loss, rate):
+        yield outputs, targets
+
+
+def optimise(
+    networks: FloatNetworks,
+    batches: Iterable[tuple[Any, Any]],
+    steps: int,
+    loss: Loss,
+    rate: Callable[[float], float],
+) -> Iterator[Any]:
+    """The published training: Adam as it comes, float weights.
+
+    batches: of each step inputs as the networks take them, and targets; images have all points in
+    each. rate: by the part of the steps that is over. Coefficients are fitted, too, where they
+    require a gradient. Yields the outputs of each step, in the shape of the targets, before it
+    changes the weights.
+    """
+    parameters = list(networks.parameters.values())
+    if networks.coefficients is not None and networks.coefficients.requires_grad:
+        parameters.append(networks.coefficients)
+    optimiser = torch.optim.Adam(parameters)
+    for step, (inputs, targets) in zip(range(steps), batches, strict=False):
         for group in optimiser.param_groups:
-            group["lr"] = rate(step / run.scale.steps)
+            group["lr"] = rate(step / steps)
         outputs = networks(networks.parameters, inputs).view(targets.shape)
-        yield outputs.detach(), targets
+        yield outputs.detach()
         optimiser.zero_grad(set_to_none=True)
         loss(outputs, targets).backward()
         optimiser.step()
 
 
 def mean(numbers: Sequence[float], form: str) -> str:
-    """The mean of some images, with the standard deviation if there are several."""
+    """The mean of some images, with the standard deviation if there are several; infinite if one
+    is, as the PSNR of an exact fit."""
     text = format(statistics.mean(numbers), form)
-    return f"{text} ± {format(statistics.stdev(numbers), form)}" if len(numbers) > 1 else text
+    if len(numbers) == 1 or not all(map(math.isfinite, numbers)):
+        return text
+    return f"{text} ± {format(statistics.stdev(numbers), form)}"
 
 
 def steps_to_zero(rows: Sequence[Row], field: str, scale: Scale) -> str:
@@ -229,8 +377,10 @@ def chart(path: str, curves: Sequence[Curve], x: str, y: str) -> bytes:
 
     figure = Figure((9, 5), dpi=100, layout="constrained")
     axes = figure.subplots()
-    for curve in curves:
-        axes.plot(curve.x, curve.y, marker="o" if len(curve.x) == 1 else "", label=curve.label)
+    for number, curve in enumerate(curves):
+        line = "-" if number < 10 else "--"  # there are ten colours
+        marker = "o" if len(curve.x) == 1 else ""
+        axes.plot(curve.x, curve.y, line, marker=marker, label=curve.label)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(True, alpha=0.3)

@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from inrcodec.coordinate.model import Coordinate
 
-from .experiment import Crop, Curve, Experiment, Row, Scale, experiment, steps_to_zero, train
+from .experiment import (
+    Crop,
+    Curve,
+    Experiment,
+    Row,
+    Scale,
+    experiment,
+    middles,
+    steps_to_zero,
+    train,
+)
 
 PUBLISHED_SCALE, REDUCED = Scale(256, 512, 6, 10_000), Scale(32, 128, 6, 1000)
 LOSSES: dict[str, tuple[str, Callable[..., Any], float]] = {  # published steps, loss, threshold
@@ -47,12 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves: list[Curve] = []
     lines = []
     for name, (published, _, _) in LOSSES.items():
-        fits = [fit(run, crop, name) for crop in run.crops]
+        fits = [
+            run.once(["loss", crop.name, name], partial(fit, run, crop, name)) for crop in run.crops
+        ]
         found = [row for row, _ in fits]
         lines.append([name, published, steps_to_zero(found, "steps", run.scale)])
         rows += found
         curves += [curve for _, curve in fits]
-    run.print("Steps to BER 0 by loss", run.crops, ["loss", "published", "measured"], lines)
+    run.print(
+        "Steps to BER 0 by loss", middles(run.crops), ["loss", "published", "measured"], lines
+    )
     run.write(rows, curves, "step", "BER")
     return 0
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import inrcodec
@@ -25,7 +26,6 @@ from inrcodec.coordinate.fit import Step
 from inrcodec.coordinate.model import Coordinate
 
 from .experiment import (
-    MISSING,
     NONE,
     Crop,
     Curve,
@@ -34,6 +34,7 @@ from .experiment import (
     Scale,
     experiment,
     mean,
+    middles,
     steps_to_zero,
 )
 
@@ -41,14 +42,16 @@ PUBLISHED_SCALE, REDUCED = Scale(256, 512, 6, 10_000), Scale(32, 64, 6, 2000)
 PUBLISHED = {  # of 8 and of 16 bits
     "siren": {8: "790 ± 109", 16: "3450 ± 877"},
     "finer": {8: "428", 16: "1464"},
-    "hash grid": {8: "1130", 16: "4668"},
-    "DINER": {8: "3347", 16: "3915"},
+    "hash-grid": {8: "1130", 16: "4668"},
+    "diner": {8: "3347", 16: "3915"},
     "gauss": {8: "7931", 16: "29546"},
 }
 # The rate at a width of 512: published for SIREN, for others what was found to go well.
 BACKBONES: dict[str, tuple[float, dict[str, Any]]] = {
     "siren": (1e-4, {}),
     "finer": (1e-4, {}),
+    "hash-grid": (5e-4, {}),
+    "diner": (5e-5, {}),
     "gauss": (5e-4, {"scale": 10.0}),
     "wire": (3e-5, {"omega": 20.0, "scale": 10.0}),
     "pe-relu": (5e-4, {}),
@@ -74,7 +77,6 @@ def fit(run: Experiment, crop: Crop, backbone: str) -> tuple[Row, Curve]:
         if not step.ber.any():
             first.append(step.step)
 
-    print(f"{crop.name}: {backbone}", file=sys.stderr)
     started = time.perf_counter()
     data = inrcodec.encode(
         crop.samples, model="coordinate", coordinate=options, device=run.device, seed=run.seed,
@@ -108,22 +110,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         crops, lines = run.of_bits(bits), []
         if not crops:
             continue
-        for backbone in dict.fromkeys([*PUBLISHED, *BACKBONES]):
-            published = PUBLISHED.get(backbone, {}).get(bits, NONE)
-            cells = [MISSING, "", "", ""]
-            if backbone in BACKBONES:
-                fits = [fit(run, crop, backbone) for crop in crops]
-                found = [row for row, _ in fits]
-                rows += found
-                curves += [curve for _, curve in fits]
-                cells = [
-                    steps_to_zero(found, "float", run.scale),
-                    steps_to_zero(found, "stored", run.scale),
-                    mean([row["bpsp"] for row in found], ".1f"),
-                    mean([row["seconds"] for row in found], ".0f"),
-                ]
-            lines.append([backbone, published, *cells])
-        run.print(f"Steps to BER 0, {bits} bits", crops, head, lines)
+        for backbone in BACKBONES:
+            fits = [
+                run.once(["steps", crop.name, backbone], partial(fit, run, crop, backbone))
+                for crop in crops
+            ]
+            found = [row for row, _ in fits]
+            rows += found
+            curves += [curve for _, curve in fits]
+            cells = [
+                steps_to_zero(found, "float", run.scale),
+                steps_to_zero(found, "stored", run.scale),
+                mean([row["bpsp"] for row in found], ".1f"),
+                mean([row["seconds"] for row in found], ".0f"),
+            ]
+            lines.append([backbone, PUBLISHED.get(backbone, {}).get(bits, NONE), *cells])
+        run.print(f"Steps to BER 0, {bits} bits", middles(crops), head, lines)
     run.write(rows, curves, "step", "BER")
     return 0
 

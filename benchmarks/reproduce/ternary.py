@@ -13,51 +13,63 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import inrcodec
 from inrcodec.coordinate.fit import Step
 from inrcodec.coordinate.model import Coordinate
 
-from .experiment import Curve, Row, Scale, experiment, mean, steps_to_zero
+from .experiment import (
+    Crop,
+    Curve,
+    Experiment,
+    Row,
+    Scale,
+    experiment,
+    mean,
+    middles,
+    steps_to_zero,
+)
 
 PUBLISHED_SCALE, REDUCED = Scale(128, 256, 4, 80_000), Scale(32, 128, 3, 2000)
+
+
+def fit(run: Experiment, crop: Crop) -> tuple[Row, Curve]:
+    """Encodes a crop: its row, and the BER by step."""
+    bers: list[float] = []
+
+    def watch(step: Step) -> None:
+        bers.append(float(step.ber.mean()))
+
+    options = Coordinate(
+        layout="per-plane", backbone="pe-gelu", width=run.scale.width, depth=run.scale.depth,
+        steps=run.scale.steps,
+    )  # fmt: skip
+    data = inrcodec.encode(
+        crop.samples, model="coordinate", coordinate=options, weights="ternary",
+        device=run.device, seed=run.seed, threads=run.threads, watch=watch,
+    )  # fmt: skip
+    facts = inrcodec.info(data)
+    wrong = [plane["ber"] for plane in facts["planes"]]
+    ber = sum(wrong) / len(wrong)
+    row = {
+        "image": crop.name,
+        "bits": crop.bits,
+        "steps": None if ber else facts["coordinate"]["steps"],
+        "ber": ber,
+        "weights": facts["weights_bytes"],
+        "bytes": len(data),
+        "raw": crop.samples.nbytes,
+    }
+    return row, Curve(crop.name, range(1, len(bers) + 1), bers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     run = experiment(__doc__, PUBLISHED_SCALE, REDUCED, arguments)
-    rows: list[Row] = []
-    curves: list[Curve] = []
-    for crop in run.crops:
-        bers: list[float] = []
-
-        def watch(step: Step, bers: list[float] = bers) -> None:
-            bers.append(float(step.ber.mean()))
-
-        options = Coordinate(
-            layout="per-plane", backbone="pe-gelu", width=run.scale.width, depth=run.scale.depth,
-            steps=run.scale.steps,
-        )  # fmt: skip
-        data = inrcodec.encode(
-            crop.samples, model="coordinate", coordinate=options, weights="ternary",
-            device=run.device, seed=run.seed, threads=run.threads, watch=watch,
-        )  # fmt: skip
-        facts = inrcodec.info(data)
-        wrong = [plane["ber"] for plane in facts["planes"]]
-        ber = sum(wrong) / len(wrong)
-        steps = None if ber else facts["coordinate"]["steps"]
-        rows.append(
-            {
-                "image": crop.name,
-                "bits": crop.bits,
-                "steps": steps,
-                "ber": ber,
-                "weights": facts["weights_bytes"],
-                "bytes": len(data),
-                "raw": crop.samples.nbytes,
-            }
-        )
-        curves.append(Curve(crop.name, range(1, len(bers) + 1), bers))
+    fits = [run.once(["ternary", crop.name], partial(fit, run, crop)) for crop in run.crops]
+    rows = [row for row, _ in fits]
+    curves = [curve for _, curve in fits]
     lines = [["published, 16 bits", "80000", "656179", "656179", "98304"]]
     for bits in (8, 16):
         found = [row for row in rows if row["bits"] == bits]
@@ -65,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sizes = [mean([row[n] for row in found], ".0f") for n in ("weights", "bytes", "raw")]
             lines.append([f"{bits} bits", steps_to_zero(found, "steps", run.scale), *sizes])
     head = ["", "steps to BER 0", "bytes of weights", "bytes of the file", "of the samples"]
-    run.print("Ternary networks, one a plane", run.crops, head, lines)
+    run.print("Ternary networks, one a plane", middles(run.crops), head, lines)
     run.write(rows, curves, "step", "BER")
     return 0
 

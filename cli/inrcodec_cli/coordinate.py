@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,17 +12,32 @@ from typing import Any
 
 import click
 
+from inrcodec.files.places import prepare
+
 from .batch import FAILURES, Batch, Writing, refuse_inputs
 from .console import STREAM, label, tell_left_out
 from .files import FOLDER, check_output, read_input, write_output
 from .progress import progress_bar
 
 _NAMES = (
-    "layout", "backbone", "width", "depth", "omega", "scale", "bias_range", "learning_rate",
-    "steps", "batch", "optimize", "target", "transform", "log_dir", "preview", "mixture",
-    "coefficients",
+    "layout", "backbone", "width", "depth", "omega", "scale", "bias_range", "levels", "features",
+    "table_bits", "finest", "learning_rate", "steps", "batch", "optimize", "target", "transform",
+    "factor", "power", "log_dir", "preview", "preview_every", "tag", "mixture", "coefficients",
+)  # fmt: skip
+_BACKBONES = (
+    "siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu", "hash-grid", "diner",
+)  # fmt: skip
+_TRANSFORMS = (
+    "none", "zscore", "gamma", "box-cox", "sym-power", "0-1", "scale", "inverse", "rpp",
 )  # fmt: skip
 _POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def _tag(given: str | None) -> str | None:
+    """Raise BadParameter for what would be no folder, or another one."""
+    if given is not None and not re.fullmatch(r"\w[\w.+-]{0,99}", given):
+        raise click.BadParameter("a tag is of letters, digits, '_', '.', '+' and '-'.")
+    return given
 
 
 def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +51,7 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--backbone",
-                type=click.Choice(["siren", "finer", "gauss", "wire", "pe-relu", "pe-gelu"]),
+                type=click.Choice(_BACKBONES),
                 help="[finer]",
             ),
             click.option("--width", type=click.IntRange(2, 1024), help="Units a layer.  [256]"),
@@ -43,6 +60,24 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--scale", type=_POSITIVE, help="Of Gauss [30] and WIRE [10]."),
             click.option(
                 "--bias-range", type=click.FloatRange(min=0), help="FINER's first biases.  [1]"
+            ),
+            click.option("--levels", type=click.IntRange(1, 16), help="Of a hash grid.  [8]"),
+            click.option(
+                "--features",
+                type=click.IntRange(1, 8),
+                help="In a row of the tables of a hash grid or DINER.  [2]",
+            ),
+            click.option(
+                "--table-bits",
+                type=click.IntRange(1, 22),
+                metavar="N",
+                help="At most 2^N rows a level of a hash grid.  [14]",
+            ),
+            click.option(
+                "--finest",
+                type=click.IntRange(1, 65536),
+                metavar="N",
+                help="Cells a side of a hash grid's last level.  [one from pixel to pixel]",
             ),
             click.option("--learning-rate", type=_POSITIVE, help="[the backbone's own]"),
             click.option("--steps", type=click.IntRange(min=1), help="At most.  [5000]"),
@@ -59,8 +94,16 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--transform",
-                type=click.Choice(["none", "zscore", "gamma", "box-cox", "sym-power"]),
+                type=click.Choice(_TRANSFORMS),
                 help="Of values.  [none]",
+            ),
+            click.option(
+                "--factor",
+                type=click.FloatRange(1 / 16, 16),
+                help="Of --transform scale: the targets' range.  [1]",
+            ),
+            click.option(
+                "--power", type=click.FloatRange(0.2, 5), help="Of --transform gamma.  [fitted]"
             ),
             click.option(
                 "--mixture",
@@ -85,6 +128,18 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="DIR",
                 help="Write the image as the networks alone have it.",
             ),
+            click.option(
+                "--preview-every",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Write it after every N steps of the fit, too.",
+            ),
+            click.option(
+                "--tag",
+                callback=lambda _, __, given: _tag(given),
+                metavar="NAME",
+                help="Name this run: a folder for it in those of --log-dir and --preview.",
+            ),
         )
     ):
         command = option(command)
@@ -99,6 +154,7 @@ class Research:
     log_dir: str | None
     preview: str | None
     mixture: int | None
+    preview_every: int | None
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Research:
@@ -116,10 +172,34 @@ class Research:
             raise click.UsageError("--coefficients is for --mixture.")
         if "transform" in chosen and target != "value":
             raise click.UsageError("--transform is for --target value.")
+        for name, transform in (("factor", "scale"), ("power", "gamma")):
+            if name in chosen and chosen.get("transform") != transform:
+                raise click.UsageError(f"--{name} is for --transform {transform}.")
         if target == "value":
             chosen["layout"] = "value"
-        folders = [chosen.pop(name, None) for name in ("log_dir", "preview", "mixture")]
-        return cls(chosen, *folders)
+        folders = {name: chosen.pop(name, None) for name in ("log_dir", "preview")}
+        every, tag = chosen.pop("preview_every", None), chosen.pop("tag", None)
+        if every is not None and folders["preview"] is None:
+            raise click.UsageError("--preview-every is for --preview.")
+        if every is not None and chosen.get("optimize") == "size":
+            raise click.UsageError("--preview-every is of one fit; --optimize size has several.")
+        if tag is not None:
+            if not any(folders.values()):
+                raise click.UsageError("--tag is for --log-dir and --preview.")
+            folders = {name: place and str(Path(place, tag)) for name, place in folders.items()}
+        return cls(chosen, **folders, mixture=chosen.pop("mixture", None), preview_every=every)
+
+    def preview_of(self, source: str, step: int | None = None) -> str:
+        """The name of an image's preview, or of that after a step."""
+        assert self.preview is not None
+        when = "preview" if step is None else f"step{step:06}"
+        return str(Path(self.preview, f"{Path(label(source)).stem}.{when}.png"))
+
+    def previews_of(self, source: str) -> list[str]:
+        """All previews that there can be of an image: the last one, and steps' that exist."""
+        assert self.preview is not None
+        steps = Path(self.preview).glob(f"{glob.escape(Path(label(source)).stem)}.step*.png")
+        return [self.preview_of(source), *map(str, sorted(steps))]
 
 
 class ResearchCommand(click.Command):
@@ -174,6 +254,24 @@ class Record:
             self._last = step.step
             row = (f"{step.loss:.6f}", f"{ber:.6f}", f"{step.psnr:.2f}", f"{step.bpp:.3f}")
             self._text.write("\t".join((str(step.step), *row)) + "\n")
+
+
+class Previews:
+    """The pictures that a fit comes to, every so many steps. Called as Record."""
+
+    def __init__(self, research: Research, source: str, force: bool) -> None:
+        """Raises OutputExistsError for those of an earlier run, unless forced."""
+        self._research, self._source, self._force = research, source, force
+        for path in research.previews_of(source):
+            prepare(path, force=force, make_folder=True)
+
+    def __call__(self, step: Any) -> None:
+        from inrcodec.files.images import write_image
+
+        every = self._research.preview_every
+        if every is not None and step.step % every == 0:
+            path = self._research.preview_of(self._source, step.step)
+            write_output(path, write_image(step.pictures()[0], ".png"), self._force)
 
 
 def encode_mixture(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from inrcodec.errors import LinrError
 from .batch import Batch, Job, Writing, refuse_inputs, writing_options
 from .console import STREAM, label, tell, tell_left_out
 from .coordinate import (
+    Previews,
     Record,
     Research,
     ResearchCommand,
@@ -165,7 +166,8 @@ def encode(
         return
     jobs = batch.plan(images, IMAGES, writing, ".linr")
     if research.preview is not None:
-        refuse_inputs((_preview(research.preview, job.source) for job in jobs), images)
+        previews = (path for job in jobs for path in research.previews_of(job.source))
+        refuse_inputs(previews, images)
     if (as_json or verbose) and any(job.target == STREAM for job in jobs):
         raise click.UsageError("Only the file itself can go to stdout.")
     if dask is not None and any(STREAM in (job.source, job.target) for job in jobs):
@@ -256,9 +258,14 @@ def _encode(job: Job, run: _Run) -> None:
     writing, research, options = run.writing, run.research, dict(run.work.options)
     with force_named(), ExitStack() as stack:
         options["progress"] = stack.enter_context(progress_bar(label(job.source), writing.quiet))
+        watches: list[Callable[[Any], None]] = []
         if research.log_dir is not None:
             planes = research.networks.get("layout") != "value"
-            options["watch"] = Record(research.log_dir, job.source, planes, stack)
+            watches.append(Record(research.log_dir, job.source, planes, stack))
+        if research.preview is not None:
+            watches.append(Previews(research, job.source, writing.force))
+        if watches:
+            options["watch"] = lambda step: [watch(step) for watch in watches]
         packed, facts = encode_one(
             source_place(job.source),
             target_place(job.target),
@@ -266,10 +273,9 @@ def _encode(job: Job, run: _Run) -> None:
             lambda left_out, unread: _tell(job, run, left_out, unread),
         )
     if research.preview is not None and packed is not None:
-        Path(research.preview).mkdir(parents=True, exist_ok=True)
         reading = {name: options[name] for name in ("threads", "limits")}
         alone = write_image(resample(packed, **reading), ".png")
-        write_output(_preview(research.preview, job.source), alone, writing.force)
+        write_output(research.preview_of(job.source), alone, writing.force)
     _say(job, run, facts)
 
 
@@ -301,7 +307,3 @@ def _say(job: Job, run: _Run, facts: dict[str, Any]) -> None:
 
 def _frames(facts: dict[str, Any]) -> str:
     return f"  {facts['frames']} frames" if facts["frames"] > 1 else ""
-
-
-def _preview(folder: str, source: str) -> str:
-    return str(Path(folder, f"{Path(label(source)).stem}.preview.png"))

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from inrcodec.errors import LinrError, OutputExistsError
 from inrcodec.files import jpeg
@@ -64,19 +65,43 @@ class _File(click.Path):
 
 SOURCE, OUTPUT, PATH, FOLDER = _File(_STDIN), _File(_STDOUT), _File(), _File(local=True)
 
+
+class _Device(click.ParamType):
+    """The name of a device, be it there or not. auto: whether "auto" is one, too."""
+
+    name = "device"
+
+    def __init__(self, *, auto: bool = False) -> None:
+        self._names = ("auto", "cpu", "cuda") if auto else ("cpu", "cuda")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from inrcodec.coding.backend import is_cuda
+
+        if value not in self._names and not is_cuda(value):
+            self.fail(f"{value!r} is not one of {', '.join(self._names)} and cuda:N.", param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
+
+
 fit_device_option = click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    type=_Device(auto=True),
+    metavar="[auto|cpu|cuda|cuda:N]",
     default="auto",
     show_default=True,
-    help="Where to fit the networks.",
+    help="Where to fit the networks; cuda:N is the GPU of that number.",
 )
 device_option = click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
+    type=_Device(),
+    metavar="[cpu|cuda|cuda:N]",
     default="cpu",
     show_default=True,
-    help="Where to decode.",
+    help="Where to decode; cuda:N is the GPU of that number.",
 )
 threads_option = click.option(
     "-T", "--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all cores]"

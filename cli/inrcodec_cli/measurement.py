@@ -103,7 +103,7 @@ def measure(
         started = time.perf_counter()
         packed = encode(image, progress=progress, **options)
         encoded = time.perf_counter()
-    device = "cuda" if settings.device == "cuda" else "cpu"
+    device = "cpu" if settings.device == "auto" else settings.device
     decode_started = time.perf_counter()
     decoded = decode(packed, device=device, threads=settings.threads)
     decode_seconds = time.perf_counter() - decode_started

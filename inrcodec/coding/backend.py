@@ -7,6 +7,7 @@ that hold integers below 2^53, so that sums are exact in any order and every dev
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
@@ -27,6 +28,8 @@ Result = TypeVar("Result")
 
 CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core's cache
 INSTALL = "pip install 'inrcodec[torch]'"
+DEVICES = "cpu, cuda, or cuda:N for the GPU of that number"
+_CUDA = re.compile(r"cuda(?::([0-9]{1,3}))?")
 
 
 class Backend:
@@ -140,29 +143,41 @@ def can_fit() -> bool:
 
 @cache
 def torch_backend(device: str) -> Backend:
-    """The same arithmetic through torch, on "cpu" or "cuda". Raises DeviceError without them."""
+    """The same arithmetic through torch, on "cpu", "cuda" (torch's current GPU) or "cuda:N". Raises
+    DeviceError without them."""
     require_torch(f"device {device}")
     import array_api_compat.torch
     import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("no CUDA device is available")
+    if device != "cpu":
+        if not torch.cuda.is_available():
+            raise DeviceError("no CUDA device is available")
+        number = torch.device(device).index or 0
+        if number >= (count := torch.cuda.device_count()):
+            there = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+            raise DeviceError(f"there is no device {device}, only {there}")
     return Backend(
         array_api_compat.torch, torch.device(device), CHUNK if device == "cpu" else 1 << 20
     )
 
 
 def backend_for(device: str) -> Backend:
-    """NumPy for "cpu", torch for "cuda"; DeviceError for anything else or a missing device."""
+    """NumPy for "cpu", torch for "cuda" and "cuda:N"; DeviceError for anything else or a missing
+    device."""
     if device == "cpu":
         return numpy_backend()
-    if device == "cuda":
+    if is_cuda(device):
         return torch_backend(device)
-    raise DeviceError(f"unknown device {device!r}: cpu or cuda")
+    raise DeviceError(f"unknown device {device!r}: {DEVICES}")
+
+
+def is_cuda(device: str) -> bool:
+    """Whether that is the name of a GPU, be there one or not."""
+    return _CUDA.fullmatch(device) is not None
 
 
 def fitting_backend(device: str) -> Backend:
-    """That of "cpu" or "cuda"; of "auto", CUDA if there is a device."""
+    """That of "cpu", "cuda" or "cuda:N"; of "auto", CUDA if there is a device."""
     if device == "auto":
         device = "cuda" if _has_cuda() else "cpu"
     return backend_for(device)

@@ -30,7 +30,7 @@ from .fields import Fields, unpack_fields
 from .leb128 import pack_length, read_length
 
 SIGNATURE = b"\x89LNR\r\n\x1a\n"
-MAJOR, MINOR = 2, 2
+MAJOR, MINOR = 2, 3
 HEADER, DATA, INDEX = b"H", b"D", b"F"
 MAX_HEADER = 1024
 MAX_STEPS = 8

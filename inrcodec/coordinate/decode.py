@@ -10,6 +10,7 @@ from ..limits import Limits
 from .mixture import Coefficients, mix
 from .model import CoordinateModel
 from .networks import CoordinateNetwork, coordinates, grid, network_inputs
+from .permutation import pixel_order
 from .transforms import OUTPUT_LIMIT, inverse_table
 
 CHUNK = 1 << 13  # pixels at a time on a CPU
@@ -25,9 +26,15 @@ def read_tensors(
     return stored if mixed is None or not stored else [mix(stored, mixed)]
 
 
+def check_weights(model: CoordinateModel, channels: int, limits: Limits) -> None:
+    """Refuses networks of more numbers than are allowed."""
+    count = model.networks() * model.weights(channels)
+    limits.check("weights", count, f"the networks: {count} weights")
+
+
 def check_work(model: CoordinateModel, pixels: int, channels: int, limits: Limits) -> None:
     """Refuses a file that asks for more multiply-adds than are allowed."""
-    work = pixels * len(model.planes()) * model.weights(channels)
+    work = pixels * len(model.planes()) * model.work(channels)
     limits.check("multiply_adds", work, f"decoding: {work} multiply-adds")
 
 
@@ -67,9 +74,15 @@ class Evaluation:
         return np.concatenate(parts, axis=1).astype(np.int64)
 
     def values(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
-        """What a model of values predicts, int64 (len(ys), len(xs), channels)."""
-        assert self._model.transform is not None
-        table = inverse_table(self._model.transform, self._bits)
+        """What a model of values predicts, int64 (len(ys), len(xs), channels); where the transform
+        permutes pixels, ys and xs are of all the image's."""
+        transform = self._model.transform
+        assert transform is not None
+        table = inverse_table(transform, self._bits)
         outputs = self.logits(0, ys, xs)
         predicted = table[np.clip(outputs, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1) + OUTPUT_LIMIT]
+        if transform.seed is not None:
+            seen = predicted
+            predicted = np.empty_like(seen)
+            predicted[:, pixel_order(transform.seed, seen.shape[1])] = seen
         return np.moveaxis(predicted.reshape(-1, len(ys), len(xs)), 0, 2)

@@ -13,10 +13,11 @@ from ..coding.backend import Backend, Workers, fitting_backend
 from ..coding.rangecoder import Encoder
 from ..coding.weights import Tensors, pack_weights
 from ..history.planes import Planes
+from ..limits import Limits
 from ..options import FitOptions
 from ..progress import CODE, Progress
 from .correction import code_planes, code_residuals, network_plane, other_plane
-from .decode import Evaluation, read_tensors
+from .decode import Evaluation, check_weights, read_tensors
 from .file import CoordinateImage
 from .mixture import Coefficients, linear_coefficients
 from .model import NETWORK, RAW, TEMPLATE, Coordinate, CoordinateModel
@@ -98,17 +99,19 @@ Coded = tuple[CoordinateModel, bytes, bytes]
 
 
 def encode_mixture(
-    images: list[np.ndarray], networks: Coordinate, sets: int, options: FitOptions
+    images: list[np.ndarray], networks: Coordinate, sets: int, options: FitOptions, limits: Limits
 ) -> tuple[CoordinateModel, bytes, list[tuple[Coefficients, bytes]]]:
     """The model and weights section of images (H, W, C) of one shape, and for each its coefficients
-    and its part of the data section."""
+    and its part of the data section. Raises as encode_coordinate."""
     from .fit import fit
 
     backend, each = fitting_backend(options.device), _teller(options, networks, images[0])
     model = CoordinateModel(
         options.weights, networks.layout, networks.backbone, networks.width, networks.depth,
-        networks.constants(), (NETWORK,) * (8 * images[0].itemsize), 0, sets=sets,
+        networks.constants(max(images[0].shape[:2])), (NETWORK,) * (8 * images[0].itemsize), 0,
+        sets=sets, size=images[0].shape[:2],
     )  # fmt: skip
+    check_weights(model, images[0].shape[2], limits)
     with Workers(backend, options.threads) as workers:
         trials = [Trial(image, backend, workers) for image in images]
 
@@ -130,24 +133,32 @@ def encode_mixture(
     return model, weights, parts
 
 
-def encode_coordinate(planes: Planes, networks: Coordinate, options: FitOptions) -> CoordinateImage:
-    """Planes of whole channels, as networks with these options code them after a fit."""
+def encode_coordinate(
+    planes: Planes, networks: Coordinate, options: FitOptions, limits: Limits
+) -> CoordinateImage:
+    """Planes of whole channels, as networks with these options code them after a fit. Raises
+    LimitError for networks that no reader of these limits would take."""
     image = planes.array()
     image = image.reshape(*image.shape[:2], -1)
     bits, backend = 8 * image.itemsize, fitting_backend(options.device)
     each = _teller(options, networks, image)
     model = CoordinateModel(
         options.weights, networks.layout, networks.backbone, networks.width, networks.depth,
-        networks.constants(), (NETWORK,) * bits, 0,
+        networks.constants(max(image.shape[:2])), (NETWORK,) * bits, 0, size=image.shape[:2],
     )  # fmt: skip
     if networks.layout == "value":
-        model = replace(model, transform=fit_transform(networks.transform, image, bits))
+        transform = fit_transform(
+            networks.transform, image, bits, factor=networks.factor or 1.0, power=networks.power,
+            seed=options.seed,
+        )  # fmt: skip
+        model = replace(model, transform=transform)
     with Workers(backend, options.threads) as workers:
         trial = Trial(image, backend, workers)
 
         def fitted(model: CoordinateModel) -> tuple[CoordinateModel, list[Tensors]]:
             from .fit import fit
 
+            check_weights(model, image.shape[2], limits)
             result = fit(
                 model,
                 replace(networks, width=model.width, depth=model.depth),
@@ -204,7 +215,8 @@ def _smallest(
                 chosen += own
         tried = replace(tried, modes=tuple(modes))
         if tried.layout == "joint" and tried.planes():
-            chosen = tensors
+            names = tried.sizes(trial.image.shape[2])  # without tables of planes without a network
+            chosen = [{name: tensors[0][name] for name in names}]
         coded: Coded = tried, *trial.code(tried, chosen)
         if sum(map(len, coded[1:])) < sum(map(len, best[1:])):
             best, model = coded, replace(model, modes=tried.modes)

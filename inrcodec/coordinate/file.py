@@ -16,15 +16,19 @@ from ..history.planes import Geometry, Planes
 from ..limits import Limits, check_bits
 from ..options import Reading
 from .correction import code_planes, code_residuals
-from .decode import Evaluation, check_work, read_tensors
+from .decode import Evaluation, check_weights, check_work, read_tensors
 from .mixture import Member, pack_members, unpack_members
 from .model import (
     BACKBONES,
     FREQUENCIES,
     LAYOUTS,
+    MAX_CELLS,
     MAX_CONSTANT,
     MAX_DEPTH,
+    MAX_FEATURES,
     MAX_FREQUENCIES,
+    MAX_LEVELS,
+    MAX_TABLE_BITS,
     MAX_WIDTH,
     PLANE_MODES,
     CoordinateModel,
@@ -87,8 +91,7 @@ class CoordinateImage:
         members = () if images is None else unpack_members(images, len(data))
         sets = len(members[0].coefficients) if members else 1
         model = _model(fields, geometry, sets)
-        count = model.networks() * model.weights(geometry.channels)
-        limits.check("weights", count, f"the networks: {count} weights")
+        check_weights(model, geometry.channels, limits)
         return cls(geometry, model, weights, data, members)
 
     def decode(self, reading: Reading) -> Planes:
@@ -126,8 +129,7 @@ def _model(fields: Fields, geometry: Geometry, sets: int) -> CoordinateModel:
         raise UnsupportedVersionError("the coordinate model needs a newer reader")
     name = BACKBONES[backbone]
     width, depth = fields.integers("w", 2, 1, MAX_WIDTH)
-    limit = MAX_FREQUENCIES if name in FREQUENCIES else MAX_CONSTANT
-    constants = fields.integers("g", 3 if name == "wire" else 1, 0, limit)
+    constants = _constants(fields, name)
     modes = fields.integers("n", geometry.sample_bits, 0, len(PLANE_MODES) - 1)
     transform = None
     if LAYOUTS[layout] == "value":
@@ -143,7 +145,7 @@ def _model(fields: Fields, geometry: Geometry, sets: int) -> CoordinateModel:
         raise CorruptError("a transform of bits")
     model = CoordinateModel(
         FORMS[form], LAYOUTS[layout], name, width, depth, tuple(constants), tuple(modes),
-        fields.integer("t", 0, (1 << 32) - 1), transform, sets,
+        fields.integer("t", 0, (1 << 32) - 1), transform, sets, (geometry.height, geometry.width),
     )  # fmt: skip
     if sets > 1 and model.layout != "joint":
         raise CorruptError("several weight sets of a model that is not joint")
@@ -152,3 +154,22 @@ def _model(fields: Fields, geometry: Geometry, sets: int) -> CoordinateModel:
     if model.hidden < 1 or model.depth > MAX_DEPTH:
         raise CorruptError(f"a network of {model.hidden} hidden units and {model.depth} layers")
     return model
+
+
+def _constants(fields: Fields, backbone: str) -> tuple[int, ...]:
+    """Takes the constants of a backbone out of the header."""
+    if backbone == "hash-grid":
+        limits = [MAX_LEVELS, MAX_FEATURES, MAX_TABLE_BITS, MAX_CELLS, MAX_CELLS]
+    elif backbone == "diner":
+        limits = [MAX_CONSTANT, MAX_FEATURES]
+    else:
+        limit = MAX_FREQUENCIES if backbone in FREQUENCIES else MAX_CONSTANT
+        limits = [limit] * (3 if backbone == "wire" else 1)
+    constants = fields.integers("g", len(limits), 0, max(limits))
+    if any(value > most for value, most in zip(constants, limits, strict=True)):
+        raise CorruptError(f"a constant of {backbone} is too large")
+    if backbone == "hash-grid" and (not all(constants) or constants[3] > constants[4]):
+        raise CorruptError("a hash grid without levels, or whose cells do not get smaller")
+    if backbone == "diner" and not constants[1]:
+        raise CorruptError("a table without features")
+    return tuple(constants)

@@ -20,11 +20,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from ..coding.backend import Backend
 from ..coding.weights import HALF_SHIFT, MAX_SHIFT, Tensors
 from ..context.networks import Tensor
+from .float_encodings import float_encoding
 from .mixture import COEFFICIENT_BITS, MAX_COEFFICIENT
-from .model import Coordinate, CoordinateModel
+from .model import TABLED, Coordinate, CoordinateModel
 from .networks import BELL_OCTAVES, ONE, coordinates, grid, network_inputs
-from .transforms import forward
+from .permutation import pixel_order
+from .transforms import OUTPUT_LIMIT, forward, inverse_table
 
+TABLE_BOUND = 1e-4  # tables start from -1e-4 .. 1e-4, as both that have some do
 WARM_UP = 0.02  # of the steps
 MAX_VALUE = (1 << 20) - 1  # of a stored integer
 ADAM_BETAS = (0.9, 0.99)
@@ -57,24 +60,26 @@ class FloatNetworks:
         self.parameters: dict[str, Any] = {}
         for name, size in model.sizes(channels).items():
             layer = int(name[1:])
-            fan_in = size[1] if name[0] == "w" else model.sizes(channels)[f"w{layer}"][1]
             uniform = torch.rand((count, *size), generator=rng) * 2 - 1
             if coefficients is not None:
                 uniform[1:] = 0
-            bound = 1 / math.sqrt(fan_in)
-            if name[0] == "w":
-                bound = self._bound(layer, fan_in, options)
+            if name[0] == "t":
+                bound = TABLE_BOUND
+            elif name[0] == "w":
+                bound = self._bound(layer, size[1], options)
             elif layer == 1 and model.backbone == "finer":
                 bound = options.bias_range
+            else:
+                bound = 1 / math.sqrt(model.sizes(channels)[f"w{layer}"][1])
             self.parameters[name] = (uniform * bound).to(device).requires_grad_()
         self._constants = options.omega, options.activation_scale
         self.shifts: dict[str, Any] | None = None  # of the int form, once it is quantised
 
     def _bound(self, layer: int, fan_in: int, options: Coordinate) -> float:
         kind = self.model.backbone
-        if kind in ("siren", "finer", "wire"):
+        if kind in ("siren", "finer", "wire", "diner"):
             return 1 / fan_in if layer == 1 else math.sqrt(6 / fan_in) / options.omega
-        return math.sqrt({"pe-relu": 6, "pe-gelu": 3, "gauss": 1}[kind] / fan_in)
+        return math.sqrt({"pe-relu": 6, "hash-grid": 6, "pe-gelu": 3, "gauss": 1}[kind] / fan_in)
 
     @property
     def rounds(self) -> bool:
@@ -108,6 +113,8 @@ class FloatNetworks:
         model, h = self.model, inputs
         if self.coefficients is not None:
             weights = {n: torch.tensordot(self.coefficients, w, 1) for n, w in weights.items()}
+        if model.backbone in TABLED:
+            h = float_encoding(model, weights, h)
         for layer in range(1, model.depth + 2):
             w, b = weights[f"w{layer}"], weights.get(f"b{layer}")
             if model.backbone == "wire":
@@ -124,13 +131,13 @@ class FloatNetworks:
 
     def _activate(self, z: Any) -> Any:
         kind, (omega, scale) = self.model.backbone, self._constants
-        if kind == "siren":
+        if kind in ("siren", "diner"):
             return torch.sin(omega * z)
         if kind == "finer":
             return torch.sin(omega * (z.detach().abs() + 1) * z)
         if kind == "gauss":
             return torch.exp(-((scale * z) ** 2))
-        if kind == "pe-relu":
+        if kind in ("pe-relu", "hash-grid"):
             return torch.relu(z)
         if kind == "pe-gelu":
             return torch.nn.functional.gelu(z)
@@ -188,13 +195,16 @@ def _complex(w: Any, *, first: bool, last: bool) -> Any:
 class Step:
     """How a fit stands: the loss, in bits a bit or the mean squared error of values, and for bits
     the BER of each plane of the model. psnr: in dB, of the picture that the outputs make; bpp: what
-    the loss is of bits, with the weights in their form, to a pixel."""
+    the loss is of bits, with the weights in their form, to a pixel. pictures: evaluates the
+    networks as they stand when it is called, and returns what they make of each image, in its type
+    and as resample has it, (H, W) or (H, W, C)."""
 
     step: int
     loss: float
     ber: np.ndarray
     psnr: float
     bpp: float
+    pictures: Callable[[], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -225,20 +235,38 @@ class Data:
             points = [backend.xp.concat([where, where[:1, :] * 0 + level[0]]) for level in levels]
         inputs = [backend.get(network_inputs(backend, model, p)).T / ONE for p in points]
         self.inputs = torch.from_numpy(np.stack(inputs).astype(np.float32)).to(device)
+        self._kind, self._shape = images[0].dtype, (height, width, channels)
+        self._order: np.ndarray | None = None
         pixels = [image.reshape(-1, channels) for image in images]
         if model.transform is not None:
+            if model.transform.seed is not None:
+                self._order = pixel_order(model.transform.seed, height * width)
+                pixels = [p[self._order] for p in pixels]
             targets = np.stack([forward(model.transform, p, len(model.modes)) for p in pixels])
         else:
             targets = np.stack([p >> plane & 1 for p in pixels for plane in model.planes()])
         self.targets = torch.from_numpy(targets.astype(np.float32)).to(device)
 
     def batch(self, size: int, rng: torch.Generator) -> tuple[Any, Any]:
-        """All pixels, or some at random: inputs as a network takes them, and targets."""
-        inputs, targets = self.inputs, self.targets
-        if size < targets.shape[1]:
-            chosen = torch.randint(targets.shape[1], (size,), generator=rng).to(inputs.device)
-            inputs, targets = inputs[:, chosen], targets[:, chosen]
-        return inputs.reshape(1, -1, inputs.shape[2]), targets
+        """All pixels, or some at random, as part has them."""
+        count = self.targets.shape[1]
+        if size >= count:
+            return self.part(slice(None))
+        return self.part(torch.randint(count, (size,), generator=rng).to(self.inputs.device))
+
+    def part(self, chosen: Any) -> tuple[Any, Any]:
+        """Some pixels: inputs as a network takes them, and targets."""
+        inputs = self.inputs[:, chosen]
+        return inputs.reshape(1, -1, inputs.shape[2]), self.targets[:, chosen]
+
+    def picture(self, pixels: np.ndarray) -> np.ndarray:
+        """Values of all pixels, (pixels, channels), as an image of the type of the images: (H, W)
+        or (H, W, C)."""
+        if self._order is not None:
+            seen, pixels = pixels, np.empty_like(pixels)
+            pixels[self._order] = seen
+        image = pixels.astype(self._kind).reshape(self._shape)
+        return image[:, :, 0] if self._shape[2] == 1 else image
 
 
 def fit(
@@ -269,7 +297,7 @@ def fit(
     if coefficients is not None and options.coefficients == "learned":
         parameters.append(networks.coefficients.requires_grad_())
     optimiser = torch.optim.Adam(parameters, lr=options.rate, betas=ADAM_BETAS)
-    units = model.hidden * (model.depth + 1) * data.targets.shape[0]
+    units = (model.hidden * (model.depth + 1) + model.taken) * data.targets.shape[0]
     batch = options.batch or max(1, FULL // units)
     whole = batch >= data.targets.shape[1]
     of_bits = model.transform is None
@@ -278,21 +306,50 @@ def fit(
 
     weights = sum(value.numel() for value in parameters)
     weight_bits = {"int": FIRST_BITS + 1.0, "fp16": 16.0, "ternary": math.log2(3)}[model.form]
+    stored_bits = weights * weight_bits
+    if model.form == "ternary":  # tables are in half precision
+        numbers = sum(networks.parameters[name].numel() for name in model.tables())
+        stored_bits += numbers * (16 - weight_bits)
     powers = 2.0 ** torch.tensor(model.planes(), device=device).view(-1, 1, 1)
     peak = 2.0 ** len(model.modes) - 1
+    values: Any = None  # of outputs, where they stand for such
+    if model.transform is not None:
+        table = inverse_table(model.transform, len(model.modes))
+        values = torch.from_numpy(table.astype(np.float32)).to(device)
+
+    def pictured(outputs: Any) -> Any:
+        y = torch.nan_to_num(outputs * ONE).clamp(-OUTPUT_LIMIT, OUTPUT_LIMIT - 1)
+        return values[y.round().long() + OUTPUT_LIMIT]
 
     def quality(outputs: Any, targets: Any) -> tuple[float, float]:
         """PSNR and bits a pixel of a step."""
         with torch.no_grad():
-            error, size = (outputs - targets) * (peak / 2), outputs.numel()
-            if of_bits:
+            size = outputs.numel()
+            if values is not None:
+                error = pictured(outputs) - pictured(targets)
+            else:
                 error = (outputs > 0).float() - targets
                 error = (error.view(len(images), -1, *error.shape[1:]) * powers).sum(1)
                 size *= float(cross_entropy(outputs, targets)) / math.log(2)
             squares = float(error.square().mean())
         bits = size / targets.shape[1] if of_bits else math.nan
         psnr = 10 * math.log10(peak**2 / squares) if squares else math.inf
-        return psnr, (bits + weights * weight_bits / data.targets.shape[1]) / len(images)
+        return psnr, (bits + stored_bits / data.targets.shape[1]) / len(images)
+
+    def pictures() -> list[np.ndarray]:
+        """Step's."""
+        found = []
+        with torch.no_grad():
+            weights = networks.stored()
+            for at in range(0, data.targets.shape[1], batch):
+                inputs, targets = data.part(slice(at, at + batch))
+                outputs = networks(weights, inputs).view(targets.shape)
+                if values is not None:
+                    found.append(pictured(outputs).cpu())
+                else:
+                    decided = (outputs > 0).float().view(len(images), -1, *outputs.shape[1:])
+                    found.append((decided * powers).sum(1).cpu())
+        return [data.picture(pixels) for pixels in torch.cat(found, 1).numpy()]
 
     def advance(last: int) -> bool:
         """Steps on to a last one, or until the stored networks are exact: whether they are."""
@@ -317,9 +374,8 @@ def fit(
             total.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             wrong = missed.mean((1, 2))
-            report(
-                Step(step, float(loss.detach()), wrong.cpu().numpy(), *quality(outputs, targets))
-            )
+            ber = wrong.cpu().numpy()
+            report(Step(step, float(loss.detach()), ber, *quality(outputs, targets), pictures))
             right = not wrong.any() if whole else step % CHECK_EVERY == 0
             if not networks.rounds:
                 if right if until_exact else step >= options.steps // 2:

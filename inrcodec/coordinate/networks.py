@@ -3,7 +3,7 @@
 Coordinates, activations and logits are integers in units of 2^-16, held in float64 where a matrix
 product of them is exact; `CoordinateNetwork` checks that once. Sines, bells and GELU come out of
 tables.py. LayerNorm and the bell need products below 2^53 only, one IEEE 754 division and one
-square root, both rounded down. fit.py holds the float twin.
+square root, both rounded down. Learned tables are in encodings.py; fit.py holds the float twin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..coding.backend import Backend
 from ..coding.weights import Tensors
 from ..context.networks import Tensor
 from ..errors import CorruptError
-from .model import FREQUENCIES, ONE_BITS, CoordinateModel
+from .encodings import encoding
+from .model import FREQUENCIES, ONE_BITS, TABLED, CoordinateModel
 
 ONE = 1 << ONE_BITS
 SUM_CLIP = 1 << 24  # 256 units, of what goes into a sine or bell
@@ -61,7 +62,8 @@ def grid(backend: Backend, ys: np.ndarray, xs: np.ndarray) -> Any:
 
 
 def network_inputs(backend: Backend, model: CoordinateModel, positions: Any) -> Any:
-    """A network's inputs (f, n) for coordinates (2 or 3, n)."""
+    """A network's inputs (f, n) for coordinates (2 or 3, n); of one with learned tables, which has
+    its inputs from these, the coordinates."""
     if model.backbone not in FREQUENCIES:
         return positions
     xp, sin = backend.xp, device_tables(backend).sin
@@ -87,6 +89,7 @@ class CoordinateNetwork:
 
     def __init__(self, model: CoordinateModel, tensors: Tensors, backend: Backend) -> None:
         self._model, self._backend = model, backend
+        self._encoding = encoding(model, tensors, backend)
         self._layers = []
         for layer in range(1, model.depth + 2):
             weights, bias = tensors[f"w{layer}"], tensors.get(f"b{layer}")
@@ -98,9 +101,9 @@ class CoordinateNetwork:
 
     def _bounded(self, layer: int) -> bool:
         """Whether what a layer sees is in -1 .. 1."""
-        if self._model.backbone == "pe-gelu":
-            return False
-        return layer == 1 or self._model.backbone in ("siren", "finer", "gauss")
+        if layer == 1:
+            return self._model.backbone not in ("pe-gelu", *TABLED)
+        return self._model.backbone in ("siren", "finer", "gauss", "diner")
 
     def _layer(
         self, values: np.ndarray, shift: int, bias: Tensor | None, limit: int
@@ -119,6 +122,8 @@ class CoordinateNetwork:
     def run(self, inputs: Any) -> Any:
         """inputs (f, n) of network_inputs -> logits (channels, n), integers in units of 2^-16."""
         xp, h = self._backend.xp, inputs
+        if self._encoding is not None:
+            h = self._encoding(h)
         for number, (weights, bias, scale) in enumerate(self._layers, 1):
             if self._model.backbone == "pe-gelu":
                 h = self._norm(h)
@@ -139,14 +144,14 @@ class CoordinateNetwork:
     def _activate(self, z: Any) -> Any:
         backend, kind, constants = self._backend, self._model.backbone, self._model.constants
         xp, lookup = backend.xp, device_tables(backend)
-        if kind == "pe-relu":
+        if kind in ("pe-relu", "hash-grid"):
             return xp.clip(z, 0, CLIP)
         if kind == "pe-gelu":
             return self._gelu(xp.clip(z, -CLIP, CLIP), lookup)
         z = xp.clip(z, -SUM_CLIP, SUM_CLIP)
         if kind == "finer":
             z = xp.floor((xp.abs(z) + ONE) * z * (1 / ONE))
-        if kind in ("siren", "finer"):
+        if kind in ("siren", "finer", "diner"):
             return _sine(backend, lookup.sin, xp.floor(z * constants[0] * (1 / ONE)))
         if kind == "gauss":
             return self._bell(self._octaves(z * z, constants[0]), lookup)

@@ -9,10 +9,11 @@ import numpy as np
 from ..coding.backend import Workers, backend_for
 from ..contents import parse
 from ..errors import LinrError
+from ..files.picture import PixelType
 from ..limits import DEFAULT, Limits, check_size
 from .decode import Evaluation, check_work, read_tensors
 from .file import CoordinateImage
-from .model import NETWORK
+from .model import NETWORK, TABLED
 from .networks import coordinates
 
 MAX_SCALE = 64
@@ -33,7 +34,8 @@ def resample(
 
     scale: samples along each side for one of the image's, from corner to corner. bits: per sample;
     more than the image has are the planes that a joint model continues to (bit-depth expansion, Han
-    et al. 2025). frame: as decode's; limits: as decode's, of pixels and work also to the picture.
+    et al. 2025), but not on a hash grid. DINER's table has rows for the image's own pixels and bits
+    alone. frame: as decode's; limits: as decode's, of pixels and work also to the picture.
     Returns uint8 or uint16, (H, W) or (H, W, C). Raises LinrError for a file of another model or
     with planes that no network codes, and as parse and decode do.
     """
@@ -55,6 +57,12 @@ def resample(
         raise LinrError(f"the samples have {file.type.depth} bits, not those of a byte")
     if extra and model.layout != "joint":
         raise LinrError("only a joint model goes beyond the bits of its image")
+    if extra and model.backbone in TABLED:
+        raise LinrError("of planes beyond those of the image the tables have no rows")
+    if scale > 1 and model.backbone == "diner":
+        raise LinrError("between the pixels DINER's table has no rows")
+    if scale > 1 and model.transform is not None and model.transform.seed is not None:
+        raise LinrError("between pixels that were permuted there is no picture")
     height, width, channels = picture.height * scale, picture.width * scale, picture.channels
     if not 0 <= frame < file.images:
         raise ValueError(f"frame is {frame}; the file has {file.images} frames")
@@ -74,7 +82,12 @@ def resample(
                 decided = (evaluation.logits(plane, ys, xs) > 0).reshape(channels, height, width)
                 samples += np.moveaxis(decided.astype(np.int64), 0, 2) << (plane + extra)
     image: np.ndarray = samples.astype(np.uint8 if picture.sample_bits + extra == 8 else np.uint16)
-    image = image[:, :, 0] if channels == 1 else image
-    if file.type.depth:
-        image = np.minimum(image, (1 << file.type.depth) - 1)
-    return file.type.expand(image)
+    return expanded(file.type, image[:, :, 0] if channels == 1 else image)
+
+
+def expanded(kind: PixelType, samples: np.ndarray) -> np.ndarray:
+    """What networks make of samples of a type, (H, W) or (H, W, C), as decode has such: palettes as
+    colours, grey of fewer bits scaled to 8."""
+    if kind.depth:  # networks go beyond
+        samples = np.minimum(samples, (1 << kind.depth) - 1)
+    return kind.expand(samples)

@@ -2,8 +2,9 @@
 
 A power that spreads the samples evenly around the middle of [-1, 1] makes a network's fit faster
 (Zhang et al., "Enhancing Implicit Neural Representations via Symmetric Power Transformation",
-AAAI 2025; Box & Cox, "An Analysis of Transformations", 1964). The encoder fits and applies a
-transform in floats; the inverse is integer arithmetic on stored integers, the same everywhere.
+AAAI 2025; Box & Cox, "An Analysis of Transformations", 1964). All those that the former compare are
+here. The encoder fits and applies a transform in floats; the inverse is integer arithmetic on
+stored integers, the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ from math import isqrt, log, log2
 import numpy as np
 
 from ..errors import CorruptError, UnsupportedVersionError
+from .permutation import SEED_BITS
 
-TRANSFORMS = ("none", "zscore", "gamma", "box-cox", "sym-power")  # the stored number is the index
+# The stored number is the index
+TRANSFORMS = (
+    "none", "zscore", "gamma", "box-cox", "sym-power", "0-1", "scale", "inverse", "rpp",
+)  # fmt: skip
+TRANSFORMS_OF_2_3 = frozenset(TRANSFORMS[5:])
 OUTPUT_BITS = 16
 OUTPUT_LIMIT = 8 << OUTPUT_BITS  # outputs are -OUTPUT_LIMIT .. OUTPUT_LIMIT - 1
 
@@ -25,6 +31,8 @@ LAMBDA_ONE = 64  # the inverse divides by lambda: finer steps would cost it prec
 LAMBDA_LIMIT = 2 * LAMBDA_ONE
 MAX_POWER = 5  # powers are 1/5 .. 5
 EXPONENT_RANGE = (ONE // MAX_POWER, ONE * MAX_POWER)
+MAX_FACTOR = 16  # factors are 1/16 .. 16: of more, outputs end before targets
+FACTOR_RANGE = (ONE // MAX_FACTOR, ONE * MAX_FACTOR)
 
 # Published constants, in units of the range in use, where they are bins of 256
 BIN = 1 / 256
@@ -40,25 +48,47 @@ class Transform:
 
     The first two are the least and the greatest sample in use; results are clamped to them. Then:
 
-    - "none": no more.
+    - "none", "0-1", "inverse": no more.
     - "zscore": mean and standard deviation, in units of 2^-16 of a sample value.
     - "gamma": the exponent of the inverse, 1 / beta, in units of 2^-16.
     - "box-cox": 128 + 64 * lambda.
     - "sym-power": 1 / beta as for "gamma"; then L and R, in units of 2^-8 of a sample value.
+    - "scale": the factor, in units of 2^-16.
+    - "rpp": the seed of the permutation.
     """
 
     kind: str
     scalars: tuple[int, ...]
 
+    @property
+    def seed(self) -> int | None:
+        """Of the permutation of the pixels that a network sees, if it sees one."""
+        return self.scalars[2] if self.kind == "rpp" else None
 
-def fit_transform(kind: str, samples: np.ndarray, bits: int) -> Transform:
+
+def fit_transform(
+    kind: str,
+    samples: np.ndarray,
+    bits: int,
+    *,
+    factor: float = 1.0,
+    power: float | None = None,
+    seed: int = 0,
+) -> Transform:
     """The transform of a kind that suits samples: uint8 or uint16, any shape, not empty.
 
-    bits: of a sample, 8 or 16. Raises ValueError for a kind that is not one of TRANSFORMS.
+    bits: of a sample, 8 or 16; factor: of "scale", 1/16 .. 16; power: of "gamma", 1/5 .. 5, None
+    for that which suits the samples; seed: of "rpp", of which the lowest 32 bits count. Raises
+    ValueError for a kind that is not one of TRANSFORMS.
 
     - "none": the range in use to [-1, 1].
+    - "0-1": the range in use to [0, 1].
+    - "scale": the range in use to [-factor / 2, factor / 2]; that of factor 2 is as "none".
+    - "inverse": as "none", of full scale minus the samples: the negative of it.
+    - "rpp": as "none", and the network sees the pixels in the order of permutation.pixel_order.
     - "zscore": to mean 0 and deviation 1.
-    - "gamma": as "none", but a power beta, 1/5 .. 5, brings the median as near to 0 as it can.
+    - "gamma": as "none", but for a power beta, which brings the median as near to 0 as 1/5 .. 5 can
+      if none is given.
     - "box-cox": lambda of greatest likelihood, for samples raised by a tenth of full scale, as
       published for comparison with "sym-power"; then to [-1, 1].
     - "sym-power": as "gamma", with the published calibration of beta and soft boundary. L and R
@@ -74,8 +104,12 @@ def fit_transform(kind: str, samples: np.ndarray, bits: int) -> Transform:
     values = np.flatnonzero(counts)
     counts = counts[values]
     least, greatest = int(values[0]), int(values[-1])
-    if kind == "none":
+    if kind in ("none", "0-1", "inverse"):
         return Transform(kind, (least, greatest))
+    if kind == "scale":
+        return Transform(kind, (least, greatest, round(factor * ONE)))
+    if kind == "rpp":
+        return Transform(kind, (least, greatest, seed & ((1 << SEED_BITS) - 1)))
     if kind == "zscore":
         mean = float(np.average(values, weights=counts))
         deviation = float(np.average((values - mean) ** 2, weights=counts)) ** 0.5
@@ -97,7 +131,7 @@ def fit_transform(kind: str, samples: np.ndarray, bits: int) -> Transform:
     unit = (values - least) / max(1, greatest - least)
     median = unit[np.searchsorted(2 * np.cumsum(counts), flat.size)]
     # No power moves 0 or 1: the median of a constant image, or of one that is mostly background
-    exponent = -log2(np.clip(median, BIN, 1 - BIN))
+    exponent = -log2(np.clip(median, BIN, 1 - BIN)) if power is None else 1 / power
     boundary = []
     if kind == "sym-power":
 
@@ -119,7 +153,8 @@ def fit_transform(kind: str, samples: np.ndarray, bits: int) -> Transform:
 def forward(transform: Transform, samples: np.ndarray, bits: int) -> np.ndarray:
     """float32 targets in the shape of samples, which are those of fit_transform.
 
-    Targets are in [-1, 1]; those of "zscore" have no bound. In a constant image they are 0.
+    Targets are where fit_transform says; those of "zscore" have no bound. In a constant image they
+    are 0. Samples stay where they are, those of "rpp" too.
     In float arithmetic, from the stored scalars: for encoders only.
     """
     least, greatest, *scalars = transform.scalars
@@ -135,15 +170,21 @@ def forward(transform: Transform, samples: np.ndarray, bits: int) -> np.ndarray:
         raised = np.expm1(power * logs) if power else logs
         targets = 2 * raised / raised[-1] - 1
     else:
-        exponent, left, right = _power_scalars(scalars)
+        exponent, left, right = _power_scalars(transform)
         span = (greatest - least) * BOUNDARY_ONE + left + right
-        unit = ((values - least) * BOUNDARY_ONE + left) / span
-        targets = 2 * unit ** (ONE / exponent) - 1
+        unit = (((values - least) * BOUNDARY_ONE + left) / span) ** (ONE / exponent)
+        if transform.kind == "0-1":
+            targets = unit
+        elif transform.kind == "scale":
+            targets = scalars[0] / ONE * (unit - 0.5)
+        else:
+            targets = 1 - 2 * unit if transform.kind == "inverse" else 2 * unit - 1
     return targets.astype(np.float32)[samples]
 
 
 def inverse_table(transform: Transform, bits: int) -> np.ndarray:
-    """int64 (2 * OUTPUT_LIMIT,), never falling: at y + OUTPUT_LIMIT the sample for output y.
+    """int64 (2 * OUTPUT_LIMIT,): at y + OUTPUT_LIMIT the sample for output y. It never falls, that
+    of "inverse" never rises.
 
     transform: of fit_transform or check_transform; bits: of a sample. Integers only: "/" is
     division rounded towards minus infinity. A and B are the first two scalars.
@@ -155,9 +196,11 @@ def inverse_table(transform: Transform, bits: int) -> np.ndarray:
       .. 0 let r = isqrt(r * 2^64), the root rounded down, and if bit k of e (2^k) is set,
       v = (v * ((r + 2^31) / 2^32) + 2^31) / 2^32. The result is v / 2^(e / 2^32).
     - X, in units of 2^-40 of a sample value, is for "zscore" with scalars A, B, M, D:
-      X = (M * 2^16 + D * y) * 2^8. For the others it depends on w, y + 2^16 clamped to 0 .. 2^17:
-      - "none", "gamma", "sym-power" with scalars A, B, E, L, R; where E is missing it is 2^16,
-        where L and R are missing they are 0. If w = 0, u = 0; otherwise
+      X = (M * 2^16 + D * y) * 2^8. For "0-1", "scale" with scalars A, B, F, and "inverse"
+      X = 2^40 * A + 2^8 * (B - A) * u, u clamped to 0 .. 2^32: 2^16 * y, 2^31 + 2^32 * y / F, or
+      2^31 - 2^15 * y. For the others it depends on w, y + 2^16 clamped to 0 .. 2^17:
+      - "none", "rpp", "gamma" with scalars A, B, E, "sym-power" with scalars A, B, E, L, R; where
+        there is no E it is 2^16, where there are no L and R they are 0. If w = 0, u = 0; otherwise
         u = exp((31 * 2^32 - log(2^14 * w)) * E / 2^16).
         X = (2^8 * A - L) * 2^32 + (2^8 * (B - A) + L + R) * u.
       - "box-cox" with scalars A, B, Z: let z = Z - 128, s = (2^bits + 5) / 10,
@@ -167,7 +210,7 @@ def inverse_table(transform: Transform, bits: int) -> np.ndarray:
         e = f if z > 0, e = d - f or 0, whichever is greater, if z < 0.
         X = ((B + s) * exp(e) - s * 2^32) * 2^8.
     - The sample is (X + 2^39) / 2^40, clamped to A .. B, then to 0 .. 2^bits - 1, but at least
-      the sample of the output before.
+      the sample of the output before; of "inverse" it is what it is.
     """
     least, greatest, *scalars = transform.scalars
     y = np.arange(-OUTPUT_LIMIT, OUTPUT_LIMIT, dtype=np.int64)
@@ -176,6 +219,14 @@ def inverse_table(transform: Transform, bits: int) -> np.ndarray:
     if transform.kind == "zscore":
         mean, deviation = scalars
         fixed = ((mean << OUTPUT_BITS) + deviation * y) << 8
+    elif transform.kind in ("0-1", "scale", "inverse"):
+        if transform.kind == "0-1":
+            unit = y << 16
+        elif transform.kind == "scale":
+            unit = (1 << 31) + (y << 32) // scalars[0]
+        else:
+            unit = (1 << 31) - (y << 15)
+        fixed = (least << 40) + ((greatest - least) << 8) * np.clip(unit, 0, 1 << 32)
     elif transform.kind == "box-cox":
         power, lift = scalars[0] - LAMBDA_LIMIT, _lift(bits)
         low, high = _log(np.array([least + lift, greatest + lift]))
@@ -189,15 +240,15 @@ def inverse_table(transform: Transform, bits: int) -> np.ndarray:
             fall = ((full - w) * (high - low)) >> 17
         fixed = ((greatest + lift) * _exp(fall) - (lift << 32)) << 8
     else:
-        exponent, left, right = _power_scalars(scalars)
+        exponent, left, right = _power_scalars(transform)
         unit = _exp((((31 << 32) - _log(np.maximum(w, 1) << 14)) * exponent) >> 16)
         unit[0] = 0
         lowest = least * BOUNDARY_ONE - left
         fixed = (lowest << 32) + ((greatest - least) * BOUNDARY_ONE + left + right) * unit
-    if transform.kind != "zscore":
+    if len(fixed) != len(y):  # of each w
         fixed = fixed[np.clip(y + full // 2, 0, full)]
     samples = np.clip((fixed + (1 << 39)) >> 40, least, greatest).clip(0, (1 << bits) - 1)
-    return np.maximum.accumulate(samples)
+    return samples if transform.kind == "inverse" else np.maximum.accumulate(samples)
 
 
 def check_transform(kind_number: int, scalars: list[int]) -> Transform:
@@ -215,6 +266,10 @@ def check_transform(kind_number: int, scalars: list[int]) -> Transform:
     room = (0, (greatest - least) * BOUNDARY_ONE)
     ranges = [(0, top), (least, top)] + {
         "none": [],
+        "0-1": [],
+        "scale": [FACTOR_RANGE],
+        "inverse": [],
+        "rpp": [(0, (1 << SEED_BITS) - 1)],
         "zscore": [(0, top * ONE), (1, top * ONE)],
         "gamma": [EXPONENT_RANGE],
         "box-cox": [(0, 2 * LAMBDA_LIMIT)],
@@ -232,8 +287,9 @@ def _lift(bits: int) -> int:
     return ((1 << bits) + 5) // 10
 
 
-def _power_scalars(scalars: list[int]) -> list[int]:
-    """Exponent, L and R, for "none" and "gamma" too."""
+def _power_scalars(transform: Transform) -> list[int]:
+    """Exponent, L and R, of those that have none too."""
+    scalars = list(transform.scalars[2:]) if transform.kind in ("gamma", "sym-power") else []
     return scalars + [ONE, 0, 0][len(scalars) :]
 
 

@@ -1,43 +1,258 @@
-"""The reproduction scripts run, and print what was published beside what they measured."""
+"""The reproduction scripts run, and print what was published beside what they measured; fits are
+not done twice; the page has all of their tables."""
 
 from __future__ import annotations
 
 import csv
+import json
+import re
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inrcodec.files.images import write_image
+from benchmarks.reproduce import __main__ as reproduce
+from benchmarks.reproduce import loss, page
+from benchmarks.reproduce.experiment import Crop, Journal, image_files
+from benchmarks.reproduce.mixture import contact_sheet, quarters, square
+from benchmarks.reproduce.page import SCRIPTS, SYSTEMS, UNMEASURED, Outcome, Script
+from inrcodec.errors import LinrError
+from inrcodec.files.images import read_image, write_image
 from tests.pictures import scene
 
 SMALL = ("--size", "6", "--width", "8", "--depth", "1", "--steps", "3", "--device", "cpu",
          "--threads", "1")  # fmt: skip
 
 
+def pictures(folder: Path, *kinds: type, size: tuple[int, int] = (8, 9)) -> list[str]:
+    """Files of RGB images."""
+    paths = []
+    for number, dtype in enumerate(kinds):
+        paths.append(str(folder / f"{number}.png"))
+        Path(paths[-1]).write_bytes(write_image(scene(*size, 3, dtype, number), ".png"))
+    return paths
+
+
 @pytest.mark.parametrize(("name", "published"), [
-    ("steps", ["790 ± 109", "3450 ± 877", "428", "not implemented"]),
+    ("steps", ["790 ± 109", "3450 ± 877", "428", "1130", "29546"]),
     ("loss", ["778", "1233"]),
     ("ternary", ["80000", "656179"]),
-    ("psnr", ["40.06", "42.13", "32.2"]),
-    ("target_transforms", ["33.60", "36.75", "not implemented"]),
-    ("mixture", ["26.5 dB", "a file for each"]),
+    ("psnr", ["40.06", "42.13", "32.2", "30.79", ".128"]),
+    ("target_transforms", ["33.60", "36.75", "RPP"]),
+    ("mixture kodak", ["26.5 dB at 0.2 bpp", "a network for each"]),
+    ("mixture imagenet", ["exact bpp"]),
+    ("mixture exact", ["a file for each"]),
 ])  # fmt: skip
 def test_a_script(
     name: str, published: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script = import_module(f"benchmarks.reproduce.{name}")
-    images = []
-    for number, dtype in enumerate((np.uint8, np.uint8 if name == "mixture" else np.uint16)):
-        images.append(str(tmp_path / f"{number}.png"))
-        Path(images[-1]).write_bytes(write_image(scene(8, 9, 3, dtype, number), ".png"))
+    module, *first = name.split()
+    script = import_module(f"benchmarks.reproduce.{module}")
+    images = pictures(tmp_path, np.uint8, np.uint8 if module == "mixture" else np.uint16)
     table, chart = tmp_path / "out.csv", tmp_path / "out.png"
-    assert script.main([*images, *SMALL, "--csv", str(table), "--plot", str(chart)]) == 0
+    more = ["--csv", str(table), "--plot", str(chart)]
+    assert script.main([*first, *images, *SMALL, *more]) == 0
     shown = capsys.readouterr().out
     assert "6 x 6, 1 hidden layers of 8, at most 3 steps" in shown
     for figure in published:
         assert figure in shown
+    assert tuple(page.TITLE.findall(shown)) == SCRIPTS[name].tables
     with table.open() as file:
         assert len(list(csv.DictReader(file))) >= 2
     assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_simulation_saves_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = pictures(tmp_path, *[np.uint8] * 4, size=(20, 16))
+    script = import_module("benchmarks.reproduce.mixture")
+    folder = tmp_path / "sheets"
+    given = ["cifar", *images, *SMALL, "--steps", "30", "--pictures", str(folder)]
+    assert script.main(given) == 0
+    assert "16 images in 2 groups" in capsys.readouterr().out
+    sheets = sorted(path.name for path in folder.iterdir())
+    assert len(sheets) == 2 * 6
+    assert "cifar-1-2-sets-fixed.png" in sheets
+    sheet = read_image((folder / "cifar-2-a-network-for-each.png").read_bytes())
+    assert sheet.shape == (4 * 6, 6 * 6, 3)  # 8 images, two rows and what became of them
+    first = quarters(Path(images[2]), 6)[0]
+    assert np.array_equal(sheet[:6, :6], first.samples)
+    assert not np.array_equal(sheet[6:12], sheet[:6])
+    assert not sheet[12:, 12:].any()
+
+
+def test_what_simulations_take_of_images(tmp_path: Path) -> None:
+    image = np.zeros((8, 12, 3), np.uint8)
+    image[:4, 2:6], image[4:, 6:10], image[:, :2] = 40, 80, 255
+    path = tmp_path / "a.png"
+    path.write_bytes(write_image(image, ".png"))
+    (whole,) = square(path, 2)
+    assert whole.samples[:, :, 0].tolist() == [[40, 0], [0, 80]]
+    parts = quarters(path, 4)
+    assert [int(part.samples.mean()) for part in parts] == [40, 0, 0, 80]
+    assert [part.name for part in parts] == [f"a.png {n}/4" for n in (1, 2, 3, 4)]
+    with pytest.raises(LinrError, match="cannot be reduced"):
+        square(path, 9)
+    path.write_bytes(write_image(image[:, :, 0], ".png"))
+    with pytest.raises(LinrError, match="not RGB"):
+        square(path, 2)
+    shown = contact_sheet([image[:2, :3]] * 7, [image[4:6, 6:9]] * 7)
+    assert shown.shape == (8, 18, 3)
+
+
+def test_a_fit_is_not_done_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, journal = pictures(tmp_path, np.uint8, np.uint8), tmp_path / "journal.jsonl"
+    done: list[str] = []
+    fit = loss.fit
+
+    def counted(run: object, crop: Crop, name: str) -> object:
+        done.append(f"{name} {crop.name}")
+        return fit(run, crop, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loss, "fit", counted)
+    given = [*SMALL, "--resume", str(journal)]
+    assert loss.main([images[0], *given]) == 0
+    assert done == ["BCE 0.png", "MSE 0.png"]
+    capsys.readouterr()
+    assert loss.main([*images, *given]) == 0
+    assert done[2:] == ["BCE 1.png", "MSE 1.png"]
+    shown = capsys.readouterr().out
+    done.clear()
+    assert loss.main([*images, *given]) == 0
+    assert not done
+    assert capsys.readouterr().out == shown
+    assert loss.main([images[0], *given, "--seed", "1"]) == 0
+    assert len(done) == 2
+    assert loss.main([images[0], *given, "--steps", "4"]) == 0
+    assert len(done) == 4
+
+
+def test_a_journal_survives_its_writer(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.note(["a", "ü"], {"row": {"x": 1}})
+    whole = path.read_bytes()
+    journal.note(["b"], {"row": {"x": 2}})
+    cut = path.read_bytes()
+    for length in range(len(whole) + 1, len(cut)):
+        path.write_bytes(cut[:length])
+        journal = Journal(path)
+        assert journal.find(["a", "ü"]) == {"row": {"x": 1}}
+        assert journal.find(["b"]) is None
+        journal.note(["c"], {})
+        assert [json.loads(line)["key"] for line in path.read_bytes().splitlines()] == [
+            ["a", "ü"], ["c"],
+        ]  # fmt: skip
+    assert Journal(None).find(["a"]) is None
+
+
+@pytest.mark.parametrize("damaged", [
+    b'{"key": ["a"], "result": {}\n', b'{"key": "a", "result": {}}\n', b'{"key": ["a"]}\n',
+    b'["a"]\n', b"\xff\xd8\n", b"a text", b'{"key": ["a"], "result": 1}\n', b"\n",
+])  # fmt: skip
+def test_a_file_that_is_no_journal_is_refused(damaged: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    for data in (damaged, b'{"key": ["a"], "result": {}}\n' + damaged):
+        path.write_bytes(data)
+        with pytest.raises(LinrError, match="no journal of fits"):
+            Journal(path)
+        assert path.read_bytes() == data
+    image = pictures(tmp_path, np.uint8)
+    with pytest.raises(SystemExit) as refused:
+        loss.main([*image, *SMALL, "--resume", str(path)])
+    assert refused.value.code == 2
+
+
+def test_folders_stand_for_the_images_in_them(tmp_path: Path) -> None:
+    pictures(tmp_path, np.uint8, np.uint8)
+    (tmp_path / "notes.txt").write_text("no image")
+    files = image_files([tmp_path, tmp_path / "1.png"])
+    assert [file.name for file in files] == ["0.png", "1.png", "1.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LinrError, match="no images in it"):
+        image_files([tmp_path / "empty"])
+
+
+def test_a_device_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = pictures(tmp_path, np.uint8)
+    for device in ("gpu", "cuda:999"):
+        for main in (loss.main, reproduce.main):
+            with pytest.raises(SystemExit) as refused:
+                main([*image, "--device", device])
+            assert refused.value.code == 2
+            assert "device" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_findings_are_of_tables_that_there_are() -> None:
+    titles = [title for script in SCRIPTS.values() for title in script.tables]
+    assert len(titles) == len(set(titles))
+    assert set(page.FINDINGS) <= set(titles)
+    for script in SCRIPTS.values():
+        module = Path(reproduce.__file__).parent / f"{script.name.split()[0]}.py"
+        assert module.is_file(), script.name
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, Script]:
+    """Scripts for a page: two that work, and two that do not."""
+    small = " ".join(SMALL[:8])
+    scripts = {
+        script.name: script
+        for script in (
+            Script(f"loss {small}", SCRIPTS["loss"].tables, (1, 0)),
+            Script(f"psnr {small}", SCRIPTS["psnr"].tables, (1, 1)),
+            Script("mixture nothing", ("Nothing",), (1, 0)),
+            Script("absent", ("Absent",)),
+        )
+    }
+    monkeypatch.setattr(page, "SYSTEMS", {"A system": tuple(scripts.values())})
+    monkeypatch.setattr(reproduce, "SCRIPTS", scripts)
+    monkeypatch.setattr(page, "FINDINGS", {"Steps to BER 0 by loss": "As published. Or so."})
+    return scripts
+
+
+def test_the_page(tmp_path: Path, few: dict[str, Script]) -> None:
+    images, made = pictures(tmp_path, np.uint8, np.uint8), tmp_path / "page.md"
+    given = ["--device", "cpu", "--threads", "1", "--resume", str(tmp_path / "fits.jsonl"),
+             "-o", str(made)]  # fmt: skip
+    assert reproduce.main([str(tmp_path), *given]) == 1
+    text = made.read_text()
+    rows = dict(re.findall(r"^\| \[(.*?)\]\(#[\w-]+\) \| (.*) \|$", text, re.MULTILINE))
+    assert rows["Steps to BER 0 by loss"] == "As published"
+    assert rows["PSNR in dB"] == "measured"
+    assert rows["Values of 16 bits"] == "Not run: no RGB image of 16 bits was given"
+    assert "nothing" in rows["Nothing"]
+    assert "No module named" in rows["Absent"]
+    assert "**Finding.** As published. Or so." in text
+    assert "the middle of 0.png;" in text  # of two only as many as the script takes
+    assert "| BCE | 778 |" in text
+    assert text.count("At the published size: not run") == 2
+    assert all(what in text for what in UNMEASURED)
+    for title in rows:
+        assert f"### {title}\n" in text
+
+    pictures(tmp_path, np.uint8, np.uint16)
+    loss_name, psnr_name, *_ = few
+    assert reproduce.main([*images, *given, "--only", psnr_name]) == 1  # of the others, as before
+    again = made.read_text()
+    assert "| finer | 47.04 | .128 |" in again
+    assert "| BCE | 778 |" in again
+    other = ["--resume", str(tmp_path / "other.jsonl")]
+    assert reproduce.main([*images, *given, *other, "--only", loss_name]) == 0
+    assert "its script was not run" in made.read_text()
+
+
+def test_what_a_page_says_of_sizes() -> None:
+    size = "256 x 256, 6 hidden layers"
+    same = f"Measured: {size}; cuda.\nPublished: {size}.\n"
+    less = f"Measured: 16 x 16, 1 hidden layers; cuda.\nPublished: {size}.\n"
+    found = {"loss": Outcome(f"## Steps to BER 0 by loss\n\n{same}\n## Another\n\n{less}", None)}
+    text = page.page(found, {}, [("GPU", "a large one")], True)
+    assert "- GPU: a large one\n" in text
+    assert "At the published size" not in text
+    assert f"### Another\n\n{less}" in text
+    assert page.page(found, {}, [], False).count("At the published size") == 1  # of the lesser one
+    for system in SYSTEMS:
+        assert f"## {system}\n" in text

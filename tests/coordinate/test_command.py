@@ -40,10 +40,44 @@ def test_a_fit_with_its_record_and_preview(picture: Path) -> None:
     assert "network" in shown
 
 
+def test_previews_of_a_run_with_a_tag(picture: Path) -> None:
+    log, previews = picture.parent / "log", picture.parent / "preview"
+    given = (*SMALL, "--preview", previews, "--preview-every", "3", "--tag", "first")
+    result = run("encode", picture, *given, "--log-dir", log)
+    assert result.exit_code == 0, result.stderr
+    assert (log / "first" / "a" / "fit.txt").exists()
+    names = sorted(path.name for path in (previews / "first").iterdir())
+    assert names == ["a.preview.png", "a.step000003.png", "a.step000006.png"]
+    shown = [read_image((previews / "first" / name).read_bytes()) for name in names]
+    assert all(image.shape == (8, 9, 3) for image in shown)
+    assert not np.array_equal(shown[1], shown[2])
+    file = picture.with_suffix(".linr")
+    file.unlink()
+    (previews / "first" / "a.preview.png").unlink()
+    result = run("encode", picture, *given)  # whose pictures are there, and stay
+    assert result.exit_code == 1
+    assert "a.step000003.png: the file exists, -f overwrites it\n" in result.stderr
+    assert not file.exists()
+    again = run("encode", picture, *given[:-1], "second", "--target", "value")
+    assert again.exit_code == 0, again.stderr
+    assert len(list((previews / "second").iterdir())) == 3
+    before = picture.read_bytes()
+    named = previews / "first" / "a.step000003.png"
+    result = run("encode", picture, named, *given, "-f")
+    assert result.exit_code == 2
+    assert "input and output" in result.stderr
+    assert picture.read_bytes() == before
+
+
 def test_values_and_planes(picture: Path) -> None:
     for options in (
         ("--target", "value", "--transform", "sym-power"),
+        ("--target", "value", "--transform", "scale", "--factor", "4"),
+        ("--target", "value", "--transform", "gamma", "--power", "0.5"),
+        ("--target", "value", "--transform", "rpp", "--seed", "9"),
         ("--layout", "per-plane", "--backbone", "pe-gelu", "--weights", "ternary"),
+        ("--backbone", "hash-grid", "--levels", "3", "--table-bits", "6", "--finest", "9"),
+        ("--backbone", "diner", "--features", "3"),
         ("--optimize", "size"),
     ):
         result = run("encode", picture, *SMALL, *options, "-f")
@@ -75,7 +109,23 @@ def test_wrong_usage(picture: Path) -> None:
         ("--width", "8"),
         ("--model", "coordinate", "--width", "1"),
         ("--model", "coordinate", "--transform", "zscore"),
+        ("--model", "coordinate", "--target", "value", "--factor", "2"),
+        ("--model", "coordinate", "--target", "value", "--transform", "gamma", "--factor", "2"),
+        ("--model", "coordinate", "--target", "value", "--transform", "scale", "--factor", "17"),
+        ("--model", "coordinate", "--target", "value", "--transform", "scale", "--power", "2"),
         ("--model", "coordinate", "--target", "value", "--layout", "joint"),
+        ("--model", "coordinate", "--preview-every", "2"),
+        ("--model", "coordinate", "--preview", "p", "--preview-every", "0"),
+        ("--model", "coordinate", "--preview", "p", "--preview-every", "2", "--optimize", "size"),
+        ("--model", "coordinate", "--tag", "a"),
+        *(
+            ("--model", "coordinate", "--preview", "p", "--tag", tag)
+            for tag in ("", "..", "a/b", "-a", ".a", "a b", "a\n", "a" * 101)
+        ),
+        ("--model", "coordinate", "--preview", "p", "--tag", "a", "--mixture", "1", "-o", "x.linr"),
+        ("--model", "coordinate", "--levels", "3"),
+        ("--model", "coordinate", "--backbone", "diner", "--finest", "9"),
+        ("--model", "coordinate", "--backbone", "hash-grid", "--table-bits", "23"),
         ("--model", "coordinate", "--omega", "0"),
         ("--model", "coordinate", "--omega", "101"),
     ):

@@ -129,6 +129,56 @@ def test_values_and_their_residuals(transform: str) -> None:
     assert np.array_equal(inrcodec.decode(data), image)
     assert inrcodec.info(data)["coordinate"]["transform"] == transform
     assert inrcodec.info(data)["data_bytes"] < image.nbytes * 0.85
+    assert inrcodec.info(data)["version"] == ("2.3" if transform in TRANSFORMS[5:] else "2.0")
+    assert np.array_equal(inrcodec.decode(data, scale=2), image[::2, ::2])
+
+
+@pytest.mark.parametrize("options", [
+    {"transform": "scale", "factor": 4.0}, {"transform": "gamma", "power": 2.0},
+    {"transform": "gamma", "power": 0.5},
+])  # fmt: skip
+def test_a_factor_and_a_power_of_ones_own(options: dict) -> None:
+    image = scene(6, 7, 3, np.uint8)
+    data = coded(image, layout="value", steps=5, **options)
+    assert np.array_equal(inrcodec.decode(data), image)
+    transform = parse(data).model.model.transform
+    wanted = options.get("factor") or 1 / options["power"]
+    assert transform.scalars[2] == round(wanted * ONE)
+
+
+def test_permuted_pixels() -> None:
+    """Networks see what the seed says; nothing is between pixels, nor beyond the bits."""
+    image = scene(8, 9, 3, np.uint8)
+    files = []
+    for seed in (5, 6, 2**32 + 5):
+        chosen = Coordinate(layout="value", transform="rpp", width=48, depth=2, steps=300)
+        data = inrcodec.encode(
+            image, model="coordinate", coordinate=chosen, device="cpu", threads=1, seed=seed
+        )
+        assert np.array_equal(inrcodec.decode(data), image)
+        alone = inrcodec.resample(data).astype(float)
+        assert np.abs(alone - image).mean() < np.abs(image - image.mean()).mean() / 2
+        files.append(data)
+        for more in ({"scale": 2}, {"bits": 9}):
+            with pytest.raises(inrcodec.LinrError):
+                inrcodec.resample(data, **more)
+    seeds = [parse(data).model.model.transform.seed for data in files]
+    assert seeds == [5, 6, 5]
+    other = with_fields(
+        files[0], {"m.v": [8, *parse(files[0]).model.model.transform.scalars[:2], 6]}
+    )
+    assert refusal(other) in (inrcodec.CorruptError, inrcodec.ChecksumError)
+
+
+@pytest.mark.parametrize("transform", ["none", "zscore", "0-1", "inverse", "rpp"])
+def test_the_psnr_of_a_fit_of_values_is_that_of_the_picture(transform: str) -> None:
+    image, steps = scene(12, 10, 3, np.uint8), []
+    chosen = Coordinate(layout="value", transform=transform, width=16, depth=1, steps=60)
+    data = inrcodec.encode(
+        image, model="coordinate", coordinate=chosen, device="cpu", threads=1, watch=steps.append
+    )
+    error = ((inrcodec.resample(data).astype(float) - image) ** 2).mean()
+    assert steps[-1].psnr == pytest.approx(10 * math.log10(255**2 / error), abs=0.5)
 
 
 @pytest.mark.parametrize(("layout", "backbone", "form"), [
@@ -203,6 +253,10 @@ def test_bad_options() -> None:
         {"layout": "round"}, {"backbone": "relu"}, {"width": 1}, {"width": 4096}, {"depth": 0},
         {"steps": 0}, {"omega": 0}, {"omega": 101}, {"scale": -1}, {"bias_range": -1},
         {"learning_rate": 0}, {"batch": 0}, {"optimize": "speed"}, {"transform": "log"},
+        {"transform": "rpp"}, {"transform": "scale", "factor": 2.0, "layout": "per-plane"},
+        {"factor": 1.0}, {"factor": 2.0, "transform": "none"}, {"power": 2.0, "transform": "scale"},
+        {"factor": 17.0, "transform": "scale"}, {"factor": 0.0, "transform": "scale"},
+        {"power": 0.1, "transform": "gamma"}, {"power": math.nan, "transform": "gamma"},
     ):  # fmt: skip
         with pytest.raises(ValueError, match=next(iter(bad))):
             Coordinate(**bad)  # type: ignore[arg-type]
@@ -213,6 +267,7 @@ DAMAGED = {
     "int": {"form": "int"}, "fp16": {"form": "fp16"}, "wire": {"backbone": "wire"},
     "ternary": {"form": "ternary", "layout": "per-plane", "backbone": "pe-gelu"},
     "value": {"layout": "value", "transform": "sym-power"},
+    "permuted": {"layout": "value", "transform": "rpp"},
 }  # fmt: skip
 
 
@@ -245,7 +300,8 @@ def test_headers_that_ask_for_too_much() -> None:
 
     for changes, error in [
         ({"k": 3}, inrcodec.UnsupportedVersionError),
-        ({"a": 6}, inrcodec.UnsupportedVersionError),
+        ({"a": 8}, inrcodec.UnsupportedVersionError),
+        ({"a": 7}, inrcodec.CorruptError),
         ({"f": 3}, inrcodec.UnsupportedVersionError),
         ({"z": 1}, inrcodec.UnsupportedVersionError),
         ({"w": [1025, 1]}, inrcodec.CorruptError),
@@ -265,7 +321,10 @@ def test_headers_that_ask_for_too_much() -> None:
     ]:
         assert refused(data, changes) is error, changes
     values = coded(IMAGE, layout="value", width=4, depth=1, steps=2)
-    for changes in ({"n": [1] * 8}, {"v": []}, {"v": [0, 3, 2]}, {"v": [1, 0, 9, 0, 0]}):
+    for changes in (
+        {"n": [1] * 8}, {"v": []}, {"v": [0, 3, 2]}, {"v": [1, 0, 9, 0, 0]}, {"v": [6, 0, 9, 0]},
+        {"v": [8, 0, 9]}, {"v": [8, 0, 9, 1 << 32]}, {"v": [9, 0, 9]},
+    ):  # fmt: skip
         assert refused(values, changes) is not None
 
 

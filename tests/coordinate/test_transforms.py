@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inrcodec.coordinate.permutation import pixel_order
 from inrcodec.coordinate.transforms import (
     OUTPUT_LIMIT,
     TRANSFORMS,
@@ -22,6 +23,7 @@ from inrcodec.coordinate.transforms import (
 from inrcodec.errors import CorruptError, UnsupportedVersionError
 
 FULL = 1 << 16  # an output of 1
+LINEAR = ("none", "0-1", "scale", "inverse", "rpp")
 
 
 @st.composite
@@ -33,7 +35,11 @@ def any_transform(draw: st.DrawFn) -> Transform:
     exponent = st.integers(13107, 327680)
     room = st.integers(0, (greatest - least) << 8)
     mean, deviation = st.integers(0, 65535 << 16), st.integers(1, 65535 << 16)
-    more = ((), (mean, deviation), (exponent,), (st.integers(0, 256),), (exponent, room, room))
+    factor, seed = st.integers(1 << 12, 1 << 20), st.integers(0, 2**32 - 1)
+    more = (
+        (), (mean, deviation), (exponent,), (st.integers(0, 256),), (exponent, room, room),
+        (), (factor,), (), (seed,),
+    )  # fmt: skip
     return check_transform(kind, [least, greatest, *(draw(scalar) for scalar in more[kind])])
 
 
@@ -54,11 +60,22 @@ def outputs(targets: np.ndarray) -> np.ndarray:
     return np.clip(y, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1)
 
 
+def target_range(transform: Transform) -> tuple[float, float]:
+    """Of a linear transform: the targets of the least and of the greatest sample."""
+    if transform.kind == "scale":
+        factor = transform.scalars[2] / FULL
+        return -factor / 2, factor / 2
+    return {"0-1": (0.0, 1.0), "inverse": (1.0, -1.0)}.get(transform.kind, (-1.0, 1.0))
+
+
 def float_target(transform: Transform, values: np.ndarray, bits: int) -> np.ndarray:
     """forward in float64, for values between samples too; written another way."""
     least, greatest, *scalars = transform.scalars
     if transform.kind == "zscore":
         return (values - scalars[0] / FULL) / (scalars[1] / FULL)
+    if transform.kind in LINEAR:
+        low, high = target_range(transform)
+        return low + (high - low) * (values - least) / (greatest - least)
     if transform.kind == "box-cox":
         power, lift = scalars[0] / 64 - 2, round((1 << bits) / 10)
         ends = np.array([least + lift, greatest + lift])
@@ -75,6 +92,9 @@ def float_value(transform: Transform, t: np.ndarray, bits: int) -> np.ndarray:
     least, greatest, *scalars = transform.scalars
     if transform.kind == "zscore":
         return t * (scalars[1] / FULL) + scalars[0] / FULL
+    if transform.kind in LINEAR:
+        low, high = target_range(transform)
+        return least + np.clip((t - low) / (high - low), 0, 1) * (greatest - least)
     w = np.clip((t + 1) / 2, 0, 1)
     if transform.kind == "box-cox":
         power, lift = scalars[0] / 64 - 2, round((1 << bits) / 10)
@@ -111,6 +131,13 @@ def defined_sample(transform: Transform, y: int, bits: int) -> int:
     w = min(max(y + 2**16, 0), 2**17)
     if transform.kind == "zscore":
         x = (scalars[0] * 2**16 + scalars[1] * y) * 2**8
+    elif transform.kind in ("0-1", "scale", "inverse"):
+        u = {
+            "0-1": 2**16 * y,
+            "scale": 2**31 + 2**32 * y // (scalars or [1])[0],
+            "inverse": 2**31 - 2**15 * y,
+        }[transform.kind]
+        x = 2**40 * least + 2**8 * (greatest - least) * min(max(u, 0), 2**32)
     elif transform.kind == "box-cox":
         z, s = scalars[0] - 128, (2**bits + 5) // 10
         d = log(greatest + s) - log(least + s)
@@ -123,6 +150,8 @@ def defined_sample(transform: Transform, y: int, bits: int) -> int:
             e = f if z > 0 else max(d - f, 0)
         x = ((greatest + s) * exp(e) - s * 2**32) * 2**8
     else:
+        if transform.kind == "rpp":
+            scalars = []
         exponent, left, right = scalars + [2**16, 0, 0][len(scalars) :]
         u = exp((31 * 2**32 - log(2**14 * w)) * exponent // 2**16) if w else 0
         x = (2**8 * least - left) * 2**32 + (2**8 * (greatest - least) + left + right) * u
@@ -135,11 +164,12 @@ def test_tables_are_as_defined(transform: Transform, bits: int, seed: int) -> No
     table = inverse_table(transform, bits)
     assert table.dtype == np.int64
     assert table.shape == (2 * OUTPUT_LIMIT,)
-    assert np.all(np.diff(table) >= 0)
+    rising = table[::-1] if transform.kind == "inverse" else table
+    assert np.all(np.diff(rising) >= 0)
     least, greatest = transform.scalars[:2]
-    assert table[0] >= min(least, 2**bits - 1)
-    assert table[-1] <= min(greatest, 2**bits - 1)
-    if transform.kind != "zscore":
+    assert rising[0] >= min(least, 2**bits - 1)
+    assert rising[-1] <= min(greatest, 2**bits - 1)
+    if transform.kind not in ("zscore", "scale"):
         assert np.all(table[: OUTPUT_LIMIT - FULL] == table[0])
         assert np.all(table[OUTPUT_LIMIT + FULL :] == table[-1])
     drawn = np.random.default_rng(seed).integers(-FULL - 9, FULL + 9, 40)
@@ -159,21 +189,29 @@ def test_tables_match_floats(transform: Transform) -> None:
 
 
 @settings(deadline=None, max_examples=80)
-@given(any_samples(), st.sampled_from(TRANSFORMS))
-def test_round_trip(samples: np.ndarray, kind: str) -> None:
+@given(
+    any_samples(),
+    st.sampled_from(TRANSFORMS),
+    st.sampled_from([1 / 16, 1.0, 1.7, 2.0, 4.0, 16.0]),
+    st.sampled_from([None, 0.2, 0.5, 2.0, 5.0]),
+    st.sampled_from([0, 1, 2**40 + 5]),
+)
+def test_round_trip(
+    samples: np.ndarray, kind: str, factor: float, power: float | None, seed: int
+) -> None:
     """A sample comes back if half a sample up or down moves its target by half a unit or more.
 
-    That is: all within the outputs' range, for "none" and "zscore".
+    That is: all within the outputs' range, for "zscore" and linear ones of a range well above 1.
     """
     bits = 8 * samples.dtype.itemsize
-    transform = fit_transform(kind, samples, bits)
+    transform = fit_transform(kind, samples, bits, factor=factor, power=power, seed=seed)
     assert check_transform(TRANSFORMS.index(kind), list(transform.scalars)) == transform
     least, greatest = transform.scalars[:2]
     assert (least, greatest) == (samples.min(), samples.max())
     targets = forward(transform, samples, bits)
     assert targets.dtype == np.float32
     assert targets.shape == samples.shape
-    assert kind == "zscore" or np.abs(targets).max() <= 1
+    assert kind in ("zscore", "scale") or np.abs(targets).max() <= 1
     values = np.arange(least, greatest + 1).astype(samples.dtype)
     targets = forward(transform, values, bits)
     back = inverse_table(transform, bits)[outputs(targets) + OUTPUT_LIMIT]
@@ -182,9 +220,11 @@ def test_round_trip(samples: np.ndarray, kind: str) -> None:
         return
     assert np.abs(targets - float_target(transform, values.astype(float), bits)).max() < 2**-18
     halves = np.arange(2 * least, 2 * greatest + 1) / 2
-    steps = np.pad(np.diff(float_target(transform, halves, bits)), 1, constant_values=1)  # clamped
+    steps = np.abs(np.diff(float_target(transform, halves, bits)))
+    steps = np.pad(steps, 1, constant_values=1)  # clamped
     sure = np.minimum(steps[::2], steps[1::2]) > 1.05 * 2**-17  # half a unit, and float32's errors
-    assert np.all(sure) or kind not in ("none", "zscore")
+    wide = kind in ("none", "zscore", "inverse", "rpp") or (kind == "scale" and factor > 1)
+    assert np.all(sure) or not wide
     sure &= np.abs(targets) < OUTPUT_LIMIT / FULL
     assert np.array_equal(back[sure], values[sure])
 
@@ -198,6 +238,44 @@ def test_constant_images(kind: str, bits: int, share: float) -> None:
     assert check_transform(TRANSFORMS.index(kind), list(transform.scalars)) == transform
     assert not forward(transform, samples, bits).any()
     assert np.all(inverse_table(transform, bits) == samples[0, 0, 0])
+
+
+def test_published_settings() -> None:
+    """All of a range of samples to the published targets, a third of it say, and back."""
+    values = np.arange(30, 91).astype(np.uint8)
+    for kind, how, want in (
+        ("0-1", {}, 1 / 3),
+        ("none", {}, -1 / 3),
+        ("inverse", {}, 1 / 3),
+        ("rpp", {"seed": 3}, -1 / 3),
+        ("scale", {"factor": 1.0}, -1 / 6),
+        ("scale", {"factor": 2.0}, -1 / 3),
+        ("scale", {"factor": 4.0}, -2 / 3),
+        ("gamma", {"power": 0.5}, 2 / 3**0.5 - 1),
+        ("gamma", {"power": 2.0}, 2 / 9 - 1),
+    ):
+        transform = fit_transform(kind, values, 8, **how)
+        targets = forward(transform, values, 8)
+        assert targets[20] == pytest.approx(want, abs=2e-5), (kind, how)
+        table = inverse_table(transform, 8)
+        assert np.array_equal(table[outputs(targets) + OUTPUT_LIMIT], values)
+
+
+def test_a_permutation_is_as_defined() -> None:
+    """SplitMix64 of seed and pixel, sorted; the first output of SplitMix64 from 0 is well known."""
+
+    def key(seed: int, pixel: int) -> int:
+        z = (seed * 2**32 + pixel + 1) * 0x9E3779B97F4A7C15 % 2**64
+        z = (z ^ (z // 2**30)) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ (z // 2**27)) * 0x94D049BB133111EB % 2**64
+        return z ^ (z // 2**31)
+
+    assert key(0, 0) == 0xE220A8397B1DCDAF
+    for seed in (0, 1, 2**32 - 1):
+        for count in (1, 2, 999):
+            order = pixel_order(seed, count)
+            assert order.tolist() == sorted(range(count), key=lambda p: key(seed, p))
+    assert pixel_order(0, 99).tolist() != pixel_order(1, 99).tolist()
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
@@ -313,6 +391,19 @@ def test_symmetric_power_is_as_published(power: float) -> None:
         (4, [0, 5, 65536, -1, 0]),
         (4, [5, 5, 65536, 1, 0]),
         (4, [0, 5, 65536, 0, 0, 0]),
+        (5, [0, 5, 0]),
+        (5, [6, 5]),
+        (6, [0, 5]),
+        (6, [0, 5, 4095]),
+        (6, [0, 5, (1 << 20) + 1]),
+        (6, [0, 5, 65536, 0]),
+        (7, [0, 5, 0]),
+        (7, [0, 65536]),
+        (8, [0, 5]),
+        (8, [0, 5, -1]),
+        (8, [0, 5, 1 << 32]),
+        (8, [0, 5, 1.0]),
+        (8, [0, 5, 1, 1]),
     ],
 )
 def test_hostile_scalars_are_refused(kind: int, scalars: list[int]) -> None:
@@ -320,7 +411,7 @@ def test_hostile_scalars_are_refused(kind: int, scalars: list[int]) -> None:
         check_transform(kind, scalars)
 
 
-@pytest.mark.parametrize("kind", [-1, 5, 1 << 70])
+@pytest.mark.parametrize("kind", [-1, 9, 255, 1 << 70])
 def test_unknown_kinds_are_refused(kind: int) -> None:
     with pytest.raises(UnsupportedVersionError):
         check_transform(kind, [0, 5])

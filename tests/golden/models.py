@@ -20,12 +20,13 @@ from inrcodec.context.networks import Tensor
 from inrcodec.coordinate.encode import Trial
 from inrcodec.coordinate.file import CoordinateImage
 from inrcodec.coordinate.model import BACKBONES, LAYOUTS, CoordinateModel
-from inrcodec.coordinate.transforms import TRANSFORMS
+from inrcodec.coordinate.transforms import TRANSFORMS, Transform
 from inrcodec.files.picture import digest
 from tests.pictures import scene
 
 FORMS = ("int", "fp16", "ternary")
 FITTED: dict[str, Any] = {"steps": 4, "width": 8, "depth": 2}
+GRID: dict[str, Any] = {"backbone": "hash-grid", "levels": 3, "table_bits": 5, "finest": 6}
 
 Made = tuple[str, Picture, bytes]  # name, what it is of, file
 
@@ -76,7 +77,8 @@ def fitted() -> Iterator[Made]:
         for k, layout in enumerate(LAYOUTS):
             form = FORMS[(b + k) % 3]
             name = f"coordinate_{layout}_{backbone}_{form}_rgb8"
-            yield coordinate(name, rgb, form, layout=layout, backbone=backbone)
+            its = GRID if backbone == "hash-grid" else {"backbone": backbone}
+            yield coordinate(name, rgb, form, layout=layout, **its)
     for number, transform in enumerate(TRANSFORMS):
         for image, kind in ((alpha, "grey_alpha8"), (scene(7, 8, 1, np.uint16), "grey16")):
             name = f"coordinate_value_{transform}_{kind}"
@@ -87,6 +89,14 @@ def fitted() -> Iterator[Made]:
     value: dict[str, Any] = {"layout": "value", "transform": "box-cox"}
     yield coordinate("coordinate_value_box-cox_dark_grey8", ramp**2 // 40, "int", **value)
     yield coordinate("coordinate_value_box-cox_bright_grey8", 255 - ramp // 9, "int", **value)
+    deep = scene(7, 8, 1, np.uint16)
+    for name, image, seed, more in (
+        ("scale_least_grey16", deep, 0, {"transform": "scale", "factor": 1 / 16}),
+        ("scale_greatest_rgb8", rgb, 0, {"transform": "scale", "factor": 16.0}),
+        ("rpp_seed_rgb8", rgb, 2**32 - 1, {"transform": "rpp"}),
+        ("rpp_row8", rgb[:1, :5, 0], 3, {"transform": "rpp"}),
+    ):
+        yield coordinate(f"coordinate_value_{name}", image, "int", seed, layout="value", **more)
     yield coordinate("coordinate_joint_finer_row8", rgb[:1, :5, 0], "int", backbone="finer")
     yield coordinate("coordinate_joint_finer_column8", rgb[:7, :1, 0], "int", backbone="finer")
     yield coordinate("coordinate_joint_siren_1x1_rgb8", rgb[:1, :1], "int")
@@ -96,17 +106,27 @@ def fitted() -> Iterator[Made]:
                      backbone="gauss", width=4)  # fmt: skip
     yield coordinate("coordinate_joint_finer_fp16_grey16", planes[:, :, 0], "fp16",
                      backbone="finer")  # fmt: skip
+    dense, one = GRID | {"finest": 1, "levels": 1}, {"features": 1, "layout": "per-plane"}
+    yield coordinate("coordinate_joint_hash-grid_dense_grey16", planes[:, :, 0], "int", **dense)
+    yield coordinate("coordinate_per-plane_hash-grid_row8", rgb[:1, :5, 0], "fp16", **GRID | one)
+    its = {"backbone": "diner", "features": 3}
+    yield coordinate("coordinate_joint_diner_grey_alpha16", planes[:, :, :2], "ternary", **its)
+    yield coordinate("coordinate_value_diner_rpp_rgb8", rgb, "int", layout="value",
+                     transform="rpp", **its)  # fmt: skip
+    yield coordinate("coordinate_joint_diner_1x1_rgb8", rgb[:1, :1], "int", backbone="diner")
     palette = PixelType(2, bytes(range(0, 120, 10)))
     yield coordinate("coordinate_joint_finer_indexed2", Picture(few, palette), "int",
                      backbone="finer")  # fmt: skip
 
 
-def coordinate(name: str, image: np.ndarray | Picture, form: str, **options: Any) -> Made:
+def coordinate(
+    name: str, image: np.ndarray | Picture, form: str, seed: int = 0, **options: Any
+) -> Made:
     """A coordinate file with these options of Coordinate."""
     picture = image if isinstance(image, Picture) else Picture(np.ascontiguousarray(image))
     networks = Coordinate(**FITTED | options)
     data = inrcodec.encode(
-        picture, model="coordinate", coordinate=networks, weights=form, device="cpu"
+        picture, model="coordinate", coordinate=networks, weights=form, device="cpu", seed=seed
     )
     return name, picture, data
 
@@ -125,6 +145,21 @@ def mixed() -> Iterator[Made]:
         ("wire_large", {"backbone": "wire", "constants": (313, 300, 200)}),
         ("pe-relu_large", {"backbone": "pe-relu", "constants": (12,)}),
         ("pe-gelu_large", {"backbone": "pe-gelu", "constants": (0,)}),
+        ("hash-grid_large", {"backbone": "hash-grid", "constants": (4, 2, 7, 2, 11)}),
+        (
+            "per-plane_hash-grid_large",
+            {"backbone": "hash-grid", "layout": "per-plane", "constants": (3, 1, 6, 3, 40)},
+        ),
+        ("diner_mixed_planes", {"backbone": "diner", "constants": (313, 2), "size": (9, 12)}),
+        *(
+            (f"value_{t.kind}_large", {"layout": "value", "modes": (0,) * 8, "transform": t})
+            for t in (
+                Transform("0-1", (3, 250)),
+                Transform("scale", (3, 250, 70001)),
+                Transform("inverse", (3, 250)),
+                Transform("rpp", (3, 250, 99)),
+            )
+        ),
     ):
         yield f"coordinate_{name}_rgb8", Picture(image), at_random(image, replace(model, **changes))
 
@@ -150,12 +185,24 @@ def sets() -> Iterator[Made]:
         ("int", 2, 3, np.uint8), ("fp16", 3, 3, np.uint8), ("ternary", 2, 3, np.uint8),
         ("int", 1, 1, np.uint16), ("int", 16, 1, np.uint8),
     ):  # fmt: skip
-        images = [scene(6, 7, channels, dtype, seed) for seed in range(3)]
-        data = inrcodec.encode_set(
-            images, sets=count, coordinate=Coordinate(**FITTED), weights=form, device="cpu"
-        )
         name = f"coordinate_set_{form}_{count}_of_{channels}x{np.dtype(dtype).itemsize}"
-        yield name, Picture(images[0]), data
+        yield name, *of_sets(scene_set(channels, dtype), form, count)
+    for name, its in (("hash-grid", GRID), ("diner", {"backbone": "diner"})):
+        yield f"coordinate_set_{name}_2_of_1x1", *of_sets(scene_set(1, np.uint8), "int", 2, **its)
+
+
+def scene_set(channels: int, dtype: type) -> list[np.ndarray]:
+    """Three images."""
+    return [scene(6, 7, channels, dtype, seed) for seed in range(3)]
+
+
+def of_sets(
+    images: list[np.ndarray], form: str, count: int, **options: Any
+) -> tuple[Picture, bytes]:
+    """The first of images, and the file of all from so many weight sets."""
+    networks = Coordinate(**FITTED | options)
+    data = inrcodec.encode_set(images, sets=count, coordinate=networks, weights=form, device="cpu")
+    return Picture(images[0]), data
 
 
 def files() -> Iterator[Made]:

@@ -163,7 +163,7 @@ def coordinate() -> Iterator[Case]:
         missing = with_fields(good, {f"m.{key}": None})
         yield f"coordinate_{key}_missing", missing, CORRUPT, f"no {key} of a coordinate image"
     for name, data, fields, error, reason in (
-        ("backbone_6", good, {"m.a": 6}, NEWER, "a backbone of a newer version"),
+        ("backbone_6", good, {"m.a": 6}, CORRUPT, "one constant of a hash grid"),
         ("layout_3", good, {"m.k": 3}, NEWER, "a layout of a newer version"),
         ("coordinate_form_3", good, {"m.f": 3}, NEWER, "a weight form of a newer version"),
         ("constants_2", good, {"m.g": [1, 2]}, CORRUPT, "two constants of FINER"),
@@ -191,13 +191,15 @@ def coordinate() -> Iterator[Case]:
         ("values_without_transform", values, {"m.v": None}, CORRUPT, "values, no transform"),
         ("values_with_plane_modes", values, {"m.n": [1] * 8}, CORRUPT, "planes of values"),
         ("transform_of_bits", good, {"m.v": [0, 0, 255]}, CORRUPT, "a transform of bits"),
-        ("transform_5", values, {"m.v": [5, 0, 255]}, NEWER, "a transform of a newer version"),
+        ("transform_5", values, {"m.v": [5, 0, 255]}, CORRUPT, "residuals of another transform"),
         ("transform_of_nothing", values, {"m.v": []}, CORRUPT, "a transform without a kind"),
         ("transform_descends", values, {"m.v": [0, 9, 8]}, CORRUPT, "least above greatest"),
         ("transform_deviation_0", values, {"m.v": [1, 0, 9, 0, 0]}, CORRUPT, "a deviation of 0"),
         ("transform_without_scalars", values, {"m.v": [2, 0, 9]}, CORRUPT, "no exponent of gamma"),
     ):  # fmt: skip
         yield name, with_fields(data, fields), error, reason
+    yield from transforms(values)
+    yield from tables()
     deep = with_fields(good, {"s": [1 << 9, 1 << 9, 1], "m.w": [1024, 15]})
     yield "coordinate_multiply_adds_2_to_the_44_and_more", deep, LIMIT, "1024 units, 2^18 pixels"
     nil = msgpack.unpackb(sections(good)[0][1])
@@ -252,6 +254,73 @@ def coordinate() -> Iterator[Case]:
         yield f"images_{name}", replaced(images, b"A", payload), error, reason
     plain = with_fields(images, {"m.k": 2, "m.v": [0, 0, 255]})
     yield "images_of_values", plain, CORRUPT, "weight sets of a model of values"
+
+
+def transforms(values: bytes) -> Iterator[Case]:
+    """Those of version 2.3, which all of these say that they are of; values: a good file."""
+    for name, v, error, reason in (
+        ("9", [9, 0, 255], NEWER, "a transform of a newer version"),
+        ("256", [256, 0, 255], NEWER, "a transform above 255"),
+        ("0_1_scalar", [5, 0, 255, 0], CORRUPT, "a scalar of 0-1"),
+        ("0_1_descends", [5, 9, 8], CORRUPT, "least above greatest"),
+        ("factor_none", [6, 0, 255], CORRUPT, "scaling by no factor"),
+        ("factor_0", [6, 0, 255, 0], CORRUPT, "a factor of 0"),
+        ("factor_small", [6, 0, 255, 4095], CORRUPT, "below 1/16"),
+        ("factor_large", [6, 0, 255, (1 << 20) + 1], CORRUPT, "a factor above 16"),
+        ("inverse_scalar", [7, 0, 255, 1], CORRUPT, "a scalar"),
+        ("seed_none", [8, 0, 255], CORRUPT, "no seed of a permutation"),
+        ("seed_2_to_the_32", [8, 0, 255, 1 << 32], CORRUPT, "a seed of 33 bits"),
+        ("seed_negative", [8, 0, 255, -1], CORRUPT, "a seed of -1"),
+        ("seed_float", [8, 0, 255, 1.0], CORRUPT, "a seed of 1.0"),
+        ("two_seeds", [8, 0, 255, 1, 1], CORRUPT, "two seeds"),
+    ):
+        data = with_fields(values, {"m.v": v})
+        yield f"transform_{name}", _newer(data), error, reason
+
+
+def _newer(data: bytes) -> bytes:
+    """The file as one of version 2.3."""
+    return data[:9] + b"\3" + data[10:]
+
+
+def tables() -> Iterator[Case]:
+    """Hash grids and DINER's tables, of version 2.3."""
+    grid = coordinate_file(GREY, backbone="hash-grid", constants=(2, 1, 4, 1, 3))
+    diner = coordinate_file(GREY, backbone="diner", constants=(100, 2), size=GREY.shape)
+    for name, data, fields, error, reason in (
+        ("backbone_8", diner, {"m.a": 8}, NEWER, "a backbone of a newer version"),
+        ("grid_of_4_constants", grid, {"m.g": [2, 1, 4, 1]}, CORRUPT, "no finest level"),
+        ("grid_levels_0", grid, {"m.g": [0, 1, 4, 1, 3]}, CORRUPT, "no levels"),
+        ("grid_levels_17", grid, {"m.g": [17, 1, 4, 1, 3]}, CORRUPT, "17 levels"),
+        ("grid_features_0", grid, {"m.g": [2, 0, 4, 1, 3]}, CORRUPT, "rows of nothing"),
+        ("grid_features_9", grid, {"m.g": [2, 9, 4, 1, 3]}, CORRUPT, "rows of 9 numbers"),
+        ("grid_bits_0", grid, {"m.g": [2, 1, 0, 1, 3]}, CORRUPT, "tables of one row"),
+        ("grid_bits_23", grid, {"m.g": [2, 1, 23, 1, 3]}, CORRUPT, "tables of 2^23 rows"),
+        ("grid_coarsest_0", grid, {"m.g": [2, 1, 4, 0, 3]}, CORRUPT, "a level without cells"),
+        ("grid_descends", grid, {"m.g": [2, 1, 4, 4, 3]}, CORRUPT, "coarsest above finest"),
+        ("grid_cells_65537", grid, {"m.g": [2, 1, 4, 1, 65537]}, CORRUPT, "2^16 + 1 cells"),
+        ("grid_cells_negative", grid, {"m.g": [2, 1, 4, -1, 3]}, CORRUPT, "-1 cells"),
+        (
+            "grid_numbers_2_to_the_24_and_more", grid, {"m.g": [16, 8, 22, 65536, 65536]}, LIMIT,
+            "16 tables of 2^22 rows of 8 numbers",
+        ),
+        ("diner_of_1_constant", diner, {"m.g": [100]}, CORRUPT, "no number of features"),
+        ("diner_features_0", diner, {"m.g": [100, 0]}, CORRUPT, "rows of nothing"),
+        ("diner_features_9", diner, {"m.g": [100, 9]}, CORRUPT, "rows of 9 numbers"),
+        ("diner_turns_large", diner, {"m.g": [(1 << 20) + 1, 2]}, CORRUPT, "turns above 2^20"),
+        (
+            "diner_numbers_2_to_the_24_and_more", diner, {"s": [1 << 10, 1 << 10, 1]}, LIMIT,
+            "8 tables of 2^20 rows of 2 numbers",
+        ),
+    ):  # fmt: skip
+        yield name, _newer(with_fields(data, fields)), error, reason
+    half = coordinate_file(GREY, backbone="diner", constants=(100, 2), size=GREY.shape, form="fp16")
+    larger = with_fields(half, {"s": [GREY.shape[0], GREY.shape[1] + 1, 1]})
+    yield "diner_table_too_short", _newer(larger), TRUNCATED, "a column without rows"
+    fewer = with_fields(half, {"m.n": [1, *[0] * 7]})
+    yield "diner_table_too_many", _newer(fewer), CORRUPT, "a table of a plane without a network"
+    short = replaced(half, b"W", dict(sections(half))[b"W"][:10])
+    yield "diner_table_truncated", _newer(short), TRUNCATED, "a table that ends early"
 
 
 def long_row() -> bytes:

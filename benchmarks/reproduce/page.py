@@ -1,0 +1,209 @@
+"""The page of all published tables: which script measures which, and what was found."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+TITLE = re.compile(r"^## (.*)\n", re.MULTILINE)
+SIZES = re.compile(r"Measured: (.*?);.*\nPublished: (.*)\.")  # under it
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of this package, as `name` calls it: its module, and its first arguments if any.
+
+    tables: the titles that it prints. images: how many of 8 and of 16 bits it takes on a CPU, for
+    its tables to be done in ten minutes on two cores; None if it brings its own signals.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    images: tuple[int, int] | None = None
+
+    def run(self, arguments: Sequence[str]) -> Outcome:
+        """What it prints, and why it ended early if it did. What it says meanwhile is on stderr."""
+        module, *first = self.name.split()
+        printed, problem = io.StringIO(), None
+        said = _Said()
+        try:
+            with redirect_stdout(printed), redirect_stderr(said):
+                import_module(f".{module}", __package__).main([*first, *arguments])
+        except SystemExit as ended:  # of a command line that is not right here
+            why = ended.code if isinstance(ended.code, str) else said.last
+            problem = why if ended.code else None
+        except Exception as error:  # the other scripts go on, whatever it is
+            traceback.print_exc()
+            problem = f"{type(error).__name__}: {error}"
+        return Outcome(printed.getvalue(), problem)
+
+
+class _Said(io.StringIO):
+    """Hands on to stderr what is written, and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stderr = sys.stderr
+
+    def write(self, text: str) -> int:
+        self._stderr.write(text)
+        return super().write(text)
+
+    @property
+    def last(self) -> str:
+        """The last line."""
+        lines = self.getvalue().strip().splitlines()
+        return lines[-1] if lines else "it ended without a word"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a script: what it printed, and why it is not all if it is not."""
+
+    printed: str
+    problem: str | None
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """What is under each title."""
+        _, *parts = TITLE.split(self.printed)
+        return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
+
+
+SYSTEMS: dict[str, tuple[Script, ...]] = {
+    "LosslessINR: bit planes (Han et al., CVPR 2025)": (
+        Script("steps", ("Steps to BER 0, 8 bits", "Steps to BER 0, 16 bits"), (1, 1)),
+        Script("loss", ("Steps to BER 0 by loss",), (2, 0)),
+        Script("ternary", ("Ternary networks, one a plane",), (1, 1)),
+        Script("audio", ("Sound, steps to BER 0", "Sound, by values")),
+    ),
+    "FINER: variable-periodic activations (Liu et al., CVPR 2024)": (
+        Script("psnr", ("PSNR in dB", "Values of 16 bits"), (2, 1)),
+        Script(
+            "ntk",
+            ("Neural tangent kernel, 1 hidden layer", "Neural tangent kernel, 4 hidden layers"),
+        ),
+        Script(
+            "neurons",
+            ("Dominant frequencies of units", "Dominant frequencies of units, fitted"),
+            (1, 0),
+        ),
+        Script("shapes", ("Signed distance functions",)),
+    ),
+    "Symmetric power transformation (Zhang et al., AAAI 2025)": (
+        Script(
+            "target_transforms",
+            (
+                "Transforms of the target, siren at 0.0001",
+                "Transforms of the target, finer at 0.0005",
+            ),
+            (1, 0),
+        ),
+        Script("video", ("Video",)),
+    ),
+    "INR mixture networks (arXiv 2409.13117)": (
+        Script("mixture kodak", ("Mixture networks: kodak",), (24, 0)),
+        Script("mixture cifar", ("Mixture networks: cifar",), (12, 0)),
+        Script("mixture imagenet", ("Mixture networks: imagenet",), (6, 0)),
+        Script("mixture exact", ("Mixture networks: exact files",), (2, 0)),
+    ),
+}
+SCRIPTS = {script.name: script for scripts in SYSTEMS.values() for script in scripts}
+
+# By the title of a table, of the reduced sizes of a CPU: what of it agrees with what was published,
+# what does not, and why.
+FINDINGS: dict[str, str] = {
+    "Steps to BER 0 by loss": (
+        "Does not agree at this size. MSE takes no more steps than BCE (126 ± 7 and 136 ± 18),"
+        " where 1.6 times as many were published; the difference is less than that between images."
+        " Whether it comes with the published size needs a GPU to tell."
+    ),
+    "Mixture networks: kodak": (
+        "Agrees in that few sets serve several images, and more sets serve them better; the bpp"
+        " cannot agree, as the pictures are 64 times smaller than on a GPU and the weights are not."
+        " A network for each image, narrower so that all have no more weights, is better than two"
+        " shared sets: sharing saves nothing here. What fits lossily is no way to exact files:"
+        " weights and residuals together take about 20 bpp."
+    ),
+    "Mixture networks: cifar": (
+        "Agrees in that more sets serve images better, and learned coefficients better than fixed"
+        " ones. A network for each image of no more weights in all is better still."
+    ),
+}
+
+# What was published, and why no script measures it.
+UNMEASURED = {
+    "Compression of MNIST and FashionMNIST (LosslessINR: 2.58 and 6.11 bpp, PNG 3.52 and 5.78)": (
+        "the sets are not at hand; `inrcodec encode --model coordinate --optimize size` takes any"
+        " images"
+    ),
+    "Sound in float32 (LosslessINR, without figures at hand)": (
+        "samples here are integers of up to 16 bits; Sound above has those"
+    ),
+    "Bit-depth expansion (LosslessINR, without figures at hand)": (
+        "`inrcodec decode --bits N` does it; there is nothing to compare with"
+    ),
+    "Radiance fields (FINER)": "left out on purpose: this is a codec of images",
+}
+
+
+def page(
+    outcomes: Mapping[str, Outcome], missing: Mapping[str, str], setting: Sequence[tuple[str, Any]],
+    cuda: bool,
+) -> str:  # fmt: skip
+    """The page, of what came of scripts by their names.
+
+    missing: why of a table there is nothing, where that is known. setting: what there is to say of
+    the run, in pairs. cuda: whether it had a GPU, and thus the published sizes.
+    """
+    sections, summary = [], ["| table | |", "| --- | --- |"]
+    for system, scripts in SYSTEMS.items():
+        sections.append(f"## {system}\n")
+        for script in scripts:
+            for title, text in _tables(script, outcomes.get(script.name), missing):
+                done = text.startswith("Measured:")
+                finding = FINDINGS.get(title) if done and not cuda else None
+                summary.append(f"| [{title}](#{_anchor(title)}) | {_state(done, text, finding)} |")
+                sections.append(f"### {title}\n\n{text}\n")
+                if finding is not None:
+                    sections.append(f"**Finding.** {finding}\n")
+                sizes = SIZES.match(text)
+                if not cuda and sizes is not None and sizes[1] != sizes[2]:
+                    sections.append("At the published size: not run, for want of a GPU.\n")
+    sections.append("## Not measured\n")
+    sections += [f"- {what}: {why}." for what, why in UNMEASURED.items()]
+    about = [f"- {name}: {what}" for name, what in setting]
+    head = (
+        "# The published tables, and ours\n\nMade by `python -m benchmarks.reproduce IMAGE...`.\n"
+    )
+    return "\n".join([head, *about, "", *summary, "", *sections]).rstrip() + "\n"
+
+
+def _tables(
+    script: Script, outcome: Outcome | None, missing: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Title and text of each table of a script, of which there may be nothing but a reason."""
+    found = outcome.tables if outcome is not None else {}
+    why = "its script was not run" if outcome is None else outcome.problem
+    for title in dict.fromkeys([*script.tables, *found]):
+        reason = missing.get(title) or why or "its script did not come to it"
+        yield title, found.get(title, f"Not run: {reason}.")
+
+
+def _state(done: bool, text: str, finding: str | None) -> str:
+    """What the summary says of a table."""
+    if not done:
+        return text.rstrip(".").replace("|", "\\|")
+    return "measured" if finding is None else finding.partition(". ")[0].rstrip(".")
+
+
+def _anchor(title: str) -> str:
+    """What Markdown makes of a heading."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
