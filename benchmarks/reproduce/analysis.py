@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from inrcodec.coding.backend import backend_for
-from inrcodec.coordinate.fit import FloatNetworks
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
 from inrcodec.coordinate.networks import ONE, coordinates, grid, network_inputs
 from inrcodec.files.images import write_image

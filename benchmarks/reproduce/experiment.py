@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from inrcodec.coding.backend import DEVICES, backend_for, is_cuda
-from inrcodec.coordinate.fit import Data, FloatNetworks
+from inrcodec.coordinate.fit import Data
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
 from inrcodec.coordinate.transforms import fit_transform
 from inrcodec.errors import LinrError

@@ -39,7 +39,8 @@ from inrcodec.coding.rangecoder import Encoder
 from inrcodec.coding.weights import pack_weights
 from inrcodec.coordinate.correction import code_residuals
 from inrcodec.coordinate.decode import Evaluation, read_tensors
-from inrcodec.coordinate.fit import FIRST_BITS, Data, FloatNetworks
+from inrcodec.coordinate.fit import FIRST_BITS, Data
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.mixture import COEFFICIENT_BYTES, linear_coefficients
 from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
 from inrcodec.coordinate.networks import coordinates

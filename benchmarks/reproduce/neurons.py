@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from inrcodec.coordinate.fit import FloatNetworks
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.transforms import fit_transform, forward
 from inrcodec.errors import LinrError
 

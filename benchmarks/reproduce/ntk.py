@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch.func import grad, vmap
 
-from inrcodec.coordinate.fit import FloatNetworks
+from inrcodec.coordinate.float_networks import FloatNetworks
 
 from .analysis import (
     CASES,

@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 import torch
 
-from inrcodec.coordinate.fit import FloatNetworks
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import Coordinate
 from inrcodec.errors import LinrError
 

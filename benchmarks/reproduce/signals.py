@@ -21,7 +21,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from inrcodec.coding.backend import backend_for
-from inrcodec.coordinate.fit import FloatNetworks
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import NETWORK, ONE_BITS, Coordinate, CoordinateModel
 from inrcodec.coordinate.transforms import OUTPUT_LIMIT, fit_transform, forward, inverse_table
 from inrcodec.errors import LinrError

@@ -3,7 +3,8 @@
 Coordinates, activations and logits are integers in units of 2^-16, held in float64 where a matrix
 product of them is exact; `CoordinateNetwork` checks that once. Sines, bells and GELU come out of
 tables.py. LayerNorm and the bell need products below 2^53 only, one IEEE 754 division and one
-square root, both rounded down. Learned tables are in encodings.py; fit.py holds the float twin.
+square root, both rounded down. Learned tables are in encodings.py, the float twin in
+float_networks.py.
 """
 
 from __future__ import annotations

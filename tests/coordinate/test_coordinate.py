@@ -16,6 +16,7 @@ from inrcodec.contents import parse
 from inrcodec.coordinate import fit as fitting
 from inrcodec.coordinate.decode import read_tensors
 from inrcodec.coordinate.encode import Trial
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import BACKBONES, Coordinate, CoordinateModel
 from inrcodec.coordinate.networks import (
     ONE,
@@ -62,7 +63,7 @@ def test_integers_agree_with_the_float_twin(backbone: str, form: str) -> None:
     scale = 5.0 if backbone == "gauss" else None
     options = Coordinate(width=40, depth=3, backbone=backbone, scale=scale)
     model = CoordinateModel(form, "joint", backbone, 40, 3, options.constants(), (0,) * 8, 0)
-    networks = fitting.FloatNetworks(model, options, 3, "cpu", torch.Generator().manual_seed(1))
+    networks = FloatNetworks(model, options, 3, "cpu", torch.Generator().manual_seed(1))
     networks.quantise(8)
     backend = numpy_backend()
     positions = backend.xp.concat(

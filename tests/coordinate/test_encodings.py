@@ -15,9 +15,9 @@ from inrcodec.coding.backend import numpy_backend, torch_backend
 from inrcodec.coding.weights import pack_weights
 from inrcodec.contents import parse
 from inrcodec.context.networks import Tensor
-from inrcodec.coordinate import fit as fitting
 from inrcodec.coordinate.decode import check_work, read_tensors
 from inrcodec.coordinate.encodings import PRIMES, cell_of, corner_rows, encoding, rows_of
+from inrcodec.coordinate.float_networks import FloatNetworks
 from inrcodec.coordinate.model import Coordinate, CoordinateModel
 from inrcodec.coordinate.networks import (
     ONE,
@@ -151,7 +151,7 @@ def test_integers_agree_with_the_float_twin(backbone: str, layout: str, form: st
     model = model_of(layout, form, backbone=backbone, width=30, **TABLED[backbone])
     rng = torch.Generator().manual_seed(1)
     options = Coordinate(backbone=backbone)
-    networks = fitting.FloatNetworks(model, options, 3, "cpu", rng)
+    networks = FloatNetworks(model, options, 3, "cpu", rng)
     with torch.no_grad():
         for name in model.tables():  # as after a fit, not as before it
             networks.parameters[name] *= 5000
@@ -173,7 +173,7 @@ def test_gradients_reach_the_rows_that_were_asked_for() -> None:
     for backbone, options in TABLED.items():
         model = model_of("value", backbone=backbone, **options)
         rng = torch.Generator().manual_seed(1)
-        networks = fitting.FloatNetworks(model, Coordinate(backbone=backbone), 1, "cpu", rng)
+        networks = FloatNetworks(model, Coordinate(backbone=backbone), 1, "cpu", rng)
         one = torch.tensor([[[-1.0, -1.0]]])
         networks(networks.stored(), one).sum().backward()
         for name in model.tables():
