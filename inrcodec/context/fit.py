@@ -35,6 +35,8 @@ SEEN = 2  # samples of plane INRs for each that a step sees
 # Of fits from nothing, from networks of a prior, and from wide ones, which run away sooner.
 LEARNING_RATE, LEARNING_RATE_FROM_PRIOR, LEARNING_RATE_FROM_WIDE = 3e-2, 2e-2, 1e-2
 WIDE = 64
+# Of ternary trunk INRs: at the default effort they do best there.
+LEARNING_RATE_TERNARY = 5e-3
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ def fit_trunks(
         prior = plan.prior[3 * seat + step] if plan.prior else None
         steps = max(round(plan.passes * len(rows) / plan.batch), plan.steps)
         rate = plan.learning_rate(plan.trunk_width)
+        if plan.form == "ternary":
+            rate = LEARNING_RATE_TERNARY
         course = Course(steps, plan.batch, rate, seconds[number], plan.tries)
 
         def start() -> tuple[Engine, Parameters]:

@@ -113,7 +113,11 @@ class FloatNetwork:
         p = dict(self.parameters)
         if "w1" in p:
             p["w1"] = p["w1"] @ self._basis
-            p["b1"] = p["b1"] - p["w1"] @ self._centre
+            rows = p["w1"]
+            if self.rounding and self.form == "ternary":
+                # these are so far from real ones that a bias has to suit what is stored
+                rows = self._half_or_ternary("w1", rows)
+            p["b1"] = p["b1"] - rows @ self._centre
         else:
             p["v1"] = p["v1"] @ self._basis
             p["b1"] = p["b1"] - p["u1"] @ (p["v1"] @ self._centre)

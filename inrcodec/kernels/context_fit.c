@@ -88,6 +88,18 @@ static float dot(const float *a, const float *b, int64_t n)
     return sum;
 }
 
+/* A row in the ternary form: -1, 0 or 1 times its scale. */
+static void store_ternary(const float *from, int64_t cols, float limit, float *to)
+{
+    float mean = 0;
+    for (int64_t j = 0; j < cols; j++)
+        mean += size_of(clip(from[j], limit));
+    mean /= (float)cols;
+    mean = mean > 1.0f / 16384 ? mean : 1.0f / 16384;
+    for (int64_t j = 0; j < cols; j++)
+        to[j] = clip(nearest(clip(from[j] / mean, 2)), 1) * half(mean);
+}
+
 /* The tensors for the inputs as they are, of what is optimised for whitened ones. */
 static void unwhiten(const inr_fit *f)
 {
@@ -98,8 +110,16 @@ static void unwhiten(const inr_fit *f)
     float *bypass = part(f, f->real, FIT_BYPASS);
     if (w1) {
         whiten(f, w1, f->width);
-        for (int64_t o = 0; o < f->width; o++)
-            b1[o] -= dot(w1 + o * inputs, f->centre, inputs);
+        for (int64_t o = 0; o < f->width; o++) {
+            const float *row = w1 + o * inputs;
+            if (f->rounding && f->form == FIT_TERNARY) {
+                /* these are so far from real ones that a bias has to suit what is stored */
+                float *stored = part(f, f->stored, FIT_W1) + o * inputs;
+                store_ternary(row, inputs, f->tensors[FIT_W1].limit, stored);
+                row = stored;
+            }
+            b1[o] -= dot(row, f->centre, inputs);
+        }
     } else {
         whiten(f, v1, f->rank);
         for (int64_t r = 0; r < f->rank; r++) {
@@ -166,13 +186,7 @@ static void store(const inr_fit *f)
                 for (int64_t j = 0; j < t->cols; j++)
                     to[j] = nearest(clip(from[j], t->limit) / t->step) * t->step;
             } else if (f->form == FIT_TERNARY && (n == FIT_W1 || n == FIT_W2 || n == FIT_W3)) {
-                float mean = 0;
-                for (int64_t j = 0; j < t->cols; j++)
-                    mean += size_of(clip(from[j], t->limit));
-                mean /= (float)t->cols;
-                mean = mean > 1.0f / 16384 ? mean : 1.0f / 16384;
-                for (int64_t j = 0; j < t->cols; j++)
-                    to[j] = clip(nearest(clip(from[j] / mean, 2)), 1) * half(mean);
+                store_ternary(from, t->cols, t->limit, to);
             } else {
                 for (int64_t j = 0; j < t->cols; j++)
                     to[j] = half(clip(from[j], t->limit));

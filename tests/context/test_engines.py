@@ -139,6 +139,24 @@ def test_stored_weights_are_the_same(library: Library) -> None:
         assert here["b3"].values[0] == 1024 << here["b3"].shift
 
 
+def test_biases_suit_the_ternary_weights_that_are_stored(library: Library) -> None:
+    """At the inputs' centre a unit is what it was fitted to be, however far weights are rounded."""
+    samples = samples_of(2, 1)
+    parameters = parameters_of(trunk_shape(2, 9), "ternary", samples, 0, 0, 0)
+    shifts = dict.fromkeys(parameters.values, 5)
+    for engine in (
+        CompiledFit(library, parameters, samples),
+        FloatFit.of(parameters, samples, torch.device("cpu")),
+    ):
+        real = engine.stored()["w1"].copy()
+        engine.round(shifts)
+        stored = engine.stored()
+        rounding = (stored["w1"] - real) @ parameters.centre
+        assert np.abs(rounding).max() > 0.1
+        at_centre = stored["w1"] @ parameters.centre + stored["b1"]
+        assert np.abs(at_centre - parameters.values["b1"]).max() < 2e-3
+
+
 def test_engines_take_the_same_steps(library: Library) -> None:
     samples = samples_of(0, 1)
     prior = prior_networks(LAYOUT, QUICK)[1]
