@@ -152,9 +152,9 @@ def pack(contents: Contents, minor: int = 0) -> bytes:
 
 def minor_version(model: Model) -> int:
     """The lowest minor version of the format that has a model, as it is."""
-    if isinstance(model, GraphicsImage):
-        return 2 if model.boxes else 1
-    return model.model.minor if isinstance(model, CoordinateImage) else 0
+    if isinstance(model, CoordinateImage):
+        return model.model.minor
+    return model.minor if isinstance(model, GraphicsImage) else 0
 
 
 def pack_part(contents: Contents, outer: PixelType) -> bytes:

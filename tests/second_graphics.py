@@ -1,7 +1,8 @@
 """Graphics images, chapter 13 of format_spec.md, for the second decoder: from the page alone.
 
 Here are fields, pixels as expected and the picture (13.1, 13.3, 13.5, 13.8); 13.2 is in
-second_graphics_mixing.py, what is known of pixels (13.3, 13.4) in second_graphics_pixels.py, 13.6
+second_graphics_mixing.py, what is known of pixels and weights at first (13.3, 13.4, 13.9) in
+second_graphics_pixels.py, 13.6
 in second_graphics_colours.py, 13.7 in second_graphics_samples.py and what boxes have (13.8) in
 second_graphics_boxes.py.
 """
@@ -16,7 +17,7 @@ from second_container import Array, Fields, Sections, check_keys, check_numbers
 from second_graphics_boxes import Known, decode_boxes, read_boxes
 from second_graphics_colours import LikelyColours
 from second_graphics_mixing import SQUASH, Adaptive, Weights, hashed, steps
-from second_graphics_pixels import LEVELS, Colour, Level, Matches, Pixel, Places
+from second_graphics_pixels import LEVELS, Colour, Level, Matches, Pixel, Places, first_weights
 from second_graphics_samples import Samples
 from second_parts import Part
 from second_steps import Planes, check_whole
@@ -27,11 +28,11 @@ BLOCK = 32  # pixels
 class Expected:
     """Decisions of 13.5."""
 
-    def __init__(self, stream: RangeDecoder) -> None:
+    def __init__(self, stream: RangeDecoder, level: Level) -> None:
         self.stream = stream
         first = [4190303, 4100000, 4100000]
         self.adaptive = Adaptive([(np.full(4096, p), 2) for p in first for _ in range(5)])
-        self.sets = [Weights(6, 19661) for _ in range(36)]
+        self.sets = [Weights(first_weights("13.5", level)) for _ in range(36)]
 
     def decide(self, kind: int, contexts: list[int], number: int) -> int:
         entries = [hashed(h, i) % 4096 for i, h in enumerate(contexts)]
@@ -100,7 +101,7 @@ class Picture:
         self.numbers = {self.colours[0]: 0}
         self.rise, self.miss = [0] * self.width, [0] * (self.width + 1)  # 0 behind the last one
         self.flat_colour = self.flat_before = self.last_coded = 0
-        self.expected = Expected(stream)
+        self.expected = Expected(stream, level)
         self.likely = LikelyColours(stream, level, count)
         self.samples = Samples(stream, level, channels, bits, count)
 
@@ -202,7 +203,7 @@ def graphics_image(
     """The samples (height, width, channels); decode: gives those of a part."""
     check_whole(planes)
     check_keys(fields, "lb", "kr", "fields of a graphics image")
-    check_numbers([fields["l"]], 1, 1, 3)
+    check_numbers([fields["l"]], 1, 1, 6)
     check_numbers([fields["b"]], 1, 1, planes.bits)
     told = read_told(fields, planes)
     coded = [c for c in range(planes.channels) if c not in told]

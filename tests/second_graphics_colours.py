@@ -10,7 +10,7 @@ import numpy as np
 from second_coding import RangeDecoder
 from second_container import Array
 from second_graphics_mixing import FULL, STRETCH, Adaptive, Mixed, hashed, size, steps
-from second_graphics_pixels import Level, Near, Pixel
+from second_graphics_pixels import Level, Near, Pixel, first_weights
 
 EXTENTS = [6, 8, 3, 11, 9, 1, 2, 13, 10, 12, 0, 0, 4, 5, 0, 0, 7, 0, 0, 0]
 # The first k, or v, of each group, and what its o, or r, is.
@@ -163,7 +163,7 @@ class LikelyColours:
         counts = [self.pattern_count] * 8 + [128] * 2 + [81]
         others = [(np.full(count, 2**21), 0) for count in counts]
         self.adaptive = Adaptive([(FRESH, 4)] * n + others)
-        self.mixed = Mixed(n + 12, 14418, (6, 5))
+        self.mixed = Mixed(first_weights("13.6", level), (6, 5))
 
     def find(self, h: int, i: int) -> Bucket:
         g = hashed(h, i)

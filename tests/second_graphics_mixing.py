@@ -65,8 +65,8 @@ class Adaptive:
 class Weights:
     """A set of weights."""
 
-    def __init__(self, inputs: int, weight: int) -> None:
-        self.w, self.t = np.full(inputs, weight), 0
+    def __init__(self, first: list[int]) -> None:
+        self.w, self.t = np.array(first), 0
 
     def dot(self, x: Array) -> int:
         return min(max(int(((self.w * x) >> 8).sum()) >> 8, -4095), 4095)
@@ -78,11 +78,11 @@ class Weights:
 
 
 class Mixed:
-    """Mixed decisions: a mixer of so many inputs and weights at first, and two maps."""
+    """Mixed decisions: a mixer with these weights at first, and two maps."""
 
-    def __init__(self, inputs: int, weight: int, slowness: tuple[int, int]) -> None:
-        self.three = [defaultdict[int, Weights](lambda: Weights(inputs, weight)) for _ in range(3)]
-        self.last = defaultdict[int, Weights](lambda: Weights(3, 21845))
+    def __init__(self, first: list[int], slowness: tuple[int, int]) -> None:
+        self.three = [defaultdict[int, Weights](lambda: Weights(first)) for _ in range(3)]
+        self.last = defaultdict[int, Weights](lambda: Weights([21845] * 3))
         self.maps = [defaultdict[int, list[int]](MAP.copy) for _ in range(2)]
         self.slowness = slowness
 

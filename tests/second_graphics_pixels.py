@@ -3,7 +3,10 @@ format_spec.md, for the second decoder: from the page alone."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from second_graphics_mixing import hashed, size
@@ -11,7 +14,12 @@ from second_graphics_mixing import hashed, size
 Colour = tuple[int, ...]  # its samples
 
 
+SPEC = Path(__file__).resolve().parents[1] / "format_spec.md"
+SAME = {"13.5": 19661, "13.6": 14418, "13.7": 3932}
+
+
 class Level(NamedTuple):  # 13.1
+    number: int
     contexts: int
     hashes: int
     predictions: int
@@ -21,10 +29,24 @@ class Level(NamedTuple):  # 13.1
 
 
 LEVELS = {
-    1: Level(6, 8, 11, 0, 24, True),
-    2: Level(20, 18, 22, 3, 100, True),
-    3: Level(20, 26, 32, 3, 256, False),  # no match is as long
+    1: Level(1, 6, 8, 11, 0, 24, True),
+    2: Level(2, 20, 18, 22, 3, 100, True),
+    3: Level(3, 20, 26, 32, 3, 256, False),  # no match is as long
 }
+LEVELS |= {n + 3: level._replace(number=n + 3) for n, level in LEVELS.items()}
+
+
+@cache
+def first_weights(of: str, level: Level) -> list[int]:
+    """Those of 13.9, which are looked up in the specification, of the inputs of a section."""
+    n_h, n_p, n_v = level.hashes, level.predictions, level.votes
+    count = {"13.5": 6, "13.6": level.contexts + 12, "13.7": 2 * n_h + n_p + n_v + 1}[of]
+    if level.number <= 3:
+        return [SAME[of]] * count
+    (row,) = re.findall(rf"^\| {of} \| {level.number} \| (.*) \|$", SPEC.read_text(), re.MULTILINE)
+    weights = [int(number) for number in row.split(",")]
+    assert len(weights) == count, "weights"
+    return weights
 
 
 class Near(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from second_coding import RangeDecoder, clip
 from second_container import Array
 from second_graphics_mixing import FULL, RATE, STRETCH, Adaptive, Mixed, hashed, size, steps
-from second_graphics_pixels import Colour, Level, Near, Pixel
+from second_graphics_pixels import Colour, Level, Near, Pixel, first_weights
 
 ORDERS = {1: [0], 2: [1, 0], 3: [1, 0, 2], 4: [3, 1, 0, 2]}
 COUNTS = [(zeros, ones) for zeros in range(16) for ones in range(16)]  # of the histories
@@ -181,7 +181,7 @@ class Samples:
         tables = [(HISTORIES, 6)] * n_h + [(np.full(64, 2**21), 0)] * bits * n_p
         tables += [(np.full(16, 2516581), 4)] * bits * n_v
         self.adaptive = [Adaptive(tables) for _ in self.order]
-        self.mixed = Mixed(2 * n_h + n_p + n_v + 1, 3932, (6, 6))
+        self.mixed = Mixed(first_weights("13.7", level), (6, 6))
 
     def decode(
         self,
@@ -250,18 +250,19 @@ class Samples:
         there = [vote for vote in votes if vote.open]
         bits = np.array([vote.colour[channel.c] >> b & 1 for vote in there], np.int64)
         strengths = np.array([vote.strength for vote in there], np.int64)
-        of_near, of_votes = n_h + b * n_p, n_h + self.bits * n_p + b * n_v
+        of_near, of_vote = n_h + b * n_p, n_h + self.bits * n_p + b * n_v
         tables = [*range(n_h), *range(of_near, of_near + n_p)]
-        tables += [of_votes + vote.number for vote in there]
+        tables += [of_vote + vote.number for vote in there]
         adaptive = self.adaptive[u]
         places = adaptive.find(tables, np.concatenate([history, near, strengths]))
         logits = adaptive.logits(places)
         logits[:n_h] *= seen
         logits[n_h + n_p :] *= 2 * bits - 1
-        # The order of inputs changes nothing.
-        x = np.zeros(n_h + n_p + n_v + n_h + 1, np.int64)
-        x[[*range(n_h + n_p), *(n_h + n_p + vote.number for vote in there)]] = logits
-        x[-n_h - 1 :] = [*(seen * STRETCH[r >> 4]), 256]
+        x = np.zeros(2 * n_h + n_p + n_v + 1, np.int64)
+        x[0 : 2 * n_h : 2] = seen * STRETCH[r >> 4]
+        of_votes = [2 * n_h + n_p + vote.number for vote in there]
+        x[[*range(1, 2 * n_h, 2), *range(2 * n_h, 2 * n_h + n_p), *of_votes]] = logits
+        x[-1] = 256
         of_bit = 16 * u + b
         numbers = [
             of_bit,

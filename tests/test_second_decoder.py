@@ -153,7 +153,7 @@ def graphics() -> dict[str, Picture]:
     return pictures
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("name", graphics())
 def test_graphics(name: str, level: int) -> None:
     picture = graphics()[name]

@@ -203,7 +203,7 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("coordinate_set", with_fields(k=1), "joint"),
     ("example2", with_end("H", b"\0"), "extra data"),
     # graphics images
-    *(("graphics", with_fields(l=level), "number") for level in (0, 4, 255, 256, True, 2.0)),
+    *(("graphics", with_fields(l=level), "number") for level in (0, 7, 255, 256, True, 2.0)),
     *(("graphics", with_fields(b=bits), "number") for bits in (0, 9, "8")),
     *(("graphics", with_fields(**{key: None}), "fields") for key in "lb"),
     ("graphics", with_fields(z=0), "fields"),

@@ -33,7 +33,7 @@ from inrcodec.frames.index import MAX_PARTS, MAX_TOTAL
 from inrcodec.frames.plan import MAX_OTHERS
 from inrcodec.frames.tiles import MAX_TILE, TILE_STEP
 from inrcodec.graphics.boxes import MOST_BOXES
-from inrcodec.graphics.levels import LEVELS
+from inrcodec.graphics.levels import LEVELS, SAME
 from inrcodec.jpeg.coefficients import file as coefficients_file
 from inrcodec.jpeg.coefficients import prior as coefficients_prior
 from inrcodec.jpeg.coefficients.frequencies import MAX_LEVEL, NETWORKS, references_of
@@ -42,6 +42,7 @@ from inrcodec.limits import DEFAULT, MAX_BITS_PER_BYTE
 
 SPEC = (Path(__file__).parent.parent / "format_spec.md").read_text()
 NUMERALS = ("none", "one", "two", "three", "four")
+WEIGHTS_OF = ("13.6", "13.7", "13.5")  # in the order of Level.weights
 IMAGE = np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8)
 
 
@@ -164,6 +165,18 @@ def test_the_prior_of_coefficients_is_the_specs() -> None:
         assert f"| {number} | {place} | {len(data):,} | `{digest_wanted}` |" in SPEC
 
 
+def test_the_weights_of_graphics_are_the_specs() -> None:
+    same = {of: value for value, of in zip(SAME, WEIGHTS_OF, strict=True)}
+    text = " ".join(SPEC.split())
+    assert f"all weights of 13.5 are {same['13.5']}, all of 13.6 are {same['13.6']}" in text
+    assert f"and all of 13.7 are {same['13.7']}." in text
+    for number, level in LEVELS.items():
+        for count, weights, of in zip(level.inputs, level.weights(), WEIGHTS_OF, strict=True):
+            assert weights.shape == (count,)
+            row = f"| {of} | {number} | {', '.join(map(str, weights))} |"
+            assert (row in SPEC) == (number > 3)
+
+
 def test_the_limits_are_the_specs() -> None:
     for number in (MAX_HEADER, MAX_WIDTH, MAX_BITS_PER_BYTE, MAX_STREAMS, UNDECIDED):
         assert str(number) in SPEC
@@ -213,8 +226,8 @@ def test_what_is_reserved_is_what_is_not_in_use() -> None:
     assert f"backbones `a` | 0 .. {len(LAYOUTS) - 1}, 0 .. {backbones} | to 255 |" in SPEC
     assert f"| transforms of values (`v`, 5.4) | 0 .. {transforms} | all others |" in SPEC
     assert SPEC.startswith(f"# The .linr format, version {MAJOR}.{MINOR}\n")
-    assert sorted(LEVELS) == [1, 2, 3]
-    assert "| levels of graphics images (`l`, 13.1) | 1 .. 3 | 4 .. 255 |" in SPEC
+    assert sorted(LEVELS) == [1, 2, 3, 4, 5, 6]
+    assert "| levels of graphics images (`l`, 13.1) | 1 .. 6 | 7 .. 255 |" in SPEC
     assert sorted(PRIORS) == [1, 2]
     assert "| priors of context images (`q`, 6.3) | 1, 2 | 3 .. 255 |" in SPEC
     assert sorted(coefficients_prior.PRIORS) == [1]

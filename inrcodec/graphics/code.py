@@ -81,9 +81,11 @@ class Drawing:
         height, width, channels = samples.shape
         own, address = LEVELS[level], ctypes.addressof(state)
         tables = [stretch_table(), squash_table(), fresh_states(), fresh_histories()]
+        tables += own.weights()
         places = np.array(boxes, np.int64).reshape(-1, 4)
         self._library, self._kept = library, (samples, tables, state, places)
         self._height, self._rows = height, max(1, PIXELS_AT_ONCE // width)
+        self._level = own
         job = GraphicsStruct(
             height, width, channels, bits,
             own.contexts, own.hashed, own.predicted, own.votes, own.sure, own.blocks,
@@ -109,6 +111,13 @@ class Drawing:
             raise NoRoomError
         if failed:
             raise MemoryError("no memory to code a picture in")
+
+    def learned(self, most: int) -> list[np.ndarray]:
+        """What the weights of Level.weights have become, three times int64 (inputs + 1,): sums over
+        all sets, each as often as it was taught, up to `most`; and how often that is."""
+        sums = [np.zeros(count + 1, np.int64) for count in self._level.inputs]
+        self._library.learned_weights(self._opened, most, *sums)
+        return sums
 
     def __enter__(self) -> Drawing:
         return self

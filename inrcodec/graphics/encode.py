@@ -36,7 +36,7 @@ CLEARLY, HARDLY = 0.75, 1.3
 # makes it 0.75 to 0.93 of that where the box is large, 0.95 to 1 where it is small.
 PHOTOGRAPH, LARGE_PHOTOGRAPH, PERHAPS_PHOTOGRAPH = 0.99, 1.08, 1.3
 # Levels of efforts; the last is for small pictures and few bits, too, which take little time.
-FAST, MIDDLE, BEST = 1, 2, 3
+FAST, MIDDLE, BEST = 4, 5, 6
 BEST_EFFORT, SMALL_PIXELS, FEW_BITS = 6, 1 << 17, 4
 SECONDS = 4e-6  # a pixel may take, to code and to decode it; the fast level a third
 FOLLOWED_PIXELS = 1 << 15  # from where on a second thread decodes meanwhile

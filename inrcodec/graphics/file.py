@@ -47,6 +47,13 @@ class GraphicsImage:
     digests: ClassVar[tuple[bytes, ...]] = ()
 
     @property
+    def minor(self) -> int:
+        """The lowest minor version of the format that has all of it."""
+        if LEVELS[self.level].prior is not None:
+            return 3
+        return 2 if self.boxes else 1
+
+    @property
     def weights(self) -> bytes:
         """What networks of boxes take."""
         return b"".join(coded.contents.model.weights for coded in self.boxes)

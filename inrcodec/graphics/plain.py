@@ -73,7 +73,7 @@ class _Traversal:
         self._pixels = [0] * ((height + MARGIN) * self._stride)
         entries = power_of_two(height * width, 10, 20)
         self._matches = [Match(self._pixels, width, entries) for _ in range(2)]
-        self._expectations = Expectations(coder)
+        self._expectations = Expectations(coder, level)
         self._likely = LikelyColours(coder, level, height * width)
         self._bits = SampleBits(coder, level, height * width, bits, self._colours)
         # By column: of the two rows above how many pixels have one colour, from there on to the

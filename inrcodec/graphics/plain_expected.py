@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..coding.plain_rangecoder import PlainDecoder, PlainEncoder
+from .levels import Level
 from .plain_around import Pixel
 from .plain_matches import BLOCK
 from .plain_mixing import NEARLY_ONE, Tables, Weights, hashed, squash, steps
 
 CONTEXTS = 5
 ENTRIES = 4096  # of a context's table
-WEIGHT = 19661  # 0.3
 RATE = 2
 # Rows of weights: of flat areas from 0 on, of matches and of blocks.
 ROWS, OF_MATCHES, OF_BLOCKS = 36, 24, 32
@@ -26,9 +26,9 @@ def _tables(fresh: int) -> Tables:
 class Expectations:
     """Each method codes whether something is so, which an encoder knows, and returns it."""
 
-    def __init__(self, coder: PlainEncoder | PlainDecoder) -> None:
+    def __init__(self, coder: PlainEncoder | PlainDecoder, level: Level) -> None:
         self._coder = coder
-        self._weights = Weights(ROWS, CONTEXTS + 1, WEIGHT)
+        self._weights = Weights(ROWS, level.weights()[2])
         self._flat, self._block, self._match = map(_tables, (LIKELY, LESS_LIKELY, LESS_LIKELY))
 
     def flat_goes_on(self, p: Pixel, wanted: bool) -> bool:

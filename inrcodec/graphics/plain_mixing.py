@@ -86,10 +86,11 @@ class Tables:
 
 
 class Weights:
-    """Rows of weights in 1/65536, and how often each row learned."""
+    """Rows of weights in 1/65536, all of them `fresh` (inputs,) at first, and how often each row
+    learned."""
 
-    def __init__(self, rows: int, inputs: int, weight: int) -> None:
-        self._weights = np.full((rows, inputs), weight, np.int64)
+    def __init__(self, rows: int, fresh: Sequence[int] | np.ndarray) -> None:
+        self._weights = np.tile(np.array(fresh, np.int64), (rows, 1))
         self._seen = [0] * rows
 
     def mix(self, rows: list[int], inputs: np.ndarray) -> list[int]:
@@ -135,21 +136,20 @@ class Mixer:
     """Mixes inputs by a row of weights out of each of three sets, and the three results by a row of
     a last set; two maps refine the result.
 
-    sets: rows of the three; last: rows of the last one; weight: what all weights of the three are
-    at first; maps: of each how many contexts it has, and how slowly it learns.
+    fresh: weights (inputs,) of each row of the three at first; sets: rows of the three; last: rows
+    of the last one; maps: of each how many contexts it has, and how slowly it learns.
     """
 
     def __init__(
         self,
-        inputs: int,
+        fresh: np.ndarray,
         sets: tuple[int, int, int],
         last: int,
-        weight: int,
         maps: Sequence[tuple[int, int]],
     ) -> None:
         self._starts = (0, sets[0], sets[0] + sets[1])
-        self._sets = Weights(sum(sets), inputs, weight)
-        self._last = Weights(last, SETS, LAST_WEIGHT)
+        self._sets = Weights(sum(sets), fresh)
+        self._last = Weights(last, [LAST_WEIGHT] * SETS)
         self._maps = [_Map(*told) for told in maps]
 
     def predict(

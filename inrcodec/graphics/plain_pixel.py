@@ -24,7 +24,6 @@ MATCH_LENGTHS = 64  # that are told apart
 AGREEMENTS = 9  # how many contexts agree, and how many deny, to 8 each
 MOST_MATCH = 2000  # what a match says for a colour
 SPEAKS_FROM = 1800  # what is added to the logit of a colour in a context, and not below 0
-WEIGHT = 14418  # 0.22
 MAPS = ((1024, 6), (16384, 5))
 # Of how often a colour was counted, and all others.
 OWN_STEPS = (0, 1, 2, 3, 4, *[5] * 2, *[6] * 3, *[7] * 6, *[8] * 10, *[9] * 6)
@@ -140,8 +139,7 @@ class LikelyColours:
         sizes = [self._pattern_mask + 1] * PATTERNS + [2 * MATCH_LENGTHS] * 2 + [AGREEMENTS**2]
         even = [np.full(size, EVEN, np.uint32) for size in sizes]
         self._tables = Tables([states] * level.contexts + even)
-        inputs = level.contexts + len(even) + 1
-        self._mixer = Mixer(inputs, (512, 1024, 256), 8, WEIGHT, MAPS)
+        self._mixer = Mixer(level.weights()[0], (512, 1024, 256), 8, MAPS)
         self._found: list[Bucket] = []
 
     def ask(self, p: Pixel, wanted: int | None) -> tuple[int | None, int]:

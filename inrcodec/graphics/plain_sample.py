@@ -30,7 +30,6 @@ ORDER = ((), (0,), (1, 0), (1, 0, 2), (3, 1, 0, 2))  # of channels, by their num
 LINE_BITS = 4  # of a sample, that a line knows of
 HISTORIES, NEARNESSES, SCORES = 256, 64, 16  # entries of the tables
 VOTE = 2516581 << 10 | 4  # 0.6, as if taught four times
-WEIGHT = 3932  # 0.06
 MAPS = ((1024, 6), (1024, 6))
 
 
@@ -135,8 +134,7 @@ class SampleBits:
         self._tables = Tables(
             [histories] * level.hashed + [near] * level.predicted + [vote] * level.votes
         )
-        inputs = 2 * level.hashed + level.predicted + level.votes + 1
-        self._mixer = Mixer(inputs, (64, 1024, 4096), 64, WEIGHT, MAPS)
+        self._mixer = Mixer(level.weights()[1], (64, 1024, 4096), 64, MAPS)
 
     def code(self, p: Pixel, wanted: tuple[int, ...] | None) -> int:
         """Codes the samples of a pixel's colour, which an encoder knows; returns its number."""
@@ -205,8 +203,10 @@ class SampleBits:
             for i, (sample, _) in votes.items():
                 if not sample >> b & 1:
                     inputs[first_vote + i] *= -1
+            # of each hash the slot's logit and the history's
+            of_hashes = np.stack((stretch_table()[slots >> 4] * seen, inputs[:hashes]), axis=1)
             p = self._mixer.predict(
-                np.concatenate((stretch_table()[slots >> 4] * seen, inputs)),
+                np.concatenate((of_hashes.ravel(), inputs[hashes:])),
                 (
                     row,
                     row * 16 + min(int(seen.sum()), 15),

@@ -80,7 +80,7 @@ class _Array:
 _U8, _U16, _I32, _I64 = (_Array(t) for t in (np.uint8, np.uint16, np.int32, np.int64))
 _U32, _I16 = _Array(np.uint32), _Array(np.int16)
 _TO_U8, _TO_U16, _TO_I32 = (_Array(t, written=True) for t in (np.uint8, np.uint16, np.int32))
-_TO_U32, _TO_I16 = (_Array(t, written=True) for t in (np.uint32, np.int16))
+_TO_U32, _TO_I16, _TO_I64 = (_Array(t, written=True) for t in (np.uint32, np.int16, np.int64))
 _F64, _TO_F64 = _Array(np.float64), _Array(np.float64, written=True)
 _COUNT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _ENCODER, _DECODER = ctypes.POINTER(EncoderState), ctypes.POINTER(DecoderState)
@@ -130,6 +130,7 @@ ISA_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "band_inputs": (_DONE, [_ADDRESS, _TO_I32, _TO_I16]),
     "open_graphics": (_ADDRESS, [_ADDRESS]),
     "code_rows": (_DONE, [_ADDRESS, _COUNT]),
+    "learned_weights": (None, [_ADDRESS, _COUNT] + [_TO_I64] * 3),
     "close_graphics": (None, [_ADDRESS]),
     "dct_prepare": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT]),
     "dct_learn": (None, [_ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT]),

@@ -23,6 +23,7 @@
 #define STATES 90    /* of a colour in a context */
 #define MOST 4095    /* of a logit, in 1/256 octave */
 #define EXPECTED 5
+#define EXPECTED_SETS 36
 #define BLOCK 32
 #define NOTHING UINT32_MAX
 #if defined(__GNUC__)
@@ -41,6 +42,7 @@ typedef struct {
     const int16_t *stretch;                                   /* (4096,) */
     const uint16_t *squash;                                   /* (8192,) */
     const uint32_t *states, *histories; /* fresh adaptive probabilities, STATES and 256 */
+    const int32_t *pixel_weights, *sample_weights, *expected_weights; /* of inputs, at first */
     inr_encoder *encoder;               /* one of them is NULL */
     inr_decoder *decoder;
 } inr_graphics;
@@ -59,7 +61,8 @@ typedef struct {
 
 /* Logistic mixing by three sets of weights, and of the three by a fourth. */
 typedef struct {
-    int64_t lanes;
+    const int64_t *sets; /* how many, SETS times */
+    int64_t inputs, lanes;
     int32_t *weights[SETS], *last;
     uint16_t *seen[SETS], *last_seen; /* how often each set was taught */
 } inr_mixer;
@@ -104,8 +107,8 @@ typedef struct {
     uint16_t *sample_maps[2];
     /* of flat areas */
     uint32_t flat[EXPECTED][4096], block[EXPECTED][4096], sure[EXPECTED][4096];
-    int32_t expected_weights[36][LANES];
-    uint16_t expected_seen[36];
+    int32_t expected_weights[EXPECTED_SETS][LANES];
+    uint16_t expected_seen[EXPECTED_SETS];
     uint32_t *ahead[2]; /* pixels of one colour from a column on, in the rows above */
     uint32_t last_coded, flat_colour, flat_before;
 } inr_model;
@@ -204,6 +207,10 @@ void INR_NAME(inr_mix_learn)(const inr_mixer *mixer, const int32_t *inputs, inr_
 
 int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches);
 void INR_NAME(inr_close_model)(inr_model *m);
+/* Adds up what those weights have become, of each input in all sets, as often as a set was taught,
+   up to `most`; behind the inputs, how often that is. */
+void INR_NAME(inr_sum_weights)(const inr_model *m, int64_t most, int64_t *pixel, int64_t *sample,
+                               int64_t *expected);
 /* The number of a colour, a new one if it is new; NOTHING without memory. */
 uint32_t INR_NAME(inr_colour_number)(inr_model *m, const uint16_t *samples);
 

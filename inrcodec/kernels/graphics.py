@@ -14,5 +14,6 @@ class GraphicsStruct(ctypes.Structure):
         ("secret", ctypes.c_uint64 * 3),
         ("samples", _PTR), ("stretch", _PTR), ("squash", _PTR),
         ("states", _PTR), ("histories", _PTR),
+        ("pixel_weights", _PTR), ("sample_weights", _PTR), ("expected_weights", _PTR),
         ("encoder", _PTR), ("decoder", _PTR),
     ]  # fmt: skip

@@ -255,3 +255,10 @@ INR_EXPORT int INR_NAME(inr_code_rows)(void *opened, int64_t rows)
             return 1;
     return d->job.encoder && d->job.encoder->overflow ? 2 : 0;
 }
+
+/* As inr_sum_weights; for training. */
+INR_EXPORT void INR_NAME(inr_learned_weights)(const void *opened, int64_t most, int64_t *pixel,
+                                              int64_t *sample, int64_t *expected)
+{
+    INR_NAME(inr_sum_weights)(&((const inr_drawing *)opened)->model, most, pixel, sample, expected);
+}

@@ -86,10 +86,17 @@ static void *take(arena *a, size_t many, size_t bytes)
     return there;
 }
 
+static int64_t whole_lanes(int64_t inputs)
+{
+    return (inputs + LANES - 1) / LANES * LANES;
+}
+
 static void lay_out_mixer(arena *a, inr_mixer *mixer, int64_t inputs, const int64_t *sets,
                           int64_t last)
 {
-    mixer->lanes = (inputs + LANES - 1) / LANES * LANES;
+    mixer->sets = sets;
+    mixer->inputs = inputs;
+    mixer->lanes = whole_lanes(inputs);
     for (int i = 0; i < SETS; i++) {
         mixer->weights[i] =
             take(a, (size_t)(sets[i] * mixer->lanes), sizeof *mixer->weights[i]);
@@ -130,13 +137,18 @@ static void lay_out(arena *a, inr_model *m, inr_match *matches)
     m->pixels = take(a, (size_t)((g->height + MARGIN) * m->stride), sizeof *m->pixels);
 }
 
-static void fill_mixer(const inr_mixer *mixer, const int64_t *sets, int64_t last, int32_t weight)
+static void fill_sets(int32_t *all, int64_t sets, int64_t inputs, const int32_t *weights)
+{
+    for (int64_t i = 0; i < sets; i++)
+        memcpy(all + i * whole_lanes(inputs), weights, (size_t)inputs * sizeof *weights);
+}
+
+static void fill_mixer(const inr_mixer *mixer, int64_t last, const int32_t *weights)
 {
     for (int64_t i = 0; i < last * LANES; i++)
         mixer->last[i] = 21845;
     for (int i = 0; i < SETS; i++)
-        for (int64_t j = 0; j < sets[i] * mixer->lanes; j++)
-            mixer->weights[i][j] = weight;
+        fill_sets(mixer->weights[i], mixer->sets[i], mixer->inputs, weights);
 }
 
 static void fill_map(const inr_model *m, uint16_t *map, int64_t contexts)
@@ -206,8 +218,8 @@ int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
     (void)madvise(all.memory, sizes.used / PAGE * PAGE, MADV_HUGEPAGE);
 #endif
     lay_out(&all, m, matches);
-    fill_mixer(&m->pixel, PIXEL_SETS, PIXEL_LAST, 14418);
-    fill_mixer(&m->sample, SAMPLE_SETS, SAMPLE_LAST, 3932);
+    fill_mixer(&m->pixel, PIXEL_LAST, g->pixel_weights);
+    fill_mixer(&m->sample, SAMPLE_LAST, g->sample_weights);
     for (int i = 0; i < PATTERNS; i++)
         fill(m->patterns[i], (size_t)m->pattern_mask + 1, EVEN);
     for (int i = 0; i < 2; i++) {
@@ -233,10 +245,36 @@ int INR_NAME(inr_open_model)(inr_model *m, inr_match *matches)
     fill(m->flat[0], 5 * 4096, (UINT32_C(4190303) << 10) | 2);
     fill(m->block[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
     fill(m->sure[0], 5 * 4096, (UINT32_C(4100000) << 10) | 2);
-    fill((uint32_t *)m->expected_weights[0], 36 * LANES, 19661);
+    fill_sets(m->expected_weights[0], EXPECTED_SETS, EXPECTED + 1, g->expected_weights);
     fill_histories(m);
     /* number 0 is what lies above the picture */
     return INR_NAME(inr_colour_number)(m, nothing) == 0;
+}
+
+static void sum_sets(const int32_t *all, const uint16_t *seen, int64_t sets, int64_t inputs,
+                     int64_t most, int64_t *sums)
+{
+    for (int64_t i = 0; i < sets; i++) {
+        const int32_t *weights = all + i * whole_lanes(inputs);
+        const int64_t times = seen[i] < most ? seen[i] : most;
+        for (int64_t j = 0; j < inputs; j++)
+            sums[j] += times * weights[j];
+        sums[inputs] += times;
+    }
+}
+
+static void sum_mixer(const inr_mixer *mixer, int64_t most, int64_t *sums)
+{
+    for (int i = 0; i < SETS; i++)
+        sum_sets(mixer->weights[i], mixer->seen[i], mixer->sets[i], mixer->inputs, most, sums);
+}
+
+void INR_NAME(inr_sum_weights)(const inr_model *m, int64_t most, int64_t *pixel, int64_t *sample,
+                               int64_t *expected)
+{
+    sum_mixer(&m->pixel, most, pixel);
+    sum_mixer(&m->sample, most, sample);
+    sum_sets(m->expected_weights[0], m->expected_seen, EXPECTED_SETS, EXPECTED + 1, most, expected);
 }
 
 void INR_NAME(inr_close_model)(inr_model *m)

@@ -13,7 +13,6 @@ from inrcodec.contents import planes_of
 from inrcodec.encode import source_picture
 from inrcodec.graphics.boxes import Box
 from inrcodec.graphics.encode import repeats
-from inrcodec.graphics.levels import LEVELS
 from inrcodec.history.colour_table import ColourTable
 from inrcodec.history.enlarged import Enlarged
 from inrcodec.history.jfif import Jfif
@@ -26,12 +25,14 @@ from tests.graphics.pictures import drawn, graphics_file, of_many_colours, with_
 from tests.jpeg.files import pillow
 from tests.pictures import enlarged, jpeg_scene, scene, unfitted_file
 
+LEVELS, WITH_PRIOR = (1, 2, 3), (4, 5, 6)
+
 
 def graphics() -> Iterator[Made]:
     """All of them."""
     for name, picture, data in (
         *levels(), *sizes(), *constants(), *types(), *steps(), *parts(), *encoded(),
-        *boxes(), *boxes_of_channels(), *boxes_of_steps()
+        *boxes(), *boxes_of_channels(), *boxes_of_steps(), *with_priors()
     ):  # fmt: skip
         whole = Picture(picture) if isinstance(picture, np.ndarray) else picture
         yield f"graphics_{name}", whole, data
@@ -305,3 +306,33 @@ def boxes_of_steps() -> Iterator[tuple]:
 def boxed(picture: Picture) -> bytes:
     """A file with a box at the top left."""
     return graphics_file(picture, 1, boxes=[(Box(0, 0, 5, 9), networks)])
+
+
+def with_priors() -> Iterator[tuple]:
+    """Levels whose weights start from a prior: text, photographs, flat areas, boxes, parts."""
+    one = Box(7, 19, 16, 20)
+    for level in WITH_PRIOR:
+        for channels, dtype in ((level - 3, np.uint8), (4, np.uint8), (3, np.uint16)):
+            image = drawn(34, 60, channels, dtype, 5 * level + channels)
+            name = f"level{level}_{KINDS[channels - 1]}{8 * image.itemsize}"
+            yield name, image, graphics_file(image, level)
+        mixed = of_many_colours(30, 50, level - 2, np.uint8)
+        name = f"photo_level{level}_{KINDS[level - 3]}8"
+        yield name, mixed, graphics_file(mixed, level)
+        flat = np.full((16, 120, 3), (7, 90, 31), np.uint8)
+        flat[8, 90], flat[14, 5:50] = (1, 2, 3), (0, 0, 0)
+        yield f"flat_level{level}_rgb8", flat, graphics_file(flat, level)
+        lines = Picture(drawn(30, 50, 1, np.uint8, level) >> 7, PixelType(1))
+        yield f"grey1_level{level}", lines, graphics_file(lines, level)
+        image = with_photographs(drawn(34, 60, 3, np.uint8, level), [one])
+        data = graphics_file(image, level, boxes=[(one, networks)])
+        yield f"box_level{level}_rgb8", image, data
+    table = drawn(34, 60, 3, np.uint8, 9)
+    yield "table_level5_rgb8", table, graphics_file(table, 5, (ColourTable,))
+    pages = [drawn(20, 36, 1, np.uint8, seed) for seed in (1, 2)]
+    how = [How(lambda page: graphics_file(page, 6)), How(graphics_file)]
+    yield "pages_level6_grey8", [Picture(page) for page in pages], parts_file(pages, how)
+    image = drawn(38, 64, 3, np.uint8, 14)
+    for effort in (1, 2):
+        data = inrcodec.encode(image, effort=effort, model="graphics")
+        yield f"encoded_effort{effort}_prior_rgb8", image, data

@@ -30,12 +30,18 @@ def unfitted(picture: Picture) -> bytes:
     return unfitted_file(picture.samples)
 
 
+def boxes_of(data: bytes) -> tuple[CodedBox, ...]:
+    model = parse(data).model
+    assert isinstance(model, GraphicsImage)
+    return model.boxes
+
+
 def boxed_file(image: np.ndarray = BOXED, level: int = 1) -> bytes:
     """The file of a picture with boxes of two models."""
     return graphics_file(image, level, boxes=list(zip(PLACES, (unfitted, stored), strict=True)))
 
 
-def test_files_with_boxes_alone_are_of_2_2() -> None:
+def test_files_with_boxes_are_of_2_2_or_of_2_3() -> None:
     data, plain = boxed_file(), graphics_file(BOXED)
     assert (version(data), version(plain)) == ((2, 2), (2, 1))
     assert inrcodec.info(data)["version"] == "2.2"
@@ -50,7 +56,9 @@ def test_files_with_boxes_alone_are_of_2_2() -> None:
         assert version(file) == wanted
         for number, image in enumerate(frames):
             assert np.array_equal(inrcodec.decode(file, frame=number), image)
-    for minor in range(3):  # which decides nothing
+    for level in LEVELS:
+        assert version(boxed_file(level=level)) == (2, 3 if level > 3 else 2)
+    for minor in range(4):  # which decides nothing
         assert exact_or_refused(data[:MINOR] + bytes([minor]) + data[MINOR + 1 :], BOXED)
 
 
@@ -58,12 +66,13 @@ def test_what_the_encoder_makes_of_photographs_in_drawings(monkeypatch: pytest.M
     """Boxes, where networks take less; of pages and tiles, too."""
     image = with_photographs(drawn(130, 200, 3, np.uint8, 3), [Box(16, 24, 96, 104)])
     monkeypatch.setattr("inrcodec.candidates.beside_graphics", lambda *_: (0.0, False))
-    assert version(inrcodec.encode(image, effort=1, model="graphics")) == (2, 1)
+    assert not boxes_of(inrcodec.encode(image, effort=1, model="graphics"))
     monkeypatch.setattr("inrcodec.candidates.beside_graphics", lambda *_: (1e9, True))
     data = inrcodec.encode(image, effort=1, model="graphics")
     tiled = inrcodec.encode(image, effort=1, model="graphics", tile=144)
     pages = inrcodec.encode_frames([SMALL, image], effort=1, model="graphics")
-    assert [version(file) for file in (data, tiled, pages)] == [(2, 2)] * 3
+    assert [version(file) for file in (data, tiled, pages)] == [(2, 3)] * 3
+    assert len(boxes_of(data)) == 1
     assert np.array_equal(inrcodec.decode(data), image)
     assert np.array_equal(inrcodec.decode(tiled), image)
     assert np.array_equal(inrcodec.decode(pages, frame=1, scale=4), image[::4, ::4])

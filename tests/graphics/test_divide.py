@@ -199,7 +199,7 @@ def test_tiles_have_no_networks_that_none_needs() -> None:
     frames = parse(data).model
     assert isinstance(frames, Frames)
     assert frames.shared == ()
-    assert data[len(SIGNATURE) + 1] == 2
+    assert data[len(SIGNATURE) + 1] == 3
 
 
 def test_networks_of_boxes_in_other_forms(monkeypatch: pytest.MonkeyPatch) -> None:

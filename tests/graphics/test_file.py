@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgpack
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ def returns(image: np.ndarray | Picture, **options: object) -> dict:
     assert found.type == wanted.type
     facts = inrcodec.info(data)
     assert facts["mode"] == "graphics"
-    assert (facts["version"], version(data)) == ("2.1", (2, 1))
+    assert (facts["version"], version(data)) == ("2.3", (2, 3))
     return facts
 
 
@@ -81,7 +83,7 @@ def test_planes_that_the_model_is_for() -> None:
         assert allows(Geometry(height, width, 1, GREY, False, (WHOLE,))) == allowed
 
 
-def test_files_of_the_model_alone_are_of_2_1() -> None:
+def test_files_of_the_model_alone_are_of_2_1_or_of_2_3() -> None:
     drawn_, photo = drawn(20, 40, 1, np.uint8, 4), scene(20, 40, 1, np.uint8)
     for model in ("stored", "context"):
         assert version(inrcodec.encode(drawn_, effort=1, model=model)) == (2, 0)
@@ -90,15 +92,20 @@ def test_files_of_the_model_alone_are_of_2_1() -> None:
         assert inrcodec.info(tiled, planes=False)["version"] == "2.0"
     for tile in (None, 16):
         data = inrcodec.encode(drawn_, effort=1, model="graphics", tile=tile)
-        assert version(data) == (2, 1)
-        assert inrcodec.info(data)["version"] == "2.1"
+        assert version(data) == (2, 3)
+        assert inrcodec.info(data)["version"] == "2.3"
     pages = [photo, drawn_, photo]
     for frames in (pages, pages[:1] * 3):
         wanted = (2, int(frames is pages))
         how = [How(stored), How(graphics_file if frames is pages else stored)]
         assert version(parts_file(frames, how)) == wanted
+    for level in LEVELS:
+        wanted = (2, 3 if level > 3 else 1)
+        assert version(graphics_file(drawn_, level)) == wanted
+        how = [How(stored), How(partial(graphics_file, level=level)), How(graphics_file)]
+        assert version(parts_file(pages, how)) == wanted
     data = inrcodec.encode_frames([drawn_, drawn_], effort=1, model="graphics")
-    assert version(data) == (2, 1)
+    assert version(data) == (2, 3)
     assert np.array_equal(inrcodec.decode(data), np.stack([drawn_, drawn_]))
 
 
@@ -111,18 +118,18 @@ def test_a_file_that_states_2_0_is_read() -> None:
 def test_levels_of_efforts(monkeypatch: pytest.MonkeyPatch) -> None:
     image = of_many_colours(40, 50, 3, np.uint8)
     lines = Picture((image[:, :, 0] > 99).astype(np.uint8), PixelType(1))
-    assert returns(image)["level"] == 1
-    assert returns(image, effort=2)["level"] == 3  # which takes no time of small ones
+    assert returns(image)["level"] == 4
+    assert returns(image, effort=2)["level"] == 6  # which takes no time of small ones
     monkeypatch.setattr("inrcodec.graphics.encode.SMALL_PIXELS", 1000)
-    assert returns(image, effort=2)["level"] == 2
-    assert returns(image, effort=6)["level"] == 3
-    assert returns(lines)["level"] == 1
-    assert returns(lines, effort=2)["level"] == 3
+    assert returns(image, effort=2)["level"] == 5
+    assert returns(image, effort=6)["level"] == 6
+    assert returns(lines)["level"] == 4
+    assert returns(lines, effort=2)["level"] == 6
 
 
 def test_a_time_limit_takes_the_fast_level() -> None:
-    assert returns(SMALL, effort=9, time_limit=1e-6)["level"] == 1
-    assert returns(SMALL, effort=9, time_limit=60)["level"] == 3
+    assert returns(SMALL, effort=9, time_limit=1e-6)["level"] == 4
+    assert returns(SMALL, effort=9, time_limit=60)["level"] == 6
 
 
 def test_what_info_says() -> None:
@@ -232,21 +239,21 @@ def test_other_bytes_behind_valid_checksums(level: int) -> None:
     image = of_many_colours(12, 50, 3, np.uint8)
     image[:, :, 2] = 9
     data = graphics_file(image, level)
-    chain, rng = sections(data), np.random.default_rng(level)
-    assert sealed(chain, b"\2\1") == data
+    chain, rng, of = sections(data), np.random.default_rng(level), data[MINOR - 1 : MINOR + 1]
+    assert sealed(chain, of) == data
     for number, (tag, payload) in enumerate(chain):
         for at in range(0, len(payload), 1 if tag == b"H" else 1 + len(payload) // 30):
             for value in {payload[at] ^ 1, payload[at] ^ 0x80, int(rng.integers(256))}:
                 damaged = payload[:at] + bytes([value]) + payload[at + 1 :]
                 exact_or_refused(
-                    sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]], b"\2\1"), image
+                    sealed([*chain[:number], (tag, damaged), *chain[number + 1 :]], of), image
                 )
     header = msgpack.unpackb(chain[0][1])
     for bits in range(1, 9):
         header["m"][1]["b"] = bits
         for noise in (rng.bytes(400), b"\xff" * 6 + rng.bytes(99), b"", bytes(70)):
             other = [(b"H", msgpack.packb(header)), (b"D", noise)]
-            assert not exact_or_refused(sealed(other, b"\2\1"), image)
+            assert not exact_or_refused(sealed(other, of), image)
 
 
 def test_a_stream_that_no_encoder_writes() -> None:

@@ -51,21 +51,26 @@ OWN = {"m": [6, {"l": 1, "b": 8}]}
 
 
 def graphics() -> Iterator[Case]:
-    """All of them, which say that they are of version 2.1, or 2.2 with boxes, as good ones do."""
+    """All of them. They say they are of version 2.1, with boxes 2.2, with the later levels 2.3, as
+    good ones do."""
     cases = (*of_fields(), *of_constants(), *of_sizes(), *of_sections(), *of_planes())
     for name, data, error, reason in cases:
         yield f"graphics_{name}", _newer(data), error, reason
     for name, data, error, reason in (*of_boxes(), *of_their_sections(), *of_their_parts()):
         yield f"graphics_box_{name}", _newer(data, 2), error, reason
+    for name, data, error, reason in of_later_levels():
+        yield f"graphics_{name}", _newer(data, 3), error, reason
     pages = [drawn(14, 20, 1, np.uint8, seed) for seed in (1, 2)]
     good = parts_file(pages, [How(graphics_file)])
     for name, key, value, error, reason in (
-        ("level_4", "l", 4, NEWER, "a page of a level of a newer version"),
+        ("level_4", "l", 4, CHECKSUM, "a page of another level than it was coded with"),
         ("bits_9", "b", 9, CORRUPT, "a page of samples of more bits than it has"),
         ("constant_all", "k", [0, 1], CORRUPT, "a page of which nothing is coded"),
     ):
         data = with_part_fields(good, 1, {f"m.{key}": value})
         yield f"part_graphics_{name}", _newer(data), error, reason
+    data = with_part_fields(good, 1, {"m.l": 7})
+    yield "part_graphics_level_7", _newer(data, 3), NEWER, "a page of a level of a newer version"
     pages = [with_photographs(page, [Box(2, 3, 4, 5)]) for page in pages]
     good = parts_file(pages, [How(_boxed)])
     data = with_part_fields(good, 1, {"m.r": [[2, 3, 4, 18]]})
@@ -89,7 +94,7 @@ def of_fields() -> Iterator[Case]:
         ("b_missing", good, {"m.b": None}, CORRUPT, "no bits"),
         ("key_unknown", good, {"m.z": 0}, NEWER, "a key of a newer version"),
         ("level_0", good, {"m.l": 0}, CORRUPT, "level 0"),
-        ("level_4", good, {"m.l": 4}, NEWER, "a level of a newer version"),
+        ("level_4", good, {"m.l": 4}, CHECKSUM, "another level than it was coded with, of 2.3"),
         ("level_255", good, {"m.l": 255}, NEWER, "the last level of a newer version"),
         ("level_256", good, {"m.l": 256}, CORRUPT, "a level that there will never be"),
         ("level_true", good, {"m.l": True}, CORRUPT, "a level that is true"),
@@ -102,6 +107,27 @@ def of_fields() -> Iterator[Case]:
         ("bits_text", good, {"m.b": "8"}, CORRUPT, "bits that are text"),
     ):
         yield name, with_fields(data, fields), error, reason
+
+
+def of_later_levels() -> Iterator[Case]:
+    """Levels that version 2.3 has, and those that it has not."""
+    image = drawn(16, 21, 3, np.uint8, 1)
+    for level in (4, 5, 6):
+        good = graphics_file(image, level)
+        without_prior = with_fields(good, {"m.l": level - 3})
+        yield f"level{level}_without_prior", without_prior, CHECKSUM, "other weights at first"
+    for name, fields, error, reason in (
+        ("7", {"m.l": 7}, NEWER, "a level of a newer version"),
+        ("6_bits_9", {"m.b": 9}, CORRUPT, "samples of 9 bits of 8"),
+        ("6_key_unknown", {"m.z": 0}, NEWER, "a key of a newer version"),
+    ):
+        yield f"level_{name}", with_fields(good, fields), error, reason
+    one = [(Box(2, 3, 4, 5), stored)]
+    boxed = graphics_file(with_photographs(image, [one[0][0]]), 5, boxes=one)
+    other = with_fields(boxed, {"m.l": 2})
+    yield "level5_box_without_prior", other, CHECKSUM, "other weights at first, beside a box"
+    beyond = with_fields(boxed, {"m.r": [[2, 3, 4, 19]]})
+    yield "level5_box_beyond", beyond, CORRUPT, "a box beyond the last column"
 
 
 def of_constants() -> Iterator[Case]:

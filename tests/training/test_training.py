@@ -1,7 +1,8 @@
-"""Training a prior: that what comes out is one."""
+"""Training priors: that what comes out is one."""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,11 @@ from inrcodec.context.networks import Network
 from inrcodec.context.prior import CONVERSIONS, POSITIONS, is_fine
 from inrcodec.context.step import plane_shape, trunk_shape
 from inrcodec.files.images import write_image
+from inrcodec.graphics import levels
+from inrcodec.graphics.levels import LEVELS
 
 SCRIPT = Path(__file__).parents[2] / "training" / "prior.py"
+OF_GRAPHICS = SCRIPT.with_name("graphics.py")
 
 
 def train(tmp_path: Path, images: dict[str, np.ndarray], name: str) -> subprocess.CompletedProcess:
@@ -63,3 +67,39 @@ def test_nothing_is_learned_without_a_photograph(tmp_path: Path) -> None:
     done = train(tmp_path, {"deep": np.zeros((9, 9), np.uint16)}, "none")
     assert done.returncode == 2
     assert "no photograph" in done.stderr
+
+
+def train_graphics(tmp_path: Path, image: np.ndarray) -> subprocess.CompletedProcess:
+    """Runs the script for graphics on a folder of one image; writes tmp_path / "weights.py"."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "image.png").write_bytes(write_image(image, ".png"))
+    command = [sys.executable, str(OF_GRAPHICS), "-o", str(tmp_path / "weights.py"), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_photograph_makes_weights_of_graphics(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    image = np.rint(127 + 120 * walk(rng, 96, 120, 3)).astype(np.uint8)
+    done = train_graphics(tmp_path, image)
+    assert done.returncode == 0, done.stderr
+    found = runpy.run_path(str(tmp_path / "weights.py"))
+    shipped = runpy.run_path(str(Path(levels.__file__).with_name("weights.py")))
+    names = ("PIXEL_WEIGHTS", "SAMPLE_WEIGHTS", "EXPECTED_WEIGHTS")
+    for number, level in LEVELS.items():
+        if level.prior is None:
+            continue
+        fresh = LEVELS[number - 3].weights()
+        for name, count, before in zip(names, level.inputs, fresh, strict=True):
+            weights = np.array(found[name][number])
+            assert weights.shape == np.shape(shipped[name][number]) == (count,)
+            assert (np.abs(weights) < 1 << 19).all()
+            assert (weights != before).mean() > 0.9  # it was taught
+            assert np.abs(weights - before).max() > 200
+
+
+def test_no_weights_of_graphics_are_learned_without_a_photograph(tmp_path: Path) -> None:
+    done = train_graphics(tmp_path, np.zeros((9, 9), np.uint8))
+    assert done.returncode == 2
+    assert "no photograph" in done.stderr
+    assert not (tmp_path / "weights.py").exists()
