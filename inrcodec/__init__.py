@@ -39,7 +39,7 @@ from .limits import Limits
 from .progress import Progress
 from .train import train
 
-__version__ = "1.1.0rc2"
+__version__ = "1.1.0rc3"
 
 __all__ = [
     "ChecksumError",
