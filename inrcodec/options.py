@@ -27,6 +27,9 @@ DEFAULT_EFFORT, LEAST_EFFORT = 5, 1
 Decided = Callable[[int, np.ndarray, np.ndarray], None]
 
 
+MOST_SEED = (1 << 64) - 1
+
+
 @dataclass(frozen=True)
 class FitOptions:
     """How to fit: as encode's keywords of these names, but deadline: of time.monotonic(), tell: its
@@ -43,6 +46,10 @@ class FitOptions:
     watch: Callable[[Any], None] | None = None
     prior: Prior | None = None
     decoded: Decoded | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"seed is {self.seed}; it can be 0 to {MOST_SEED}")
 
     @property
     def priors(self) -> tuple[Prior, ...]:

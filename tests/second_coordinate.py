@@ -315,7 +315,7 @@ def check_limits(fields: Fields, shapes: list[dict[str, tuple[int, ...]]], data:
     if shapes and fields["a"] in TABLED:
         inputs = shapes[0]["w1"][1]
         corners = 2 ** (3 if fields["k"] == JOINT else 2) if fields["a"] == HASH_GRID else 1
-        taken = inputs * corners - sum(prod(shape) for shape in table_shapes(fields).values())
+        taken = 32 * inputs * corners - sum(prod(shape) for shape in table_shapes(fields).values())
     work = height * width * coded.count(NETWORK) * (max(numbers, default=0) + taken)
     assert work <= 2**44, "multiply-adds"
 

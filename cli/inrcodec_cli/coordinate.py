@@ -31,6 +31,8 @@ _TRANSFORMS = (
     "none", "zscore", "gamma", "box-cox", "sym-power", "0-1", "scale", "inverse", "rpp",
 )  # fmt: skip
 _POSITIVE = click.FloatRange(min=0, min_open=True)
+# Backbones that have these options
+_OF_OMEGA, _OF_SCALE = ("siren", "finer", "wire", "diner"), ("gauss", "wire")
 
 
 def _tag(given: str | None) -> str | None:
@@ -56,7 +58,7 @@ def coordinate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--width", type=click.IntRange(2, 1024), help="Units a layer.  [256]"),
             click.option("--depth", type=click.IntRange(1, 16), help="Hidden layers.  [3]"),
-            click.option("--omega", type=_POSITIVE, help="Of SIREN, FINER and WIRE.  [30]"),
+            click.option("--omega", type=_POSITIVE, help="Of SIREN, FINER, WIRE and DINER.  [30]"),
             click.option("--scale", type=_POSITIVE, help="Of Gauss [30] and WIRE [10]."),
             click.option(
                 "--bias-range", type=click.FloatRange(min=0), help="FINER's first biases.  [1]"
@@ -175,6 +177,11 @@ class Research:
         for name, transform in (("factor", "scale"), ("power", "gamma")):
             if name in chosen and chosen.get("transform") != transform:
                 raise click.UsageError(f"--{name} is for --transform {transform}.")
+        backbone = chosen.get("backbone", "finer")
+        for name, kinds in (("omega", _OF_OMEGA), ("scale", _OF_SCALE), ("bias_range", ("finer",))):
+            if name in chosen and backbone not in kinds:
+                option = name.replace("_", "-")
+                raise click.UsageError(f"--{option} is for --backbone {' or '.join(kinds)}.")
         if target == "value":
             chosen["layout"] = "value"
         folders = {name: chosen.pop(name, None) for name in ("log_dir", "preview")}
@@ -226,7 +233,10 @@ class Record:
     Called with each step (inrcodec's `watch`).
     """
 
-    def __init__(self, folder: str, source: str, planes: bool, stack: ExitStack) -> None:
+    def __init__(
+        self, folder: str, source: str, planes: bool, force: bool, stack: ExitStack
+    ) -> None:
+        """Raises OutputExistsError for that of an earlier run, unless forced."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -234,7 +244,7 @@ class Record:
                 "--log-dir needs TensorBoard: pip install inrcodec[log]"
             ) from None
         place = Path(folder) / Path(label(source)).stem
-        place.mkdir(parents=True, exist_ok=True)
+        prepare(str(place / "fit.txt"), force=force, make_folder=True)
         self._planes, self._last = planes, 0
         self._writer = SummaryWriter(str(place))  # type: ignore[no-untyped-call]
         stack.callback(self._writer.close)

@@ -28,6 +28,7 @@ from .files import (
     IMAGES,
     OTHER_IMAGES,
     PATH,
+    SEED,
     SOURCE,
     fit_device_option,
     force_named,
@@ -85,9 +86,7 @@ class _Run:
     help="How the networks' weights are stored.",
 )
 @fit_device_option
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the fit."
-)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the fit.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
@@ -261,7 +260,7 @@ def _encode(job: Job, run: _Run) -> None:
         watches: list[Callable[[Any], None]] = []
         if research.log_dir is not None:
             planes = research.networks.get("layout") != "value"
-            watches.append(Record(research.log_dir, job.source, planes, stack))
+            watches.append(Record(research.log_dir, job.source, planes, writing.force, stack))
         if research.preview is not None:
             watches.append(Previews(research, job.source, writing.force))
         if watches:

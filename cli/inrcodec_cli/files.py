@@ -63,6 +63,7 @@ class _File(click.Path):
         return STREAM if name in self._streams else super().convert(name, param, ctx)
 
 
+SEED = click.IntRange(0, (1 << 64) - 1)  # as options.MOST_SEED
 SOURCE, OUTPUT, PATH, FOLDER = _File(_STDIN), _File(_STDOUT), _File(), _File(local=True)
 
 

@@ -17,6 +17,7 @@ from .files import (
     OTHER_IMAGES,
     OUTPUT,
     PATH,
+    SEED,
     check_output,
     fit_device_option,
     force_option,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @fit_device_option
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=SEED,
     default=0,
     show_default=True,
     help="Seed of the fit, and of which images are taken.",

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 CHUNK = 1 << 13  # pixels at a time: the working set of a chunk stays in a core's cache
 INSTALL = "pip install 'inrcodec[torch]'"
 DEVICES = "cpu, cuda, or cuda:N for the GPU of that number"
-_CUDA = re.compile(r"cuda(?::([0-9]{1,3}))?")
+_CUDA = re.compile(r"cuda(?::(0|[1-9][0-9]{0,2}))?")
 
 
 class Backend:
@@ -152,7 +152,7 @@ def torch_backend(device: str) -> Backend:
     if device != "cpu":
         if not torch.cuda.is_available():
             raise DeviceError("no CUDA device is available")
-        number = torch.device(device).index or 0
+        number = int(device.partition(":")[2] or 0)  # torch keeps no more than a byte of it
         if number >= (count := torch.cuda.device_count()):
             there = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
             raise DeviceError(f"there is no device {device}, only {there}")

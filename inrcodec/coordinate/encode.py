@@ -12,6 +12,7 @@ import numpy as np
 from ..coding.backend import Backend, Workers, fitting_backend
 from ..coding.rangecoder import Encoder
 from ..coding.weights import Tensors, pack_weights
+from ..errors import CorruptError, LinrError
 from ..history.planes import Planes
 from ..limits import Limits
 from ..options import FitOptions
@@ -46,8 +47,11 @@ class Trial:
     ) -> Evaluation:
         # as a decoder has them: packed and read again
         packed = pack_weights(model.form, tensors)
-        stored = read_tensors(model, self.image.shape[2], packed, mixed)
-        return Evaluation(model, stored, len(model.modes), self._backend, self._workers)
+        try:
+            stored = read_tensors(model, self.image.shape[2], packed, mixed)
+            return Evaluation(model, stored, len(model.modes), self._backend, self._workers)
+        except CorruptError as error:
+            raise LinrError(f"the fit ran away, at a lower rate it may not: {error}") from error
 
     def logits(
         self, model: CoordinateModel, tensors: list[Tensors], mixed: Coefficients | None = None

@@ -135,7 +135,8 @@ class FloatNetworks:
                 size = value.reshape(len(value), -1).square().mean(1).sqrt().clamp(min=1e-9)
                 if self.coefficients is not None:
                     size = size[:1].expand(len(size))  # sets are added to the first
-            self.shifts[name] = torch.clamp(torch.round(bits - torch.log2(size)), 0, MAX_SHIFT)
+            shift = torch.round(bits - torch.log2(size)).nan_to_num(0)  # of a fit that ran away
+            self.shifts[name] = torch.clamp(shift, 0, MAX_SHIFT)
 
     def integers(self) -> tuple[list[Tensors], np.ndarray | None]:
         """What is stored: the tensors, network by network, and the coefficients in 2^-16."""
@@ -156,7 +157,7 @@ class FloatNetworks:
                 if self.model.form == "int":
                     assert self.shifts is not None
                     shift = int(self.shifts[name][network])
-                real = np.nan_to_num(value[network])
+                real = np.nan_to_num(value[network], posinf=0, neginf=0)
                 tensors[name] = Tensor(np.rint(np.ldexp(real, shift)).astype(np.int64), shift)
             result.append(tensors)
         return result

@@ -23,9 +23,11 @@ NETWORK, TEMPLATE, RAW = 0, 1, 2  # how a plane is coded
 PLANE_MODES = ("network", "template", "raw")
 MAX_WIDTH, MAX_DEPTH, MAX_FREQUENCIES = 1024, 16, 12
 MAX_CONSTANT = 1 << 20
+MAX_BIAS_RANGE, MAX_RATE = 1000, 10
 ONE_BITS = 16  # activations are in units of 2^-16
 FREQUENCIES = {"pe-relu": 10, "pe-gelu": 7}
 LEVELS, FEATURES, TABLE_BITS, COARSEST = 8, 2, 14, 16  # of a hash grid; features also of DINER
+TAKEN = 32  # multiply-adds take as long as a number that is taken from a table
 MAX_LEVELS, MAX_FEATURES, MAX_TABLE_BITS, MAX_CELLS = 16, 8, 22, 1 << 16
 # of Adam, for 256 units a layer; of fewer in proportion more
 LEARNING_RATES = {
@@ -83,7 +85,7 @@ class Coordinate:
                 raise ValueError(f"{name} is {value!r}; it can be {', '.join(choices)}")
         for name, low, high in (
             ("width", 2, MAX_WIDTH), ("depth", 1, MAX_DEPTH), ("steps", 1, math.inf),
-            ("omega", 0.01, 100), ("bias_range", 0, math.inf),
+            ("omega", 0.01, 100), ("bias_range", 0, MAX_BIAS_RANGE),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; it can be {low} to {high}")
@@ -106,10 +108,14 @@ class Coordinate:
                 raise ValueError(f"{name} is {value}; it can be 1 to {most}")
         if not 0 < self.activation_scale <= 100:
             raise ValueError(f"scale is {self.scale}; it can be up to 100")
-        for name in ("learning_rate", "batch"):
+        for name, top in (("learning_rate", MAX_RATE), ("batch", math.inf)):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} is {value}; it can be any positive number")
+            if value is not None and not 0 < value <= top:
+                raise ValueError(f"{name} is {value}; it can be positive, up to {top}")
+        if self.finest is not None and self.levels == 1:
+            raise ValueError("finest is of the last of several levels")
+        if self.optimize == "size" and self.layout == "value":
+            raise ValueError("optimize size is for bit planes")
 
     @property
     def activation_scale(self) -> float:
@@ -243,7 +249,7 @@ class CoordinateModel:
     def work(self, channels: int) -> int:
         """How many multiply-adds the outputs of a point take."""
         tables = sum(math.prod(size) for size in self.tables().values())
-        return self.weights(channels) - tables + self.taken
+        return self.weights(channels) - tables + TAKEN * self.taken
 
 
 def _root(power: int, degree: int) -> int:

@@ -137,7 +137,8 @@ class CoordinateNetwork:
         """A layer norm without weights: mean 0 and variance 1 over the units."""
         xp, n = self._backend.xp, h.shape[0]
         h = xp.floor(h * 0.5**NORM_SHIFT)
-        d = h - xp.floor(xp.sum(h, axis=0) / n)
+        count = self._backend.put(np.array([n]))  # torch multiplies by 1 / n for a number on CUDA
+        d = h - xp.floor(xp.sum(h, axis=0) / count)
         spread = xp.floor(xp.sqrt(xp.sum(d * d, axis=0)))
         spread = xp.where(spread < 1, xp.ones_like(spread), spread)
         return xp.floor(d * isqrt(n << (2 * ONE_BITS)) / spread)

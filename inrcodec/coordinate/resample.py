@@ -48,11 +48,11 @@ def resample(
         raise LinrError("the networks are not of the samples but of what the steps make of them")
     if any(mode != NETWORK for mode in model.modes):
         raise LinrError("some planes of the file have no network")
-    if file.type.palette:
-        raise LinrError("between the indices of a palette there are no colours")
     extra = 0 if bits is None else bits - picture.sample_bits
     if not 1 <= scale <= MAX_SCALE or not 0 <= extra <= 16 - picture.sample_bits:
         raise ValueError(f"scale can be 1 to {MAX_SCALE}, bits can be {picture.sample_bits} to 16")
+    if file.type.palette and (scale > 1 or extra):
+        raise LinrError("between the indices of a palette there are no colours")
     if extra and file.type.depth:
         raise LinrError(f"the samples have {file.type.depth} bits, not those of a byte")
     if extra and model.layout != "joint":

@@ -14,13 +14,16 @@ import pytest
 
 from benchmarks.reproduce import __main__ as reproduce
 from benchmarks.reproduce import loss, page
-from benchmarks.reproduce.experiment import Crop, Journal, image_files
+from benchmarks.reproduce.experiment import Crop, image_files, middle
+from benchmarks.reproduce.journal import Journal, signal_key
 from benchmarks.reproduce.mixture import contact_sheet, quarters, square
 from benchmarks.reproduce.page import SCRIPTS, SYSTEMS, UNMEASURED, Outcome, Script
 from inrcodec.errors import LinrError
 from inrcodec.files.images import read_image, write_image
 from tests.pictures import scene
 
+CURVE = {"label": "a", "x": [1, 2], "y": [0.5, float("inf")]}
+FIT = {"row": {"x": 1}, "curve": CURVE, "seconds": 1.5}
 SMALL = ("--size", "6", "--width", "8", "--depth", "1", "--steps", "3", "--device", "cpu",
          "--threads", "1")  # fmt: skip
 
@@ -129,40 +132,132 @@ def test_a_fit_is_not_done_twice(
     assert len(done) == 4
 
 
+def test_images_of_one_name_are_not_taken_for_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(*pictures(tmp_path / folder, np.uint8))
+    Path(paths[1]).write_bytes(write_image(scene(8, 9, 3, np.uint8, 5), ".png"))
+    journal = tmp_path / "journal.jsonl"
+    for script, first in (("loss", []), ("mixture", ["imagenet"]), ("neurons", [])):
+        given = [*first, *paths, *SMALL, "--resume", str(journal)]
+        assert import_module(f"benchmarks.reproduce.{script}").main(given) == 0
+    keys = [json.loads(line)["key"] for line in journal.read_bytes().splitlines()]
+    assert len({tuple(key) for key in keys}) == len(keys)
+    signals = [signal_key("0.png", middle(Path(path), 6).samples) for path in paths]
+    assert [key[1] for key in keys if key[0] == "loss"] == signals * 2
+    reduced = [signal_key("0.png", square(Path(path), 6)[0].samples) for path in paths]
+    assert {key[2] for key in keys if key[0] == "mixture"} == {", ".join(reduced)}
+    assert {key[1] for key in keys if key[0] == "neurons"} == {"initialised", *signals}
+
+
+def test_a_signal_is_called_by_its_samples() -> None:
+    samples = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+    key = signal_key("a.png", samples)
+    assert re.fullmatch(r"a\.png [0-9a-f]{8}", key)
+    assert signal_key("a.png", np.asfortranarray(samples)) == key
+    changed = (samples ^ 1, samples.reshape(2, 1, 3), samples.view(np.int8))
+    assert len({key, *(signal_key("a.png", other) for other in changed)}) == 4
+
+
 def test_a_journal_survives_its_writer(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    journal.note(["a", "ü"], {"row": {"x": 1}})
+    journal.note(["a", "ü"], FIT)
     whole = path.read_bytes()
-    journal.note(["b"], {"row": {"x": 2}})
+    journal.note(["b"], FIT)
     cut = path.read_bytes()
     for length in range(len(whole) + 1, len(cut)):
         path.write_bytes(cut[:length])
         journal = Journal(path)
-        assert journal.find(["a", "ü"]) == {"row": {"x": 1}}
-        assert journal.find(["b"]) is None
-        journal.note(["c"], {})
-        assert [json.loads(line)["key"] for line in path.read_bytes().splitlines()] == [
-            ["a", "ü"], ["c"],
-        ]  # fmt: skip
+        assert journal.find(["a", "ü"]) == FIT
+        kept = length == len(cut) - 1  # only its newline is missing
+        assert journal.find(["b"]) == (FIT if kept else None)
+        journal.note(["c"], FIT)
+        keys = [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
+        assert keys == [["a", "ü"], *[["b"]] * kept, ["c"]]
+    for length in range(len(Journal.START), len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert Journal(path).find(["a", "ü"]) is None
+        assert path.read_bytes() == b""
     assert Journal(None).find(["a"]) is None
 
 
+def test_a_journal_keeps_pages(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(path).note(["page", "a"], {"printed": "x", "problem": None})
+    assert Journal(path).find(["page", "a"]) == {"printed": "x", "problem": None}
+
+
+GOOD = json.dumps({"key": ["a"], "result": FIT}).encode()
+
+
 @pytest.mark.parametrize("damaged", [
-    b'{"key": ["a"], "result": {}\n', b'{"key": "a", "result": {}}\n', b'{"key": ["a"]}\n',
-    b'["a"]\n', b"\xff\xd8\n", b"a text", b'{"key": ["a"], "result": 1}\n', b"\n",
+    b'{"key": "a", "result": {}}\n', b'{"key": ["a"]}\n', b'["a"]\n', b"\xff\xd8\n", b"a text",
+    b'{"key": ["a"], "result": 1}\n', b"\n", b'{"key": ["mine"], "secret": 1}', b"[" * 99_999,
+    *(
+        json.dumps({"key": key, "result": result}).encode() + end
+        for key, result in (
+            (["a"], {}),
+            ([], FIT),
+            ([1], FIT),
+            (["a"], {**FIT, "seconds": "1"}),
+            (["a"], {**FIT, "more": 1}),
+            (["a"], {**FIT, "curve": {"label": "a", "x": [1]}}),
+            (["a"], {**FIT, "curve": {**CURVE, "x": [1]}}),
+            (["a"], {**FIT, "curve": {**CURVE, "x": [1, "2"]}}),
+            (["page", "a"], FIT),
+            (["page", "a"], {"printed": "x", "problem": 1}),
+        )
+        for end in (b"\n", b"")
+    ),
 ])  # fmt: skip
 def test_a_file_that_is_no_journal_is_refused(damaged: bytes, tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    for data in (damaged, b'{"key": ["a"], "result": {}}\n' + damaged):
+    for data in (damaged, GOOD + b"\n" + damaged):
         path.write_bytes(data)
         with pytest.raises(LinrError, match="no journal of fits"):
             Journal(path)
         assert path.read_bytes() == data
+
+
+def test_the_beginning_of_any_json_is_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    for length in range(1, len(Journal.START)):
+        path.write_bytes(Journal.START[:length])
+        with pytest.raises(LinrError, match="its line 1"):
+            Journal(path)
+        assert path.read_bytes() == Journal.START[:length]
+
+
+@pytest.mark.parametrize(("option", "value", "why"), [
+    ("--resume", "{}/other", "no journal of fits"), ("--resume", "{}/none/j", "No such file"),
+    ("--plot", "{}/x.xyz", ".svg"), ("--plot", "-", ".svg"), ("--csv", "{}/none/x", "no such"),
+    ("--steps", "-1", "1 to"), ("--steps", "0", "1 to"), ("--size", "-3", "1 to"),
+    ("--size", "0", "1 to"), ("-T", "0", "1 to"), ("-T", "-1", "1 to"), ("-T", "x", "invalid"),
+    ("--width", "0", "2 to 1024"), ("--width", "100000", "2 to 1024"), ("--depth", "0", "1 to 16"),
+    ("--depth", "99", "1 to 16"), ("--seed", "-1", "0 to"), ("--seed", "9" * 20, "0 to"),
+])  # fmt: skip
+def test_options_are_checked_before_fits(
+    option: str, value: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "other").write_text("a text")
+    monkeypatch.setattr(loss, "fit", None)
+    monkeypatch.setattr(Script, "run", None)
     image = pictures(tmp_path, np.uint8)
-    with pytest.raises(SystemExit) as refused:
-        loss.main([*image, *SMALL, "--resume", str(path)])
-    assert refused.value.code == 2
+    mains = [lambda given: loss.main([*image, *SMALL, *given])]
+    if option in ("--resume", "-T", "--seed"):
+        mains.append(lambda given: reproduce.main([*image, "-o", str(tmp_path / "page"), *given]))
+    for main in mains:
+        with pytest.raises(SystemExit) as refused:
+            main([option, value.format(tmp_path)])
+        assert refused.value.code == 2
+        assert why in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(SystemExit, match="2"):
+        reproduce.main([*image, "-o", str(tmp_path / "none" / "page")])
 
 
 def test_folders_stand_for_the_images_in_them(tmp_path: Path) -> None:
@@ -256,3 +351,9 @@ def test_what_a_page_says_of_sizes() -> None:
     assert page.page(found, {}, [], False).count("At the published size") == 1  # of the lesser one
     for system in SYSTEMS:
         assert f"## {system}\n" in text
+
+
+def test_a_problem_is_one_cell_of_the_summary() -> None:
+    found = {"loss": Outcome("", "RuntimeError: a\n\nb | c.")}
+    text = page.page(found, {}, [], False)
+    assert "(#steps-to-ber-0-by-loss) | Not run: RuntimeError: a b \\| c |\n" in text

@@ -37,7 +37,7 @@ def test_each_gpu_has_a_backend_of_its_own(gpus: list[str]) -> None:
 
 
 def test_a_gpu_that_is_not_there(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for device in ("cuda:2", "cuda:99"):
+    for device in ("cuda:2", "cuda:99", "cuda:256", "cuda:257"):
         with pytest.raises(DeviceError, match=f"no device {device}, only cuda:0 to cuda:1"):
             backend_for(device)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
@@ -51,7 +51,7 @@ def test_a_gpu_that_is_not_there(gpus: list[str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", [
-    "", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", "cuda:0 ", "cuda:1\n", "cuda:²",
+    "", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", "cuda:00", "cuda:0 ", "cuda:1\n", "cuda:²",
 ])  # fmt: skip
 def test_what_is_no_name_of_a_device(name: str) -> None:
     assert not is_cuda(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inrcodec.files.images import read_image, write_image
 from tests.cli.test_cli import run
@@ -104,6 +105,30 @@ def test_pictures_between_the_pixels(picture: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_record_is_kept(picture: Path) -> None:
+    again = ("encode", picture, *SMALL, "--log-dir", picture.parent / "log")
+    assert run(*again).exit_code == 0
+    record = (picture.parent / "log" / "a" / "fit.txt").read_bytes()
+    (picture.parent / "a.linr").unlink()
+    result = run(*again, "--steps", "2")
+    assert result.exit_code == 1
+    assert "fit.txt" in result.stderr
+    assert (picture.parent / "log" / "a" / "fit.txt").read_bytes() == record
+    assert run(*again, "--steps", "2", "--force").exit_code == 0
+    assert (picture.parent / "log" / "a" / "fit.txt").read_bytes() != record
+
+
+def test_pictures_of_a_palette(tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    image = Image.fromarray(scene(8, 9, 3, np.uint8)).quantize(5)
+    image.save(path)
+    options = ("--preview", tmp_path / "p", "--preview-every", "4")
+    result = run("encode", path, *SMALL, *options)
+    assert result.exit_code == 0, result.stderr
+    for name in ("p.preview.png", "p.step000004.png"):
+        assert read_image((tmp_path / "p" / name).read_bytes()).shape == (8, 9, 3)
+
+
 def test_wrong_usage(picture: Path) -> None:
     for options in (
         ("--width", "8"),
@@ -128,6 +153,14 @@ def test_wrong_usage(picture: Path) -> None:
         ("--model", "coordinate", "--backbone", "hash-grid", "--table-bits", "23"),
         ("--model", "coordinate", "--omega", "0"),
         ("--model", "coordinate", "--omega", "101"),
+        ("--model", "coordinate", "--backbone", "gauss", "--omega", "30"),
+        ("--model", "coordinate", "--backbone", "siren", "--scale", "10"),
+        ("--model", "coordinate", "--backbone", "siren", "--bias-range", "2"),
+        ("--model", "coordinate", "--learning-rate", "inf"),
+        ("--model", "coordinate", "--bias-range", "inf"),
+        ("--model", "coordinate", "--backbone", "hash-grid", "--levels", "1", "--finest", "9"),
+        ("--model", "coordinate", "--target", "value", "--optimize", "size"),
+        ("--seed", str(1 << 64)),
     ):
         assert run("encode", picture, *options).exit_code == 2, options
     assert json.loads(run("encode", picture, *SMALL[:-1], "--json").stdout)["info"]["coordinate"]

@@ -26,7 +26,7 @@ from inrcodec.coordinate.networks import (
     grid,
     network_inputs,
 )
-from inrcodec.errors import CorruptError, LimitError
+from inrcodec.errors import CorruptError, LimitError, LinrError
 from inrcodec.limits import DEFAULT, Limits
 from tests.container.test_damage import exact_or_refused, refusal, sealed, sections, with_fields
 from tests.pictures import scene
@@ -262,12 +262,12 @@ def test_tables_count_and_a_point_takes_few_of_their_numbers() -> None:
     layers = 12 * 4 + 12 + 12 * 12 + 12 + 3 * 12 + 3
     assert model.cells == [15, 30]
     assert model.weights(3) == layers + 2 * (16**3 + 31**3)
-    assert model.work(3) == layers + 2 * 2 * 8
+    assert model.work(3) == layers + 32 * 2 * 2 * 8
     check_work(model, 100, 3, Limits(multiply_adds=800 * model.work(3)))
     with pytest.raises(LimitError):
         check_work(model, 100, 3, Limits(multiply_adds=800 * model.work(3) - 1))
     diner = model_of("per-plane", backbone="diner")
-    assert diner.weights(1) - diner.work(1) == 2 * 42 - 2
+    assert diner.weights(1) - diner.work(1) == 2 * 42 - 32 * 2
 
 
 def test_networks_that_no_reader_takes_are_not_fitted() -> None:
@@ -321,3 +321,11 @@ def test_headers_that_ask_for_too_much() -> None:
     ]:
         assert refusal(with_fields(files[backbone], changes)) is error, (backbone, changes)
     assert parse(files["diner"], DEFAULT).model.model.size == (5, 4)
+
+
+def test_a_fit_that_runs_away_says_so() -> None:
+    options = Coordinate(backbone="hash-grid", width=8, depth=1, steps=40, learning_rate=10)
+    with pytest.raises(LinrError, match="ran away"):
+        inrcodec.encode(
+            scene(4, 4, 3, np.uint8), model="coordinate", coordinate=options, weights="fp16"
+        )
