@@ -24,10 +24,11 @@ import torch
 from inrcodec.coding.backend import DEVICES, backend_for, is_cuda
 from inrcodec.errors import LinrError
 from inrcodec.files.images import read_image
-from inrcodec_cli.files import write_output
+from inrcodec_cli.files import check_output, write_output
 from inrcodec_cli.machine import machine
 
-from .experiment import Journal, image_files
+from .experiment import SEED, THREADS, image_files
+from .journal import Journal
 from .page import SCRIPTS, Outcome, Script, page
 
 ROOT = Path(__file__).parents[2]
@@ -70,8 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default=default, help=DEVICES)
     parser.add_argument("--only", action="append", choices=[*SCRIPTS], metavar="TABLE",
                         help=f"one of {', '.join(SCRIPTS)}; as often as one likes")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("-T", "--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N")
+    cores = os.cpu_count() or 1
+    parser.add_argument("-T", "--threads", type=THREADS, default=cores, metavar="N")
     parser.add_argument("--resume", type=Path, default=ROOT / "reproduction.jsonl", metavar="FILE",
                         help="where fits are kept  [reproduction.jsonl]")  # fmt: skip
     parser.add_argument("-o", "--output", default=str(ROOT / "benchmarks" / "REPRODUCTION.md"),
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         backend_for(options.device)  # which says so if there is none
+        check_output(options.output, force=True)
         images = by_bits(image_files(options.paths))
         journal = Journal(options.resume)
     except (LinrError, OSError) as error:

@@ -31,6 +31,7 @@ from inrcodec.coordinate.model import Coordinate
 from inrcodec.errors import LinrError
 
 from .experiment import NONE, Curve, Experiment, Row, Scale, experiment, optimise, steps_to_zero
+from .journal import signal_key
 from .signals import (
     BACKBONES,
     Fit,
@@ -145,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         found = [
             run.once(
-                ["audio", sound.name, "bits", backbone], partial(fit_bits, run, sound, options)
+                ["audio", signal_key(sound.name, sound.samples), "bits", backbone],
+                partial(fit_bits, run, sound, options),
             )
             for sound in sounds
         ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import math
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,42 @@ import torch
 from inrcodec.coding.backend import DEVICES, backend_for, is_cuda
 from inrcodec.coordinate.fit import Data
 from inrcodec.coordinate.float_networks import FloatNetworks
-from inrcodec.coordinate.model import NETWORK, Coordinate, CoordinateModel
+from inrcodec.coordinate.model import MAX_DEPTH, MAX_WIDTH, NETWORK, Coordinate, CoordinateModel
 from inrcodec.coordinate.transforms import fit_transform
 from inrcodec.errors import LinrError
 from inrcodec.files.images import read_image
+from inrcodec.options import MOST_SEED
 from inrcodec_cli.files import IMAGES, check_output, write_output
-from inrcodec_cli.plots import need_matplotlib
+from inrcodec_cli.plots import EXTENSIONS, need_matplotlib
+
+from .journal import Journal
 
 NONE = "-"  # in a table: nobody published it
 MISSING = "not implemented"
 
 Row = dict[str, Any]  # of a CSV file: one fit
 Loss = Callable[[Any, Any], Any]  # of outputs and targets
+
+
+def within(low: int, high: int) -> Callable[[str], int]:
+    """A type of options: whole numbers, low .. high."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"it is {value}; it can be {low} to {high}")
+        return value
+
+    return number
+
+
+SEED, THREADS = within(0, MOST_SEED), within(1, 1 << 12)
+SIZES = {  # of a Scale
+    "size": within(1, 1 << 24),
+    "width": within(2, MAX_WIDTH),
+    "depth": within(1, MAX_DEPTH),
+    "steps": within(1, 1 << 30),
+}
 
 
 @dataclass(frozen=True)
@@ -75,46 +98,6 @@ class Curve:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-
-
-class Journal:
-    """What was done, one in a line of a JSON file that only grows; None: it is not kept.
-
-    A last line that was cut off, as its writer was killed, is taken away. Raises LinrError for a
-    file that is something else, which stays as it is.
-    """
-
-    START = b'{"key": ['
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._found: dict[tuple[str, ...], dict[str, Any]] = {}
-        if path is None or not path.exists():
-            return
-        *lines, rest = path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                key, result = entry["key"], entry["result"]
-            except (ValueError, KeyError, TypeError):
-                key, result = None, None
-            if not isinstance(key, list) or not isinstance(result, dict):
-                raise LinrError(f"{path} is no journal of fits, see its line {number}")
-            self._found[tuple(map(str, key))] = result
-        if rest:
-            if not (rest.startswith(self.START) or self.START.startswith(rest)):
-                raise LinrError(f"{path} is no journal of fits, see its last line")
-            os.truncate(path, sum(len(line) + 1 for line in lines))
-
-    def find(self, key: Sequence[str]) -> dict[str, Any] | None:
-        return self._found.get(tuple(key))
-
-    def note(self, key: Sequence[str], result: dict[str, Any]) -> None:
-        self._found[tuple(key)] = result
-        if self._path is None:
-            return
-        with self._path.open("ab") as file:
-            file.write(json.dumps({"key": list(key), "result": result}).encode() + b"\n")
 
 
 @dataclass(frozen=True)
@@ -221,10 +204,12 @@ def experiment(
         if not getattr(published, name):
             continue
         default = f"{getattr(reduced, name)}, on CUDA {getattr(published, name)}"
-        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text}  [{default}]")
+        what = f"{text}  [{default}]"
+        parser.add_argument(f"--{name}", type=SIZES[name], metavar="N", help=what)
     parser.add_argument("--device", default="cuda" if cuda else "cpu", help=DEVICES)
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("-T", "--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N")
+    cores = os.cpu_count() or 1
+    parser.add_argument("-T", "--threads", type=THREADS, default=cores, metavar="N")
     parser.add_argument(
         "--resume", metavar="FILE", type=Path, help="keep each fit here, and do none twice"
     )
@@ -235,17 +220,14 @@ def experiment(
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     options = parser.parse_args(arguments)
     usual = published if is_cuda(options.device) else reduced
-    scale = Scale(
-        options.size or usual.size,
-        options.width or usual.width,
-        options.depth or usual.depth,
-        usual.steps and (options.steps or usual.steps),
-        usual.extent,
-    )
+    given = {name: getattr(options, name, None) for name in SIZES}
+    scale = replace(usual, **{name: size for name, size in given.items() if size is not None})
     try:
         backend_for(options.device)  # which says so if there is none
         if options.plot is not None:
             need_matplotlib()
+            if Path(options.plot).suffix.lower() not in EXTENSIONS:
+                raise LinrError(f"{options.plot}: charts are {', '.join(EXTENSIONS)}")
         for output in (options.csv, options.plot):
             if output is not None:
                 check_output(output, options.force)

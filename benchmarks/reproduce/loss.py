@@ -28,6 +28,7 @@ from .experiment import (
     steps_to_zero,
     train,
 )
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(256, 512, 6, 10_000), Scale(32, 128, 6, 1000)
 LOSSES: dict[str, tuple[str, Callable[..., Any], float]] = {  # published steps, loss, threshold
@@ -59,7 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = []
     for name, (published, _, _) in LOSSES.items():
         fits = [
-            run.once(["loss", crop.name, name], partial(fit, run, crop, name)) for crop in run.crops
+            run.once(
+                ["loss", signal_key(crop.name, crop.samples), name], partial(fit, run, crop, name)
+            )
+            for crop in run.crops
         ]
         found = [row for row, _ in fits]
         lines.append([name, published, steps_to_zero(found, "steps", run.scale)])

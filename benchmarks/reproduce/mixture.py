@@ -61,6 +61,7 @@ from .experiment import (
     middles,
     optimise,
 )
+from .journal import signal_key
 
 RATE, RESTARTS = 2e-4, 4  # of 128 units; in all steps
 SETTINGS = [(1, "learned"), (2, "fixed"), (2, "learned"), (3, "fixed"), (3, "learned")]
@@ -254,6 +255,11 @@ def contact_sheet(images: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) 
     return np.concatenate(rows)
 
 
+def _signals(crops: Sequence[Crop]) -> str:
+    """What keys call a group of images."""
+    return ", ".join(signal_key(crop.name, crop.samples) for crop in crops)
+
+
 def simulate(run: Experiment, name: str, simulation: Simulation) -> None:
     """The table of a lossy simulation."""
     count = -(-len(run.crops) // simulation.group)
@@ -264,7 +270,7 @@ def simulate(run: Experiment, name: str, simulation: Simulation) -> None:
         found = []
         for number, group in enumerate(groups, 1):
             crops = [run.crops[index] for index in group]
-            key = ["mixture", name, ", ".join(crop.name for crop in crops), label(case)]
+            key = ["mixture", name, _signals(crops), label(case)]
             if run.pictures is not None:  # which are made along with the fit
                 key.append(str(run.pictures))
             found.append(run.once(key, partial(fit, run, name, number, crops, case))[0])
@@ -321,7 +327,7 @@ def whole_files(run: Experiment) -> None:
     """The table of exact files."""
     fits = []
     for sets, coefficients, _ in EXACT:
-        key = ["mixture", "exact", middles(run.crops), f"{sets} {coefficients}"]
+        key = ["mixture", "exact", _signals(run.crops), f"{sets} {coefficients}"]
         fits.append(run.once(key, partial(encode, run, sets, coefficients)))
     lines = []
     for (row, _), (_, _, published) in zip(fits, EXACT, strict=True):

@@ -57,6 +57,7 @@ from .experiment import (
     middles,
     optimise,
 )
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(64, 128, 4, 500)
 GRID = 512
@@ -151,7 +152,8 @@ def table(run: Experiment, crops: Sequence[Crop]) -> tuple[list[Row], list[Curve
     for case in CASES:
         found = []
         for crop in signals:
-            what = key(run, "neurons", "initialised" if crop is None else crop.name, case)
+            signal = "initialised" if crop is None else signal_key(crop.name, crop.samples)
+            what = key(run, "neurons", signal, case)
             row, curve = run.once(what, partial(measure, run, case, crop))
             found.append(row)
             curves.append(curve)

@@ -200,7 +200,7 @@ def _tables(
 def _state(done: bool, text: str, finding: str | None) -> str:
     """What the summary says of a table."""
     if not done:
-        return text.rstrip(".").replace("|", "\\|")
+        return " ".join(text.split()).rstrip(".").replace("|", "\\|")
     return "measured" if finding is None else finding.partition(". ")[0].rstrip(".")
 
 

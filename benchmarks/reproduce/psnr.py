@@ -28,6 +28,7 @@ from torch.nn.functional import mse_loss
 from inrcodec.coordinate.model import Coordinate
 
 from .experiment import Crop, Curve, Experiment, Row, Scale, experiment, mean, middles, train
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(128, 64, 4, 500)
 Setting = tuple[float, dict[str, Any]]  # the rate, and constants
@@ -82,7 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def measured(crops: list[Crop], label: str, setting: Setting) -> list[Row]:
         fits = [
-            run.once(["psnr", crop.name, label], partial(fit, run, crop, label, setting))
+            run.once(
+                ["psnr", signal_key(crop.name, crop.samples), label],
+                partial(fit, run, crop, label, setting),
+            )
             for crop in crops
         ]
         rows.extend(row for row, _ in fits)

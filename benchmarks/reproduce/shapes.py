@@ -36,6 +36,7 @@ from inrcodec.coordinate.model import Coordinate
 from inrcodec.errors import LinrError
 
 from .experiment import NONE, Curve, Experiment, Scale, experiment, optimise
+from .journal import signal_key
 from .signals import BACKBONES, EXTRA, Fit, grid, load, packaged, put, signal_networks
 
 EXTENT = "{0} points of the surface a step"
@@ -269,7 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = [surface.name, NONE]
         for backbone in BACKBONES:
             row, curve = run.once(
-                ["shapes", surface.name, backbone], partial(fit, run, surface, backbone)
+                ["shapes", signal_key(surface.name, surface.triangles), backbone],
+                partial(fit, run, surface, backbone),
             )
             cells += [f"{1000 * row['chamfer']:.3f}", f"{row['iou']:.4f}"]
             fits.append((row, curve))

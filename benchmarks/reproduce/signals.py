@@ -27,6 +27,7 @@ from inrcodec.coordinate.transforms import OUTPUT_LIMIT, fit_transform, forward,
 from inrcodec.errors import LinrError
 
 from .experiment import NONE, Curve, Experiment, Row, mean, optimise
+from .journal import signal_key
 
 # Of the published ones (Zhang et al., AAAI 2025), those that are of values alone
 TRANSFORMS = ("0-1", "none", "zscore", "box-cox", "inverse", "gamma", "sym-power")
@@ -148,7 +149,8 @@ def fit_transforms(
             )  # fmt: skip
             found = [
                 run.once(
-                    [name, signal.name, transform, backbone], partial(fit, run, signal, options)
+                    [name, signal_key(signal.name, signal.samples), transform, backbone],
+                    partial(fit, run, signal, options),
                 )
                 for signal in signals
             ]

@@ -37,6 +37,7 @@ from .experiment import (
     middles,
     steps_to_zero,
 )
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(256, 512, 6, 10_000), Scale(32, 64, 6, 2000)
 PUBLISHED = {  # of 8 and of 16 bits
@@ -112,7 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         for backbone in BACKBONES:
             fits = [
-                run.once(["steps", crop.name, backbone], partial(fit, run, crop, backbone))
+                run.once(
+                    ["steps", signal_key(crop.name, crop.samples), backbone],
+                    partial(fit, run, crop, backbone),
+                )
                 for crop in crops
             ]
             found = [row for row, _ in fits]

@@ -26,6 +26,7 @@ import inrcodec
 from inrcodec.coordinate.model import Coordinate
 
 from .experiment import NONE, Crop, Curve, Experiment, Row, Scale, experiment, mean, middles
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(96, 48, 4, 1000)
 RATES = {"siren": 1e-4, "finer": 5e-4}
@@ -91,7 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for setting in SETTINGS:
             fits = [
                 run.once(
-                    ["target_transforms", crop.name, f"{backbone}, {setting}"],
+                    [
+                        "target_transforms",
+                        signal_key(crop.name, crop.samples),
+                        f"{backbone}, {setting}",
+                    ],
                     partial(fit, run, crop, backbone, setting),
                 )
                 for crop in run.crops

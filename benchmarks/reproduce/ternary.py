@@ -30,6 +30,7 @@ from .experiment import (
     middles,
     steps_to_zero,
 )
+from .journal import signal_key
 
 PUBLISHED_SCALE, REDUCED = Scale(128, 256, 4, 80_000), Scale(32, 128, 3, 2000)
 
@@ -67,7 +68,10 @@ def fit(run: Experiment, crop: Crop) -> tuple[Row, Curve]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     run = experiment(__doc__, PUBLISHED_SCALE, REDUCED, arguments)
-    fits = [run.once(["ternary", crop.name], partial(fit, run, crop)) for crop in run.crops]
+    fits = [
+        run.once(["ternary", signal_key(crop.name, crop.samples)], partial(fit, run, crop))
+        for crop in run.crops
+    ]
     rows = [row for row, _ in fits]
     curves = [curve for _, curve in fits]
     lines = [["published, 16 bits", "80000", "656179", "656179", "98304"]]

@@ -135,7 +135,7 @@ def test_a_fit_is_not_done_twice(
 def test_images_of_one_name_are_not_taken_for_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths = []
+    paths: list[str] = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         paths.append(*pictures(tmp_path / folder, np.uint8))
@@ -248,12 +248,12 @@ def test_options_are_checked_before_fits(
     monkeypatch.setattr(loss, "fit", None)
     monkeypatch.setattr(Script, "run", None)
     image = pictures(tmp_path, np.uint8)
-    mains = [lambda given: loss.main([*image, *SMALL, *given])]
+    mains = [(loss.main, [*image, *SMALL])]
     if option in ("--resume", "-T", "--seed"):
-        mains.append(lambda given: reproduce.main([*image, "-o", str(tmp_path / "page"), *given]))
-    for main in mains:
+        mains.append((reproduce.main, [*image, "-o", str(tmp_path / "page")]))
+    for main, given in mains:
         with pytest.raises(SystemExit) as refused:
-            main([option, value.format(tmp_path)])
+            main([*given, option, value.format(tmp_path)])
         assert refused.value.code == 2
         assert why in capsys.readouterr().err.splitlines()[-1]
     with pytest.raises(SystemExit, match="2"):
