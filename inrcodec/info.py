@@ -189,6 +189,8 @@ def describe(
             "networks": networks.networks(),
             "steps": networks.step,
             "transform": networks.transform.kind if networks.transform else None,
+            **networks.settings,
+            **(networks.transform.settings if networks.transform else {}),
         }
         if decisions is not None and networks.transform is None:
             result["planes"] = decisions.rows(model.geometry, networks.modes)

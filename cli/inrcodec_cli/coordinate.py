@@ -209,6 +209,12 @@ class Research:
         return [self.preview_of(source), *map(str, sorted(steps))]
 
 
+def with_option(error: ValueError) -> str:
+    """What inrcodec.Coordinate refuses, with the option's name in the place of the keyword's."""
+    name, _, what = str(error).partition(" ")
+    return f"--{name.replace('_', '-')} {what}" if name in _NAMES else str(error)
+
+
 class ResearchCommand(click.Command):
     """A command whose help has the options of the coordinate networks by themselves."""
 
@@ -326,8 +332,10 @@ def encode_mixture(
             )
         source = target
         write_output(target, packed, writing.force)
+        if not strip:
+            tell_left_out(target, ["the images' source files"])
     except ValueError as error:
-        raise click.UsageError(f"{error}.") from None
+        raise click.UsageError(f"{with_option(error)}.") from None
     except FAILURES as error:
         batch.fail(source, error)
         batch.end()

@@ -220,7 +220,7 @@ def _decode(job: Job, work: _Work) -> None:
     several = len(left) if len(left) > 1 else file.frames if None in _frames(left) else 1
     work.batch.say(
         f"{label(job.source)} -> {_listed(list(left))}"
-        f"  {width} x {height}, {kind_of(shown.samples, shown.type)}"
+        f"  {width} x {height}, {kind_of(shown.samples, shown.type, work.bits)}"
         + (f", {several} frames" if several > 1 else "")
         + f"  {time.perf_counter() - started:.1f} s"
         + ("  byte for byte" if exact else "")

@@ -23,6 +23,7 @@ from .coordinate import (
     ResearchCommand,
     coordinate_options,
     encode_mixture,
+    with_option,
 )
 from .files import (
     IMAGES,
@@ -180,7 +181,7 @@ def encode(
         try:
             given["coordinate"] = Coordinate(**research.networks)
         except ValueError as error:
-            raise click.UsageError(f"{error}.") from None
+            raise click.UsageError(f"{with_option(error)}.") from None
     elif given["effort"] is None and given["model"] not in ("stored", "graphics"):
         given["effort"] = default_effort(lambda text: None if writing.quiet else tell(text))
     work = Work(

@@ -213,10 +213,11 @@ def not_carried(picture: Picture, extension: str) -> list[str]:
     return lost
 
 
-def kind_of(samples: np.ndarray, pixels: PixelType) -> str:
-    """Channels and bits of an image, in words."""
+def kind_of(samples: np.ndarray, pixels: PixelType, bits: int | None = None) -> str:
+    """Channels and bits of an image, in words; bits: how many, if not as many as it has."""
     height, width = samples.shape[:2]
-    kind = f"{samples.size // (height * width)} x {pixels.depth or samples.itemsize * 8} bit"
+    bits = bits or pixels.depth or samples.itemsize * 8
+    kind = f"{samples.size // (height * width)} x {bits} bit"
     return f"{kind}, {pixels.colours} colours" if pixels.palette else kind
 
 

@@ -184,8 +184,12 @@ def _show_coordinate(facts: dict[str, Any], say: Callable[[str], None]) -> None:
     what = f"{model['layout']}, {model['backbone']}, {model['depth']} x {model['width']}"
     if model["transform"]:
         what += f", transform {model['transform']}"
+    for name in ("levels", "features", "table_bits", "finest", "factor", "power", "lambda", "seed"):
+        if name in model:
+            what += f", {name.replace('_', ' ')} {model[name]:g}"
+    count = model["networks"]
     say(
-        f"  model    {what}, {model['networks']} networks, {model['steps']} steps\n"
+        f"  model    {what}, {count} network{'s' * (count != 1)}, {model['steps']} steps\n"
         f"  weights  {facts['weights']}"
     )
     rows = [

@@ -194,6 +194,16 @@ class CoordinateModel:
         return self.coordinates * (1 + 2 * waves)
 
     @property
+    def settings(self) -> dict[str, int]:
+        """What a backbone with tables leaves open, as the encoder's options have it."""
+        if self.backbone == "hash-grid":
+            levels, features, table_bits, _, finest = self.constants
+            return {
+                "levels": levels, "features": features, "table_bits": table_bits, "finest": finest
+            }  # fmt: skip
+        return {"features": self.features} if self.backbone == "diner" else {}
+
+    @property
     def features(self) -> int:
         """Numbers in a row of a table."""
         return self.constants[1]

@@ -61,6 +61,18 @@ class Transform:
     scalars: tuple[int, ...]
 
     @property
+    def settings(self) -> dict[str, float]:
+        """What the kind leaves open, as the encoder's options have it, to four digits: the factor,
+        the power or the seed; of "zscore" and the ends of the range nothing."""
+        if self.kind in ("gamma", "sym-power"):
+            return {"power": float(f"{ONE / self.scalars[2]:.4g}")}
+        if self.kind == "box-cox":
+            return {"lambda": self.scalars[2] / LAMBDA_ONE - 2}
+        if self.kind == "scale":
+            return {"factor": float(f"{self.scalars[2] / ONE:.4g}")}
+        return {} if self.seed is None else {"seed": self.seed}
+
+    @property
     def seed(self) -> int | None:
         """Of the permutation of the pixels that a network sees, if it sees one."""
         return self.scalars[2] if self.kind == "rpp" else None

@@ -51,7 +51,8 @@ def test_a_gpu_that_is_not_there(gpus: list[str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", [
-    "", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", "cuda:00", "cuda:0 ", "cuda:1\n", "cuda:²",
+    "", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", "cuda:00", "cuda:0 ", "cuda:1\n",
+    "cuda:²",
 ])  # fmt: skip
 def test_what_is_no_name_of_a_device(name: str) -> None:
     assert not is_cuda(name)

@@ -105,6 +105,19 @@ def test_pictures_between_the_pixels(picture: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_what_was_left_open_is_told(picture: Path) -> None:
+    value = ("--target", "value", "--transform", "scale", "--factor", "2")
+    for options, told in (
+        (value, "transform scale, factor 2, 1 network, 8 steps"),
+        (("--backbone", "hash-grid", "--levels", "2", "--finest", "6"), "levels 2, features 2"),
+        (("--backbone", "diner", "--features", "3"), "features 3"),
+    ):
+        assert run("encode", picture, *SMALL, *options, "--force").exit_code == 0
+        assert told in run("info", picture.with_suffix(".linr")).stdout
+    result = run("encode", picture, *SMALL, "--levels", "3")
+    assert "--levels is for the backbone hash-grid" in result.stderr
+
+
 def test_a_record_is_kept(picture: Path) -> None:
     again = ("encode", picture, *SMALL, "--log-dir", picture.parent / "log")
     assert run(*again).exit_code == 0
@@ -174,6 +187,7 @@ def test_a_mixture_of_images(tmp_path: Path) -> None:
     target = tmp_path / "set.linr"
     result = run("encode", *paths, *SMALL, "--mixture", "2", "-o", target)
     assert result.exit_code == 0, result.stderr
+    assert "left out: the images' source files" in result.stderr
     assert run("decode", target).exit_code == 0
     for number, path in enumerate(paths):
         decoded = read_image((tmp_path / f"set-{number}.png").read_bytes())
