@@ -47,7 +47,7 @@ from .signals import (
 )
 
 PUBLISHED_SCALE = Scale(16384, 512, 6, 10_000, "{0} samples", known=False)
-REDUCED = Scale(2048, 64, 6, 2000, "{0} samples")
+REDUCED = Scale(512, 48, 6, 2000, "{0} samples")
 BITS, SIDE = 16, 128
 BIT_RATE = 1e-4  # for 512 units
 

@@ -33,7 +33,6 @@ from inrcodec_cli.plots import EXTENSIONS, need_matplotlib
 from .journal import Journal
 
 NONE = "-"  # in a table: nobody published it
-MISSING = "not implemented"
 
 Row = dict[str, Any]  # of a CSV file: one fit
 Loss = Callable[[Any, Any], Any]  # of outputs and targets

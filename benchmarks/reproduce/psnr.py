@@ -30,7 +30,7 @@ from inrcodec.coordinate.model import Coordinate
 from .experiment import Crop, Curve, Experiment, Row, Scale, experiment, mean, middles, train
 from .journal import signal_key
 
-PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(128, 64, 4, 500)
+PUBLISHED_SCALE, REDUCED = Scale(512, 256, 4, 5000), Scale(64, 64, 4, 500)
 Setting = tuple[float, dict[str, Any]]  # the rate, and constants
 SETTINGS: dict[str, Setting] = {
     "siren": (5e-4, {}),

@@ -54,7 +54,6 @@ BACKBONES: dict[str, tuple[float, dict[str, Any]]] = {
     "hash-grid": (5e-4, {}),
     "diner": (5e-5, {}),
     "gauss": (5e-4, {"scale": 10.0}),
-    "wire": (3e-5, {"omega": 20.0, "scale": 10.0}),
     "pe-relu": (5e-4, {}),
 }
 

@@ -36,7 +36,7 @@ from .signals import (
 FRAMES = 8
 EXTENT = f"{FRAMES} frames of {{0}} x {{0}}"
 PUBLISHED_SCALE = Scale(144, 256, 4, 5000, EXTENT, known=False)
-REDUCED = Scale(48, 64, 4, 500, EXTENT)
+REDUCED = Scale(32, 64, 4, 300, EXTENT)
 
 
 def read_video(path: Path, size: int) -> Signal:
