@@ -39,9 +39,8 @@ from .signals import (
     fit_transforms,
     fit_values,
     grid,
-    load,
     middles,
-    packaged,
+    own_or_given,
     put,
     signal_networks,
 )
@@ -130,13 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = experiment(
         __doc__, PUBLISHED_SCALE, REDUCED, arguments, images=False, signals="WAV files of 16 bits"
     )
-
-    def read() -> list[Signal]:
-        own = "audiodata/pluck-pcm16.wav"
-        paths = run.paths or [packaged("test", own, "give WAV files")]
-        return [read_sound(path, run.scale.size) for path in paths]
-
-    sounds = load(read)
+    sounds = own_or_given(run, read_sound, "test", "audiodata/pluck-pcm16.wav", "give WAV files")
     fits: list[Fit] = []
     lines = []
     for backbone in BACKBONES:

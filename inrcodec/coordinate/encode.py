@@ -141,7 +141,8 @@ def encode_coordinate(
     planes: Planes, networks: Coordinate, options: FitOptions, limits: Limits
 ) -> CoordinateImage:
     """Planes of whole channels, as networks with these options code them after a fit. Raises
-    LimitError for networks that no reader of these limits would take."""
+    LimitError for networks that no reader of these limits would take, and LinrError where a fit
+    comes to weights that no reader takes."""
     image = planes.array()
     image = image.reshape(*image.shape[:2], -1)
     bits, backend = 8 * image.itemsize, fitting_backend(options.device)

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inrcodec.coordinate.model import BACKBONES
+from inrcodec.coordinate.transforms import TRANSFORMS
 from inrcodec.files.images import read_image, write_image
+from inrcodec.options import MOST_SEED
+from inrcodec_cli.encode import encode
 from tests.cli.test_cli import run
 from tests.pictures import scene
 
@@ -140,6 +144,14 @@ def test_pictures_of_a_palette(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     for name in ("p.preview.png", "p.step000004.png"):
         assert read_image((tmp_path / "p" / name).read_bytes()).shape == (8, 9, 3)
+
+
+def test_choices_are_the_library_s() -> None:
+    """Which the command line has for itself, as it starts without that."""
+    choices = {param.name: param.type for param in encode.params}
+    for name, wanted in (("backbone", BACKBONES), ("transform", TRANSFORMS)):
+        assert tuple(choices[name].choices) == wanted
+    assert choices["seed"].max == MOST_SEED
 
 
 def test_wrong_usage(picture: Path) -> None:
